@@ -1,0 +1,114 @@
+package ledger
+
+// Asset is a thing that can be owned on one chain: the native coin (Contract
+// empty) or a token, identified by its contract and never by its symbol.
+type Asset struct {
+	Chain    Chain
+	Contract Address // zero for the native asset
+	TokenID  string  // decimal id inside a multi-token contract; empty elsewhere
+}
+
+// NativeAsset returns the chain's own coin.
+func NativeAsset(c Chain) Asset { return Asset{Chain: c} }
+
+// TokenAsset returns the token of a contract.
+func TokenAsset(contract Address) Asset { return Asset{Chain: contract.Chain, Contract: contract} }
+
+// Native reports whether the asset is the chain's own coin.
+func (a Asset) Native() bool { return a.Contract == Address{} }
+
+// String prints "bitcoin:native" or "tron:TR7N..."; with a token id, "...#17".
+func (a Asset) String() string {
+	if a.Native() {
+		return string(a.Chain) + ":native"
+	}
+	s := a.Contract.Qualified()
+	if a.TokenID != "" {
+		s += "#" + a.TokenID
+	}
+	return s
+}
+
+// Compare orders assets by chain, then native first, then contract and token id.
+func (a Asset) Compare(b Asset) int {
+	if c := compareStrings(string(a.Chain), string(b.Chain)); c != 0 {
+		return c
+	}
+	if c := a.Contract.Compare(b.Contract); c != 0 {
+		return c
+	}
+	return compareStrings(a.TokenID, b.TokenID)
+}
+
+// AssetInfo is what is printed with an asset. Symbol and decimals of a token
+// that the table below does not know are the claim of a file or a contract.
+type AssetInfo struct {
+	Asset    Asset
+	Symbol   string
+	Decimals int
+	Known    bool   // from the table of this package, not claimed
+	Dust     Amount // amounts below this carry no value: the trace's default floor
+}
+
+// InfoOf returns the symbol, decimals and dust of the native assets and of the
+// stablecoins that this package knows by contract. An unknown token comes back
+// with Known false, no symbol, 0 decimals and a dust of one base unit.
+//
+// The dust figures are judgment: USDT and USDC 1, BTC 1,000 sat, ETH 0.0003,
+// TRX 1; other native assets 0.0003.
+func InfoOf(a Asset) AssetInfo {
+	info := AssetInfo{Asset: a, Dust: NewAmount(1)}
+	p, ok := a.Chain.Params()
+	if !ok {
+		return info
+	}
+	if a.Native() {
+		info.Symbol, info.Decimals, info.Known = p.Symbol, p.Decimals, true
+		switch p.Family {
+		case FamilyBitcoin:
+			info.Dust = NewAmount(1_000)
+		case FamilyTRON:
+			info.Dust = NewAmount(1_000_000)
+		case FamilyEVM:
+			info.Dust = NewAmount(300_000_000_000_000)
+		}
+		return info
+	}
+	for _, s := range stablecoins() {
+		if s.chain == a.Chain && s.contract == a.Contract.String() && a.TokenID == "" {
+			info.Symbol, info.Decimals, info.Known = s.symbol, s.decimals, true
+			info.Dust = NewAmount(s.dust)
+		}
+	}
+	return info
+}
+
+// AssetBySymbol returns the asset that people mean by a symbol on a chain: the
+// native coin or a known stablecoin. False when this package knows none.
+func AssetBySymbol(c Chain, symbol string) (Asset, bool) {
+	if p, ok := c.Params(); ok && p.Symbol == symbol {
+		return NativeAsset(c), true
+	}
+	for _, s := range stablecoins() {
+		if s.chain == c && s.symbol == symbol {
+			contract, err := ParseAddress(c, s.contract)
+			return TokenAsset(contract), err == nil
+		}
+	}
+	return Asset{}, false
+}
+
+type stablecoin struct {
+	chain            Chain
+	contract, symbol string
+	decimals         int
+	dust             uint64
+}
+
+func stablecoins() []stablecoin {
+	return []stablecoin{
+		{"tron", "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t", "USDT", 6, 1_000_000},
+		{"ethereum", "0xdAC17F958D2ee523a2206206994597C13D831ec7", "USDT", 6, 1_000_000},
+		{"ethereum", "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48", "USDC", 6, 1_000_000},
+	}
+}

@@ -1,0 +1,48 @@
+package tracer
+
+import (
+	"context"
+	"iter"
+
+	"github.com/spoortrace/spoor/ledger"
+)
+
+// Index is what replay asks of one snapshot. Every answer is as of the
+// snapshot's last block per chain: nothing above it is ever seen, neither
+// events nor spends nor deficits, and answers do not change while it is held.
+// Implementations are safe for concurrent use.
+type Index interface {
+	// AsOf returns the last block that the snapshot sees on a chain, or
+	// ErrNotFound when it holds nothing of that chain.
+	AsOf(ctx context.Context, chain ledger.Chain) (ledger.BlockRef, error)
+
+	// FindTx returns the transactions with an id, ErrNotFound when there is none.
+	// It is more than one only for the duplicate coinbases of before BIP 30. In
+	// an export, whose rows have positions of their own, all rows of the
+	// transaction come as one Tx at the position of the first; a row's own place
+	// is (Pos of the Tx, Slot of the Transfer) as in Event.At.
+	FindTx(ctx context.Context, chain ledger.Chain, id ledger.TxID) ([]ledger.Tx, error)
+
+	// TxAt returns the transaction at a position, ErrNotFound when there is none.
+	TxAt(ctx context.Context, chain ledger.Chain, pos ledger.Position) (ledger.Tx, error)
+
+	// Events yields the in- and outflows of a holder strictly after a point, in
+	// total order. Amounts of zero, failed transfers are not listed. The cost is
+	// one seek, then sequential; never the history before the point.
+	Events(ctx context.Context, h ledger.Holder, after ledger.Point) iter.Seq2[ledger.Event, error]
+
+	// Balance returns what the holder had just before a point.
+	Balance(ctx context.Context, h ledger.Holder, before ledger.Point) (ledger.Balance, error)
+
+	// PayeeAt returns the point at which the holder paid its n-th distinct payee
+	// (n from 1; receipts, self-transfers and amounts below the asset's dust do
+	// not count), and false when it has paid fewer.
+	PayeeAt(ctx context.Context, h ledger.Holder, n int) (ledger.Point, bool, error)
+
+	// Covered reports whether every block (in an export: every transfer of that
+	// account) from a position to the as-of is held.
+	Covered(ctx context.Context, a ledger.Address, from ledger.Position) (bool, error)
+
+	// Tags returns all attributions of an address, in log order.
+	Tags(ctx context.Context, a ledger.Address) ([]ledger.Tag, error)
+}
