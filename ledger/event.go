@@ -50,6 +50,14 @@ func (c Coverage) String() string { return [...]string{"UNKNOWN", "PARTIAL", "CO
 // Range is a half-open range of heights (in an export: Unix milliseconds).
 type Range struct{ From, To uint64 }
 
+// Claim states what a set of transfers is complete for: every transfer of the
+// account (of all accounts when it is zero) inside the range is in it. It is
+// the word of whoever imported the file; nothing checks it.
+type Claim struct {
+	Account Address
+	Range   Range
+}
+
 // Tag is one attribution: somebody says that an address (or a transaction) is
 // something. Tags of different sources may contradict each other; all are kept.
 type Tag struct {

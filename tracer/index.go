@@ -16,11 +16,10 @@ type Index interface {
 	// ErrNotFound when it holds nothing of that chain.
 	AsOf(ctx context.Context, chain ledger.Chain) (ledger.BlockRef, error)
 
-	// FindTx returns the transactions with an id, ErrNotFound when there is none.
-	// It is more than one only for the duplicate coinbases of before BIP 30. In
-	// an export, whose rows have positions of their own, all rows of the
-	// transaction come as one Tx at the position of the first; a row's own place
-	// is (Pos of the Tx, Slot of the Transfer) as in Event.At.
+	// FindTx returns the transactions with an id in position order, ErrNotFound
+	// when there is none. It is more than one for the duplicate coinbases of
+	// before BIP 30, and in an export, where each row of a transaction is a
+	// record with a position of its own and one Transfer.
 	FindTx(ctx context.Context, chain ledger.Chain, id ledger.TxID) ([]ledger.Tx, error)
 
 	// TxAt returns the transaction at a position, ErrNotFound when there is none.
