@@ -25,6 +25,10 @@ type Index interface {
 	// TxAt returns the transaction at a position, ErrNotFound when there is none.
 	TxAt(ctx context.Context, chain ledger.Chain, pos ledger.Position) (ledger.Tx, error)
 
+	// BlockTxs yields the transactions of one block in position order (the
+	// coinbase last); nothing when the block is not held.
+	BlockTxs(ctx context.Context, chain ledger.Chain, height uint64) iter.Seq2[ledger.Tx, error]
+
 	// Events yields the in- and outflows of a holder strictly after a point, in
 	// total order. Amounts of zero, failed transfers are not listed. The cost is
 	// one seek, then sequential; never the history before the point.
