@@ -46,7 +46,7 @@ format: $(TOOLS)/gofumpt-$(GOFUMPT_VERSION) ## format every Go file
 fuzz: ## run each fuzz target for FUZZTIME (30s)
 	.ci/fuzz $(FUZZTIME)
 
-soak: ## run the crash and damage tests in full
+soak: ## run the crash and damage tests in full, 1000 trials each
 	.ci/soak
 
 bench: ## run the benchmarks; DATA=DIR adds those on data of your own
