@@ -73,7 +73,7 @@ $(TOOLS)/plugins: Makefile
 	GOBIN=$(TOOLS)/bin $(GO) install google.golang.org/grpc/cmd/protoc-gen-go-grpc@$(PROTOC_GEN_GO_GRPC_VERSION)
 	@touch $@
 
-# npm has buf ready-made; without npm it is compiled, which takes some minutes.
+# npm has buf ready-made; without npm it is compiled, which takes a minute.
 $(TOOLS)/buf-%:
 	@mkdir -p $(TOOLS)/bin
 	if command -v npm >/dev/null && npm install --no-save --prefix $(TOOLS)/npm @bufbuild/buf@$(patsubst v%,%,$*) && $(TOOLS)/npm/node_modules/.bin/buf --version; \
