@@ -1,5 +1,7 @@
 package ledger
 
+import "strings"
+
 // Asset is a thing that can be owned on one chain: the native coin (Contract
 // empty) or a token, identified by its contract and never by its symbol.
 type Asset struct {
@@ -111,4 +113,21 @@ func stablecoins() []stablecoin {
 		{"ethereum", "0xdAC17F958D2ee523a2206206994597C13D831ec7", "USDT", 6, 1_000_000},
 		{"ethereum", "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48", "USDC", 6, 1_000_000},
 	}
+}
+
+// Unfollowable reports a token whose balances change without transfer events
+// (rebasing) or whose transfers credit less than they say (fee on transfer).
+// The list is judgment and short: stETH and AMPL rebase, PAXG and STA take fees.
+func Unfollowable(a Asset) bool {
+	if a.Chain != "ethereum" || a.Native() {
+		return false
+	}
+	switch strings.ToLower(a.Contract.String()) {
+	case "0xae7ab96520de3a18e5e111b5eaab095312d7fe84", // stETH
+		"0xd46ba6d942050d489dbd938a2c909a5d5039a161", // AMPL
+		"0x45804880de22913dafe09f4980848ece6ecbaf78", // PAXG
+		"0xa7de087329bfcda5639247f96140f9dabe3deed1": // STA
+		return true
+	}
+	return false
 }

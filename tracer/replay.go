@@ -1,0 +1,274 @@
+package tracer
+
+import (
+	"container/heap"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/spoortrace/spoor/ledger"
+)
+
+// Replay is one request under one policy, replayed up to some as-of. Its state
+// is everything that a later snapshot needs to go on from there: advancing it
+// to a new as-of gives the same trace as starting again, as long as Fits says
+// so. It is not safe for concurrent use.
+type Replay struct {
+	req      Request
+	seedDone []bool
+	coins    map[coinKey]*coin
+	accounts map[ledger.Holder]*account // open: they hold traced units
+	visited  map[ledger.Holder]visit    // every account that was ever opened
+	fees     map[place]feeParcel        // traced fees on their way to a coinbase
+	hops     []Hop
+	ended    []Terminal // all but what still rests
+	tallies  map[ledger.Asset]*tally
+	inputs   []Inputs
+	progress map[ledger.Chain]progress
+	// OnHop is told of every hop as it is found; nil: nobody.
+	OnHop func(Hop)
+}
+
+// place is a transaction of one chain.
+type place struct {
+	chain ledger.Chain
+	pos   ledger.Position
+}
+
+// progress is how far one chain was replayed.
+type progress struct {
+	events  int
+	spent   bool // the budget of events is used up: what is left is pending
+	reached ledger.Point
+}
+
+// visit is what is kept of an account whose ledger may be closed.
+type visit struct {
+	events  int
+	deficit ledger.Amount
+	pending bool // its budget of events is spent: whatever arrives stays pending
+}
+
+// NewReplay checks a request. The seeds must come from Resolve.
+func NewReplay(req Request) (*Replay, error) {
+	if len(req.Seeds) == 0 {
+		return nil, ledger.Invalid("refs", "at least one payment", "")
+	}
+	if req.Policy.split == nil {
+		return nil, ledger.Invalid("policy", "a policy of the table", req.Policy.Name)
+	}
+	return &Replay{
+		req: req, seedDone: make([]bool, len(req.Seeds)),
+		coins: map[coinKey]*coin{}, accounts: map[ledger.Holder]*account{}, visited: map[ledger.Holder]visit{},
+		fees: map[place]feeParcel{}, tallies: map[ledger.Asset]*tally{}, progress: map[ledger.Chain]progress{},
+	}, nil
+}
+
+// Clone returns an independent copy, to fall back to when blocks above the
+// last final height are replaced. The copy tells nobody of its hops.
+func (r *Replay) Clone() *Replay {
+	c := *r
+	c.OnHop = nil
+	c.seedDone, c.hops, c.ended, c.inputs = slices.Clone(r.seedDone), slices.Clone(r.hops), slices.Clone(r.ended), slices.Clone(r.inputs)
+	c.visited, c.fees, c.progress = maps.Clone(r.visited), maps.Clone(r.fees), maps.Clone(r.progress)
+	c.coins = make(map[coinKey]*coin, len(r.coins))
+	for k, v := range r.coins {
+		copied := *v
+		c.coins[k] = &copied
+	}
+	c.accounts = make(map[ledger.Holder]*account, len(r.accounts))
+	for k, v := range r.accounts {
+		copied := *v
+		copied.held.segs, copied.page = slices.Clone(v.held.segs), nil
+		c.accounts[k] = &copied
+	}
+	c.tallies = make(map[ledger.Asset]*tally, len(r.tallies))
+	for k, v := range r.tallies {
+		c.tallies[k] = v.clone()
+	}
+	return &c
+}
+
+// Fits reports whether the state can be advanced on a snapshot: no account in
+// it had its deficit raised by what came since. Whether the snapshot's past is
+// the one that was replayed (same digest) is for the caller to check.
+func (r *Replay) Fits(ctx context.Context, idx Index) (bool, error) {
+	for h, v := range r.visited {
+		asOf, err := idx.AsOf(ctx, h.Address.Chain)
+		if err != nil {
+			return false, err
+		}
+		b, err := idx.Balance(ctx, h, ledger.Point{Pos: ledger.EndOf(asOf.Height)})
+		if err != nil {
+			return false, err
+		}
+		if b.Deficit != v.deficit {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// Advance replays every event up to the snapshot's as-of. After an error the
+// state must be thrown away.
+func (r *Replay) Advance(ctx context.Context, idx Index) error {
+	run := &run{Replay: r, ctx: ctx, idx: idx, tags: map[ledger.Address][]ledger.Tag{}}
+	if err := run.schedule(); err != nil {
+		return err
+	}
+	for run.queue.Len() > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := run.step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run is one call of Advance.
+type run struct {
+	*Replay
+	ctx   context.Context
+	idx   Index
+	queue queue
+	tags  map[ledger.Address][]ledger.Tag
+}
+
+// item is a place in the total order at which something is to be done: a UTXO
+// transaction, a seed, or the next event of an open account.
+type item struct {
+	chain ledger.Chain
+	at    ledger.Point
+	seed  int      // index of the seed, -1: none
+	acct  *account // nil: a UTXO transaction or a seed
+}
+
+// queue is a heap of items in the chains' total order. Chains do not touch
+// each other, so that they are replayed one after the other.
+type queue []item
+
+func (q queue) Len() int { return len(q) }
+func (q queue) Less(i, j int) bool {
+	return q[i].chain < q[j].chain || (q[i].chain == q[j].chain && q[i].at.Before(q[j].at))
+}
+func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *queue) Push(x any)   { *q = append(*q, x.(item)) }
+func (q *queue) Pop() any {
+	old := *q
+	x := old[len(old)-1]
+	*q = old[:len(old)-1]
+	return x
+}
+
+// schedule puts in the queue what the state waits for: seeds that were not
+// reached, coins that may have been spent since, accounts that hold traced units.
+func (run *run) schedule() error {
+	for i, s := range run.req.Seeds {
+		if !run.seedDone[i] {
+			heap.Push(&run.queue, item{chain: s.Chain, at: s.At, seed: i})
+		}
+	}
+	for key, c := range run.coins {
+		tx, err := run.idx.TxAt(run.ctx, key.chain, key.pos)
+		if err != nil {
+			return fmt.Errorf("coin %s:%d: %w", c.txID, key.index, err)
+		}
+		c.spentBy = tx.Outputs[key.index].SpentBy
+		run.scheduleCoin(key.chain, c)
+	}
+	for h, a := range run.accounts {
+		if err := run.watchService(a); err != nil {
+			return fmt.Errorf("account %s: %w", h.Address, err)
+		}
+		if err := run.scheduleAccount(a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step takes everything that stands at the first place of the queue and does it once.
+func (run *run) step() error {
+	first := heap.Pop(&run.queue).(item)
+	batch := []item{first}
+	for run.queue.Len() > 0 && run.queue[0].chain == first.chain && run.queue[0].at == first.at {
+		batch = append(batch, heap.Pop(&run.queue).(item))
+	}
+	batch = slices.DeleteFunc(batch, func(i item) bool { return i.acct != nil && i.acct.closed })
+	if len(batch) == 0 {
+		return nil
+	}
+	if !run.charge(first.chain, first.at) {
+		return nil
+	}
+	var seeds []int
+	for _, i := range batch {
+		if i.acct == nil && i.seed >= 0 {
+			seeds = append(seeds, i.seed)
+		}
+	}
+	slices.Sort(seeds) // request order: the first seed of a transfer wins
+	if first.chain.UTXO() {
+		return run.transaction(first.chain, first.at.Pos, seeds)
+	}
+	return run.event(batch, seeds)
+}
+
+// charge takes one event from the chain's budget; false when it is used up.
+func (run *run) charge(chain ledger.Chain, at ledger.Point) bool {
+	p := run.progress[chain]
+	p.spent = p.spent || (run.req.Events > 0 && p.events >= run.req.Events)
+	if !p.spent {
+		p.events++
+		p.reached = at
+	}
+	run.progress[chain] = p
+	return !p.spent
+}
+
+// markSeeds lays the seeds of one transfer over its parcel and books them.
+func (run *run) markSeeds(p parcel, seeds []int) (parcel, error) {
+	for _, i := range seeds {
+		s, label := run.req.Seeds[i], Label(i+1)
+		segs, marked := mark(p.segs, label, s.Amount)
+		if !run.req.Policy.Conserves && !marked.IsZero() {
+			segs = push(nil, Segment{Tainted, totalOf(segs)})
+			p.set = union(p.set, []Label{label})
+		}
+		p.segs = segs
+		run.seedDone[i] = true
+		t := run.tally(s.Asset)
+		for _, row := range []*Row{&t.total, t.row(label)} {
+			if err := addInto(&row.Seeded, s.Amount); err != nil {
+				return p, err
+			}
+			if err := addInto(&row.Collided, s.Amount.Minus(marked)); err != nil {
+				return p, err
+			}
+		}
+	}
+	return p, nil
+}
+
+func (run *run) tally(a ledger.Asset) *tally {
+	if run.tallies[a] == nil {
+		run.tallies[a] = &tally{}
+	}
+	return run.tallies[a]
+}
+
+// tagsOf reads an address's tags once per run.
+func (run *run) tagsOf(a ledger.Address) ([]ledger.Tag, error) {
+	if tags, ok := run.tags[a]; ok {
+		return tags, nil
+	}
+	tags, err := run.idx.Tags(run.ctx, a)
+	if err != nil {
+		return nil, fmt.Errorf("tags of %s: %w", a, err)
+	}
+	run.tags[a] = tags
+	return tags, nil
+}

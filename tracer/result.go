@@ -1,0 +1,235 @@
+package tracer
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/spoortrace/spoor/ledger"
+)
+
+// Result says where everything is as of a snapshot, the one that the state was
+// advanced on. It does not change the state. Every sheet was checked.
+func (r *Replay) Result(ctx context.Context, idx Index) (*Trace, error) {
+	t := &Trace{Policy: r.req.Policy.Name, Seeds: r.req.Seeds, Hops: r.hops, Terminals: slices.Clone(r.ended), Inputs: slices.Clone(r.inputs)}
+	for _, p := range r.progress {
+		t.Events += p.events
+	}
+	f := &finish{r: r, ctx: ctx, idx: idx, trace: t, asOf: map[ledger.Chain]ledger.BlockRef{}, tallies: map[ledger.Asset]*tally{}}
+	for a, one := range r.tallies {
+		f.tallies[a] = one.clone()
+	}
+	for _, step := range []func() error{f.heads, f.seedsLeft, f.restingAccounts, f.restingCoins, f.feesLeft, f.balances, f.sheets} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	for h, v := range r.visited {
+		if !v.deficit.IsZero() {
+			t.Openings = append(t.Openings, Opening{h, v.deficit})
+		}
+	}
+	slices.SortFunc(t.Openings, func(a, b Opening) int { return a.Holder.Compare(b.Holder) })
+	t.order()
+	return t, nil
+}
+
+// finish is one call of Result.
+type finish struct {
+	r       *Replay
+	ctx     context.Context
+	idx     Index
+	trace   *Trace
+	asOf    map[ledger.Chain]ledger.BlockRef
+	tallies map[ledger.Asset]*tally
+}
+
+func (f *finish) heads() error {
+	for _, s := range f.r.req.Seeds {
+		if _, ok := f.asOf[s.Chain]; ok {
+			continue
+		}
+		ref, err := f.idx.AsOf(f.ctx, s.Chain)
+		if err != nil {
+			return err
+		}
+		f.asOf[s.Chain] = ref
+		f.trace.AsOf = append(f.trace.AsOf, ref)
+	}
+	slices.SortFunc(f.trace.AsOf, func(a, b ledger.BlockRef) int { return cmp.Compare(a.Chain, b.Chain) })
+	return nil
+}
+
+// add books a terminal's parcel and lists it.
+func (f *finish) add(t Terminal, p parcel) error {
+	if f.tallies[t.Asset] == nil {
+		f.tallies[t.Asset] = &tally{}
+	}
+	f.trace.Terminals = append(f.trace.Terminals, t)
+	return f.tallies[t.Asset].add(p.segs, bucketField(t.Reason.Bucket()))
+}
+
+// seedsLeft lists the payments that the trace's budget did not reach.
+func (f *finish) seedsLeft() error {
+	for i, s := range f.r.req.Seeds {
+		if f.r.seedDone[i] {
+			continue
+		}
+		label := Label(i + 1)
+		if f.tallies[s.Asset] == nil {
+			f.tallies[s.Asset] = &tally{}
+		}
+		tally := f.tallies[s.Asset]
+		for _, row := range []*Row{&tally.total, tally.row(label)} {
+			if err := addInto(&row.Seeded, s.Amount); err != nil {
+				return err
+			}
+		}
+		p := parcel{segs: push(nil, Segment{label, s.Amount})}
+		t := Terminal{
+			Address: s.Address, Asset: s.Asset, Dirty: s.Amount, Low: s.Amount, High: s.Amount, Shares: p.shares(), Reason: Pending,
+			Tx: s.Tx, Index: s.Index, At: s.At, Via: s.From, ArrivedAt: s.Time, LastKnown: f.r.progress[s.Chain].reached, coin: s.Output,
+		}
+		if err := f.add(t, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *finish) restingAccounts() error {
+	for _, h := range slices.SortedFunc(maps.Keys(f.r.accounts), ledger.Holder.Compare) {
+		a := f.r.accounts[h]
+		reason, err := f.restReason(h.Address, a.openedAt.Pos)
+		if err != nil {
+			return err
+		}
+		t := a.terminal(reason)
+		if reason == Pending {
+			t.LastKnown = f.r.progress[h.Address.Chain].reached
+		}
+		if err := f.add(t, a.held); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *finish) restingCoins() error {
+	for _, key := range slices.SortedFunc(maps.Keys(f.r.coins), compareCoins) {
+		c := f.r.coins[key]
+		reason, err := f.restReason(c.owner, key.pos)
+		if err != nil {
+			return err
+		}
+		at := ledger.Point{Pos: key.pos, Slot: key.index}
+		d := c.parcel.dirty()
+		t := Terminal{
+			Address: c.owner, Asset: ledger.NativeAsset(key.chain), Dirty: d, Low: d, High: d, Shares: c.parcel.shares(), Reason: reason,
+			Tx: c.txID, Index: key.index, At: at, Via: c.via, Hop: c.hop, ArrivedAt: c.time, LastKnown: at, coin: true, BalanceNow: c.value,
+		}
+		if reason == Pending {
+			t.LastKnown = f.r.progress[key.chain].reached
+		}
+		if err := f.add(t, c.parcel); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func compareCoins(a, b coinKey) int {
+	return cmp.Or(cmp.Compare(a.chain, b.chain), cmp.Compare(a.pos, b.pos), cmp.Compare(a.index, b.index))
+}
+
+// feesLeft ends traced fees whose coinbase the budget did not reach.
+func (f *finish) feesLeft() error {
+	for _, p := range f.r.fees {
+		if err := f.tallies[p.asset].add(p.segs, bucketField(InPending)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restReason says why money that has not moved on rests where it is.
+func (f *finish) restReason(a ledger.Address, arrived ledger.Position) (Reason, error) {
+	if f.r.progress[a.Chain].spent {
+		return Pending, nil
+	}
+	tags, err := f.idx.Tags(f.ctx, a)
+	if err != nil {
+		return "", err
+	}
+	if reason, ok := restsAs(tags, f.asOf[a.Chain].Time); ok && !f.r.req.Through[a] {
+		return reason, nil
+	}
+	covered, err := f.idx.Covered(f.ctx, a, arrived)
+	if err != nil {
+		return "", err
+	}
+	if covered {
+		return Unspent, nil
+	}
+	return NotCovered, nil
+}
+
+// balances says what the address of each terminal holds at the as-of.
+func (f *finish) balances() error {
+	for i := range f.trace.Terminals {
+		t := &f.trace.Terminals[i]
+		if t.coin || t.Address.IsZero() {
+			continue
+		}
+		end := ledger.Point{Pos: ledger.EndOf(f.asOf[t.Asset.Chain].Height)}
+		b, err := f.idx.Balance(f.ctx, ledger.Holder{Address: t.Address, Asset: t.Asset}, end)
+		if err != nil {
+			return fmt.Errorf("balance of %s: %w", t.Address, err)
+		}
+		t.BalanceNow = b.Amount
+	}
+	return nil
+}
+
+func (f *finish) sheets() error {
+	for _, a := range slices.SortedFunc(maps.Keys(f.tallies), ledger.Asset.Compare) {
+		s := f.tallies[a].sheet(a, f.r.req.Policy.Conserves)
+		if err := s.Check(); err != nil {
+			return err
+		}
+		f.trace.Sheets = append(f.trace.Sheets, s)
+	}
+	return nil
+}
+
+// order sorts terminals for people (per asset, most money first) and gives
+// hops the numbers that a trace without interruptions gives them.
+func (t *Trace) order() {
+	slices.SortStableFunc(t.Terminals, func(a, b Terminal) int {
+		return cmp.Or(a.Asset.Compare(b.Asset), b.Dirty.Cmp(a.Dirty), a.At.Compare(b.At), a.Address.Compare(b.Address))
+	})
+	order := make([]int, len(t.Hops))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int {
+		a, b := t.Hops[i], t.Hops[j]
+		return cmp.Or(cmp.Compare(a.Chain, b.Chain), a.At.Compare(b.At))
+	})
+	number := make([]int, len(t.Hops)+1)
+	hops := make([]Hop, len(t.Hops))
+	for n, i := range order {
+		number[t.Hops[i].ID] = n + 1
+		hops[n] = t.Hops[i]
+	}
+	for i := range hops {
+		hops[i].ID, hops[i].Parent = number[hops[i].ID], number[hops[i].Parent]
+	}
+	for i := range t.Terminals {
+		t.Terminals[i].Hop = number[t.Terminals[i].Hop]
+	}
+	t.Hops = hops
+	slices.SortStableFunc(t.Inputs, func(a, b Inputs) int { return cmp.Compare(a.Chain, b.Chain) })
+}

@@ -1,0 +1,321 @@
+package tracer
+
+import (
+	"container/heap"
+	"fmt"
+
+	"github.com/spoortrace/spoor/ledger"
+)
+
+// coinKey names an output by the position of its transaction: a transaction
+// id alone is not unique (BIP 30).
+type coinKey struct {
+	chain ledger.Chain
+	pos   ledger.Position
+	index uint32
+}
+
+// coin is an output that holds traced units and was not seen spent.
+type coin struct {
+	parcel  parcel
+	txID    ledger.TxID
+	owner   ledger.Address
+	via     ledger.Address
+	value   ledger.Amount
+	hop     int
+	depth   int
+	time    int64
+	spentBy ledger.Position
+}
+
+// feeParcel is a traced fee on its way to the coinbase of its block.
+type feeParcel struct {
+	parcel
+	asset ledger.Asset
+	hop   int
+	depth int
+}
+
+// spending is a UTXO transaction with its inputs as segments.
+type spending struct {
+	tx     ledger.Tx
+	in     []Segment
+	set    []Label
+	total  ledger.Amount
+	from   []ledger.Address // owners of traced inputs, in listed order, each once
+	parent int
+	depth  int // least depth of the traced inputs; 0: none
+}
+
+func (run *run) scheduleCoin(chain ledger.Chain, c *coin) {
+	if c.spentBy != 0 {
+		heap.Push(&run.queue, item{chain: chain, at: ledger.Point{Pos: c.spentBy}, seed: -1})
+	}
+}
+
+// transaction moves the traced inputs of one UTXO transaction to its outputs.
+func (run *run) transaction(chain ledger.Chain, pos ledger.Position, seeds []int) error {
+	tx, err := run.idx.TxAt(run.ctx, chain, pos)
+	if err != nil {
+		return fmt.Errorf("transaction at %d: %w", pos, err)
+	}
+	s := &spending{tx: tx}
+	if tx.Coinbase {
+		err = run.gatherCoinbase(s)
+	} else {
+		err = run.gather(s)
+	}
+	if err != nil {
+		return fmt.Errorf("transaction %s: %w", tx.ID, err)
+	}
+	slots, err := slotsOf(tx, s.total)
+	if err != nil {
+		return fmt.Errorf("transaction %s: %w", tx.ID, err)
+	}
+	filled := run.req.Policy.split(s.in, slots)
+	for i := range tx.Outputs {
+		p := s.parcelOf(filled[i])
+		if p, err = run.markSeeds(p, run.seedsAt(seeds, uint32(i))); err != nil {
+			return err
+		}
+		if err := run.output(s, uint32(i), p); err != nil {
+			return err
+		}
+	}
+	return run.fee(s, s.parcelOf(filled[len(tx.Outputs)]))
+}
+
+// gather takes the traced coins that a transaction spends and lays its inputs
+// in line. Unknown inputs together are one clean lot of what the outputs need
+// beyond the known ones, at the place of the first; a lower bound.
+func (run *run) gather(s *spending) error {
+	known, err := knownInputs(s.tx)
+	if err != nil {
+		return err
+	}
+	paid, err := outputSum(s.tx)
+	if err != nil {
+		return err
+	}
+	assumed := paid.SubFloor(known)
+	missing := false
+	for _, in := range s.tx.Inputs {
+		if !in.Known {
+			if !missing {
+				s.in = push(s.in, Segment{Clean, assumed})
+				run.inputs = append(run.inputs, Inputs{Chain: s.tx.Chain, Tx: s.tx.ID, Assumed: assumed})
+			}
+			missing = true
+			continue
+		}
+		run.takeInput(s, in)
+	}
+	if !missing && known.Less(paid) {
+		return fmt.Errorf("%s in, %s out: %w", known, paid, ledger.ErrCorrupt)
+	}
+	s.total = known
+	if missing {
+		s.total = ledger.Max(known, paid)
+	}
+	return nil
+}
+
+func (run *run) takeInput(s *spending, in ledger.Input) {
+	key := coinKey{s.tx.Chain, in.PrevPos, in.Prev.Index}
+	c := run.coins[key]
+	if c == nil {
+		s.in = push(s.in, Segment{Clean, in.Value})
+		return
+	}
+	delete(run.coins, key)
+	for _, seg := range c.parcel.segs {
+		s.in = push(s.in, seg)
+	}
+	s.set = union(s.set, c.parcel.set)
+	s.addSource(c.owner, c.hop, c.depth)
+}
+
+func (s *spending) addSource(owner ledger.Address, hop, depth int) {
+	if s.depth == 0 {
+		s.parent = hop
+	}
+	if s.depth == 0 || depth < s.depth {
+		s.depth = depth
+	}
+	for _, a := range s.from {
+		if a == owner {
+			return
+		}
+	}
+	if !owner.IsZero() {
+		s.from = append(s.from, owner)
+	}
+}
+
+// gatherCoinbase lays the subsidy and, when fees are followed, the fees of the
+// block in transaction order before a coinbase.
+func (run *run) gatherCoinbase(s *spending) error {
+	paid, err := outputSum(s.tx)
+	if err != nil {
+		return err
+	}
+	if !run.req.FeesToCoinbase {
+		s.in, s.total = push(nil, Segment{Clean, paid}), paid
+		return nil
+	}
+	var line []Segment
+	var fees ledger.Amount
+	for tx, err := range run.idx.BlockTxs(run.ctx, s.tx.Chain, s.tx.Pos.Height()) {
+		if err != nil {
+			return err
+		}
+		if tx.Coinbase {
+			continue
+		}
+		fee, err := feeOf(tx)
+		if err != nil {
+			return err
+		}
+		if fees, err = fees.Add(fee); err != nil {
+			return err
+		}
+		line = run.takeFee(s, line, tx, fee)
+	}
+	subsidy := paid.SubFloor(fees)
+	s.in = push(nil, Segment{Clean, subsidy})
+	for _, seg := range line {
+		s.in = push(s.in, seg)
+	}
+	s.total, err = subsidy.Add(fees)
+	return err
+}
+
+func (run *run) takeFee(s *spending, line []Segment, tx ledger.Tx, fee ledger.Amount) []Segment {
+	key := place{tx.Chain, tx.Pos}
+	p, traced := run.fees[key]
+	if !traced {
+		return push(line, Segment{Clean, fee})
+	}
+	delete(run.fees, key)
+	for _, seg := range p.segs {
+		line = push(line, seg)
+	}
+	s.set = union(s.set, p.set)
+	s.addSource(ledger.Address{}, p.hop, p.depth)
+	return line
+}
+
+// fee ends what the miner took, or sends it on to the coinbase of the block.
+func (run *run) fee(s *spending, p parcel) error {
+	if p.dirty().IsZero() {
+		return nil
+	}
+	asset := ledger.NativeAsset(s.tx.Chain)
+	if !run.req.FeesToCoinbase || s.tx.Coinbase {
+		return run.tally(asset).add(p.segs, feesField)
+	}
+	for tx, err := range run.idx.BlockTxs(run.ctx, s.tx.Chain, s.tx.Pos.Height()) {
+		if err != nil {
+			return err
+		}
+		if tx.Coinbase {
+			run.fees[place{s.tx.Chain, s.tx.Pos}] = feeParcel{parcel: p, asset: asset, hop: s.parent, depth: s.depth}
+			heap.Push(&run.queue, item{chain: tx.Chain, at: ledger.Point{Pos: tx.Pos}, seed: -1})
+			return nil
+		}
+	}
+	return run.tally(asset).add(p.segs, feesField)
+}
+
+// output puts a slot's traced units into a coin, or ends them.
+func (run *run) output(s *spending, index uint32, p parcel) error {
+	if p.dirty().IsZero() {
+		return nil
+	}
+	out := s.tx.Outputs[index]
+	a := &arrival{parcel: p, Hop: Hop{
+		Parent: s.parent, Depth: s.depth + 1, Chain: s.tx.Chain, Tx: s.tx.ID, Index: index,
+		At: ledger.Point{Pos: s.tx.Pos, Slot: index}, Time: s.tx.Time, To: out.Address,
+		Asset: ledger.NativeAsset(s.tx.Chain), Amount: out.Value, Grade: s.tx.Grade,
+	}}
+	switch {
+	case len(s.from) > 0:
+		a.From, a.FromOthers = s.from[0], s.from[1:]
+	case len(s.tx.Inputs) > 0:
+		a.From = s.tx.Inputs[0].Address
+	}
+	stays, err := run.settle(a, false)
+	if err != nil || !stays {
+		return err
+	}
+	c := &coin{
+		parcel: p, txID: s.tx.ID, owner: out.Address, via: a.From, value: out.Value,
+		hop: a.ID, depth: a.Depth, time: s.tx.Time, spentBy: out.SpentBy,
+	}
+	run.coins[coinKey{s.tx.Chain, s.tx.Pos, index}] = c
+	run.scheduleCoin(s.tx.Chain, c)
+	return nil
+}
+
+// parcelOf carries the inputs' labels along where the policy keeps a set.
+func (s *spending) parcelOf(segs []Segment) parcel {
+	p := parcel{segs: segs}
+	if !p.dirty().IsZero() {
+		p.set = s.set
+	}
+	return p
+}
+
+func (run *run) seedsAt(seeds []int, index uint32) []int {
+	var at []int
+	for _, i := range seeds {
+		if run.req.Seeds[i].Index == index {
+			at = append(at, i)
+		}
+	}
+	return at
+}
+
+// slotsOf returns the outputs' values and what is left of total: the fee.
+func slotsOf(tx ledger.Tx, total ledger.Amount) ([]ledger.Amount, error) {
+	paid, err := outputSum(tx)
+	if err != nil {
+		return nil, err
+	}
+	slots := make([]ledger.Amount, 0, len(tx.Outputs)+1)
+	for _, o := range tx.Outputs {
+		slots = append(slots, o.Value)
+	}
+	return append(slots, total.Minus(paid)), nil
+}
+
+func outputSum(tx ledger.Tx) (sum ledger.Amount, err error) {
+	for _, o := range tx.Outputs {
+		if sum, err = sum.Add(o.Value); err != nil {
+			return sum, err
+		}
+	}
+	return sum, nil
+}
+
+func knownInputs(tx ledger.Tx) (sum ledger.Amount, err error) {
+	for _, in := range tx.Inputs {
+		if !in.Known {
+			continue
+		}
+		if sum, err = sum.Add(in.Value); err != nil {
+			return sum, err
+		}
+	}
+	return sum, nil
+}
+
+// feeOf is what a transaction's known inputs exceed its outputs by.
+func feeOf(tx ledger.Tx) (ledger.Amount, error) {
+	known, err := knownInputs(tx)
+	if err != nil {
+		return ledger.Amount{}, err
+	}
+	paid, err := outputSum(tx)
+	return known.SubFloor(paid), err
+}
