@@ -22,7 +22,7 @@ func (run *run) settle(a *arrival, open bool) (stays bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if reason == "" && !open && a.Dirty.Less(run.req.floor(a.Asset)) {
+	if reason == "" && !open && a.Dirty.Less(run.req.FloorOf(a.Asset)) {
 		return false, run.end(a, Pruned)
 	}
 	a.ID = len(run.hops) + 1

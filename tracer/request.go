@@ -38,19 +38,19 @@ type Request struct {
 	AccountEvents int // events of one account in one trace
 	Hops          int // depth
 	Events        int // events of the whole trace, per chain
-	// Floor overrides the assets' dust: a transfer whose traced units, over all
-	// labels, are fewer is pruned. Nil means dust; 0 prunes nothing.
-	Floor   *ledger.Amount
+	// Floors override an asset's dust: a transfer whose traced units, over all
+	// labels, are fewer is pruned; 0 prunes nothing.
+	Floors  map[ledger.Asset]ledger.Amount
 	Through map[ledger.Address]bool // never a service, whatever its labels say
 	StopAt  map[ledger.Address]bool
 	// FeesToCoinbase follows miner fees into the coinbase instead of ending them.
 	FeesToCoinbase bool
 }
 
-// floor returns the least traced amount that is followed.
-func (r *Request) floor(a ledger.Asset) ledger.Amount {
-	if r.Floor != nil {
-		return *r.Floor
+// FloorOf returns the least traced amount of an asset that is followed.
+func (r *Request) FloorOf(a ledger.Asset) ledger.Amount {
+	if floor, ok := r.Floors[a]; ok {
+		return floor
 	}
 	return ledger.InfoOf(a).Dust
 }
