@@ -88,6 +88,8 @@ func TestBadSources(t *testing.T) {
 		{"clock", "tracer/a.go", "import \"time\"\nfunc f() time.Time { return time.Now() }", "time.Now: times are passed in"},
 		{"clock elsewhere", "server/a.go", "import \"time\"\nfunc f() time.Time { return time.Now() }", ""},
 		{"disk", "tracer/a.go", "import _ \"os\"", "imports os: the layer tracer is pure"},
+		{"network", "tracer/a.go", "import _ \"net/http\"", "imports net/http: the layer tracer is pure"},
+		{"text of a URL", "tracer/a.go", "import _ \"net/url\"", ""},
 		{"chance", "ledger/a.go", "import _ \"math/rand/v2\"", "is pure"},
 		{"json tag", "ledger/a.go", "type t struct{ X int `json:\"x\"` }", "struct tag"},
 		{"end of the process", "server/a.go", "import \"os\"\nfunc f() { os.Exit(1) }", "os.Exit: only cmd"},
