@@ -189,3 +189,8 @@ func topCategory(id string) string {
 	}
 	return id
 }
+
+// String prints the bucket as the sheet's row is named, in capitals.
+func (b Bucket) String() string {
+	return [...]string{"RESTING", "STOPPED", "BURNT", "PRUNED", "PENDING"}[b]
+}
