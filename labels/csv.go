@@ -1,0 +1,182 @@
+package labels
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+
+	"github.com/spoortrace/spoor/ledger"
+)
+
+// csvColumns are the columns of a label CSV, in any order; the first three must be there.
+var csvColumns = []string{"network", "address", "label", "category", "source", "confidence"}
+
+// ReadCSV yields the tags of a label CSV, plain or gzipped: network, address,
+// label, category (our id, a KYT id or empty), source (the file's name when
+// empty) and confidence (an id of GraphSense's scale or 0-100; unknown, 5,
+// when empty). Any row that does not fit ends in ledger.ErrInvalid with
+// file:line:column, and then nothing of the file may be used.
+func ReadCSV(ctx context.Context, name string, r io.Reader, report *Report) iter.Seq2[ledger.Tag, error] {
+	return func(yield func(ledger.Tag, error) bool) {
+		text, err := gunzip(r)
+		if err != nil {
+			yield(ledger.Tag{}, fmt.Errorf("%s: %w", name, err))
+			return
+		}
+		c := &csvReader{name: name, report: report, seen: map[[16]byte]bool{}, records: csv.NewReader(&capped{in: skipBOM(text)})}
+		c.records.ReuseRecord = true
+		err = c.readHeader()
+		for err == nil && ctx.Err() == nil {
+			var tag ledger.Tag
+			if tag, err = c.next(); err == nil && tag.Label != "" && !yield(tag, nil) {
+				return
+			}
+		}
+		if err == nil {
+			err = fmt.Errorf("%s: %w", name, ctx.Err())
+		}
+		if !errors.Is(err, io.EOF) {
+			yield(ledger.Tag{}, err)
+		}
+	}
+}
+
+type csvReader struct {
+	name    string
+	report  *Report
+	records *csv.Reader
+	record  []string
+	at      map[string]int
+	seen    map[[16]byte]bool
+}
+
+func (c *csvReader) readHeader() error {
+	header, err := c.records.Read()
+	if errors.Is(err, io.EOF) {
+		return ledger.Invalid(c.name, "a header "+strings.Join(csvColumns, ","), "an empty file")
+	}
+	if err != nil {
+		return c.syntax(err)
+	}
+	c.at = map[string]int{}
+	for i, column := range header {
+		column = strings.ToLower(strings.TrimSpace(column))
+		known := false
+		for _, k := range csvColumns {
+			known = known || k == column
+		}
+		if _, twice := c.at[column]; twice || !known {
+			return ledger.Invalid(fmt.Sprintf("%s:1:%d", c.name, i+1), "the columns "+strings.Join(csvColumns, ", ")+", each once", column)
+		}
+		c.at[column] = i
+	}
+	for _, column := range csvColumns[:3] {
+		if _, ok := c.at[column]; !ok {
+			return ledger.Invalid(c.name+":1:1", "a column "+column, strings.Join(header, ","))
+		}
+	}
+	return nil
+}
+
+func (c *csvReader) cell(column string) string {
+	if i, ok := c.at[column]; ok {
+		return strings.TrimSpace(c.record[i])
+	}
+	return ""
+}
+
+func (c *csvReader) wrong(column, want string) error {
+	line, at := c.records.FieldPos(c.at[column])
+	return ledger.Invalid(fmt.Sprintf("%s:%d:%d", c.name, line, at), column+": "+want, c.cell(column))
+}
+
+// next returns a tag; one without a label was a repetition.
+func (c *csvReader) next() (ledger.Tag, error) {
+	var err error
+	if c.record, err = c.records.Read(); err != nil {
+		return ledger.Tag{}, c.syntax(err)
+	}
+	t := ledger.Tag{Label: strings.Clone(c.cell("label")), Source: strings.Clone(c.cell("source")), Pack: c.name, Confidence: confidences["unknown"]}
+	if t.Chain, err = ledger.ParseChain(c.cell("network")); err != nil {
+		return t, c.wrong("network", err.Error())
+	}
+	if t.Address, err = ledger.ParseAddress(t.Chain, c.cell("address")); err != nil {
+		return t, c.wrong("address", err.Error())
+	}
+	if t.Label == "" || strings.ContainsRune(t.Label+t.Source, 0) {
+		return t, c.wrong("label", "a text without NUL")
+	}
+	if t.Source == "" {
+		t.Source = c.name
+	}
+	if s := c.cell("category"); s != "" {
+		category, ok := ParseCategory(s)
+		if !ok {
+			return t, c.wrong("category", "a category such as exchange, or a KYT id")
+		}
+		t.Category = category.ID
+	}
+	if s := c.cell("confidence"); s != "" {
+		ok := false
+		if t.Confidence, ok = ParseConfidence(s); !ok {
+			return t, c.wrong("confidence", "an id such as forensic, or 0 to 100")
+		}
+	}
+	key := uniqueKey(t)
+	if c.seen[key] {
+		c.report.Repeated++
+		return ledger.Tag{}, nil
+	}
+	c.seen[key] = true
+	return t, nil
+}
+
+func (c *csvReader) syntax(err error) error {
+	var parse *csv.ParseError
+	if errors.As(err, &parse) {
+		return ledger.Invalid(fmt.Sprintf("%s:%d:%d", c.name, parse.Line, parse.Column), "a CSV row like the header's", parse.Err.Error())
+	}
+	if errors.Is(err, io.EOF) {
+		return io.EOF
+	}
+	return fmt.Errorf("%s: %w", c.name, err)
+}
+
+// capped ends a file that is over the limit with an error, not with silence.
+type capped struct {
+	in   io.Reader
+	size int
+}
+
+func (c *capped) Read(b []byte) (int, error) {
+	n, err := c.in.Read(b)
+	if c.size += n; c.size > maxPack {
+		return 0, ledger.Invalid("file", "at most 200 MiB", "more")
+	}
+	return n, err
+}
+
+// gunzip reads plain text and gzip alike.
+func gunzip(r io.Reader) (io.Reader, error) {
+	buffered := bufio.NewReader(r)
+	magic, err := buffered.Peek(2)
+	if err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
+		return buffered, nil //nolint:nilerr // a text of one byte is for the caller to judge
+	}
+	return gzip.NewReader(buffered)
+}
+
+// skipBOM drops the mark that spreadsheets put before UTF-8.
+func skipBOM(r io.Reader) io.Reader {
+	buffered := bufio.NewReader(r)
+	if mark, err := buffered.Peek(3); err == nil && string(mark) == "\xef\xbb\xbf" {
+		_, _ = buffered.Discard(3) // three bytes were just seen
+	}
+	return buffered
+}
