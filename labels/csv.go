@@ -123,10 +123,11 @@ func (c *csvReader) next() (ledger.Tag, error) {
 		t.Category = category.ID
 	}
 	if s := c.cell("confidence"); s != "" {
-		ok := false
-		if t.Confidence, ok = ParseConfidence(s); !ok {
+		confidence, ok := ParseConfidence(s)
+		if !ok {
 			return t, c.wrong("confidence", "an id such as forensic, or 0 to 100")
 		}
+		t.Confidence = confidence
 	}
 	key := uniqueKey(t)
 	if c.seen[key] {

@@ -174,7 +174,7 @@ func (s *Set) stand(equal []ref) []ref {
 				logged = append(logged, r)
 			}
 		}
-		if n := append(distinct, plain...); len(n) > len(most) {
+		if n := slices.Concat(distinct, plain); len(n) > len(most) {
 			most = n
 		}
 		from = to
