@@ -38,7 +38,7 @@ generate: $(TOOLS)/buf-$(BUF_VERSION) $(TOOLS)/plugins ## regenerate the Go code
 
 lint: $(TOOLS)/gofumpt-$(GOFUMPT_VERSION) $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## check the format and lint
 	@out=$$(.ci/format -l); test -z "$$out" || { echo "not gofumpt-clean, run make format:"; echo "$$out"; exit 1; }
-	$(TOOLS)/bin/golangci-lint run
+	$(TOOLS)/bin/golangci-lint run --allow-serial-runners
 
 format: $(TOOLS)/gofumpt-$(GOFUMPT_VERSION) ## format every Go file
 	.ci/format -w
