@@ -83,6 +83,9 @@ func (p *parser) asset() (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
+	if len(p.cell(fieldSymbol)) > maxName {
+		return 0, p.wrong(fieldSymbol, "at most 256 bytes")
+	}
 	i, ok := p.assetIDs[a]
 	if !ok {
 		i = uint32(len(p.out.assets))
@@ -216,8 +219,10 @@ func (p *parser) status() (ledger.Status, error) {
 	default:
 		return 0, p.wrong(fieldStatus, "ok, failed, unknown or Tronscan's 0, 1, 2")
 	}
-	if r := p.cell(fieldResult); r != "" && r != "SUCCESS" {
-		return ledger.StatusFailed, nil
+	for _, f := range []field{fieldResult, fieldFinal} {
+		if r := p.cell(f); r != "" && !strings.EqualFold(r, "SUCCESS") {
+			return ledger.StatusFailed, nil
+		}
 	}
 	if p.cell(fieldIsError) == "1" || p.cell(fieldReceipt) == "0" {
 		return ledger.StatusFailed, nil

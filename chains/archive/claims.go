@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/spoortrace/spoor/ledger"
@@ -88,7 +89,7 @@ func readClaims(name string, r io.Reader, chain ledger.Chain, span ledger.Range)
 		}
 		line, at := records.FieldPos(0)
 		if column >= len(record) {
-			return nil, ledger.Invalid(place(name, line, at), "an address in column "+ordinal(column), strings.Join(record, ","))
+			return nil, ledger.Invalid(place(name, line, at), "an address in column "+strconv.Itoa(column+1), strings.Join(record, ","))
 		}
 		a, err := ledger.ParseAddress(chain, strings.TrimSpace(record[column]))
 		if err != nil {
@@ -113,5 +114,3 @@ func addressColumn(record []string) int {
 	}
 	return -1
 }
-
-func ordinal(i int) string { return string(rune('1' + min(i, 8))) }

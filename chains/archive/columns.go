@@ -30,6 +30,7 @@ const (
 	fieldToTag
 	fieldStatus    // ok or failed, or Tronscan's mark
 	fieldResult    // java-tron's contractRet
+	fieldFinal     // Tronscan's finalResult, in the same words
 	fieldIsError   // Etherscan: 1 is failed
 	fieldReceipt   // Etherscan: 0 is failed
 	fieldConfirmed // Tronscan: false is not final
@@ -63,7 +64,7 @@ var columns = map[string]field{
 	"symbol": fieldSymbol, "tokensymbol": fieldSymbol, "tokenabbr": fieldSymbol,
 	"decimals": fieldDecimals, "tokendecimal": fieldDecimals, "tokendecimals": fieldDecimals,
 	"fromtag": fieldFromTag, "fromaddresstag": fieldFromTag, "totag": fieldToTag, "toaddresstag": fieldToTag,
-	"status": fieldStatus, "contractret": fieldResult, "contractreturn": fieldResult, "result": fieldResult, "finalresult": fieldExtra,
+	"status": fieldStatus, "contractret": fieldResult, "contractreturn": fieldResult, "result": fieldResult, "finalresult": fieldFinal,
 	"iserror": fieldIsError, "txreceiptstatus": fieldReceipt, "confirmed": fieldConfirmed,
 	"wallet": fieldWallet,
 	"log":    fieldLog, "logindex": fieldLog, "eventindex": fieldLog,

@@ -13,6 +13,9 @@ import (
 // cacheEntries bounds the memo of parsed cells; base58check costs two hashes.
 const cacheEntries = 1 << 16
 
+// maxName bounds symbols and tags, which a file can make up without end.
+const maxName = 256
+
 // parser turns records into rows of one Export.
 type parser struct {
 	layout
@@ -109,10 +112,13 @@ func (p *parser) parse(where *csv.Reader, record []string) error {
 		}
 		r.log = int32(n)
 	}
-	p.tag(r.from, p.cell(fieldFromTag))
-	p.tag(r.to, p.cell(fieldToTag))
-	p.out.add(r)
-	return nil
+	if err = p.tag(r.from, fieldFromTag); err == nil {
+		err = p.tag(r.to, fieldToTag)
+	}
+	if err == nil {
+		p.out.add(r)
+	}
+	return err
 }
 
 // part numbers the wallets of a file that joins the downloads of several.
@@ -159,12 +165,17 @@ func (p *parser) account(f field) (uint32, error) {
 	return i, nil
 }
 
-func (p *parser) tag(account uint32, label string) {
-	t := claimedTag{account, label}
-	if label == "" || p.tagged[t] {
-		return
+// tag keeps the name that a cell gives an account.
+func (p *parser) tag(account uint32, f field) error {
+	t := claimedTag{account, p.cell(f)}
+	if t.label == "" || p.tagged[t] {
+		return nil
 	}
-	t.label = strings.Clone(label)
+	if len(t.label) > maxName {
+		return p.wrong(f, "at most 256 bytes")
+	}
+	t.label = strings.Clone(t.label)
 	p.tagged[t] = true
 	p.out.tags = append(p.out.tags, t)
+	return nil
 }
