@@ -36,7 +36,7 @@ func (e *AmbiguousError) Is(target error) bool { return target == ledger.ErrAmbi
 // payments to it. chains are the networks to search for a bare hash. asset,
 // when not nil, refuses payments of anything else.
 func Resolve(ctx context.Context, idx Index, chains []ledger.Chain, ref Ref, asset *ledger.Asset) ([]Seed, error) {
-	txs, err := find(ctx, idx, chains, ref)
+	txs, err := Find(ctx, idx, chains, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -67,8 +67,8 @@ func Resolve(ctx context.Context, idx Index, chains []ledger.Chain, ref Ref, ass
 	return picked, nil
 }
 
-// find looks a transaction up in its network, or in all of them.
-func find(ctx context.Context, idx Index, chains []ledger.Chain, ref Ref) ([]ledger.Tx, error) {
+// Find looks a transaction up in its network, or in all of them.
+func Find(ctx context.Context, idx Index, chains []ledger.Chain, ref Ref) ([]ledger.Tx, error) {
 	search := chains
 	if ref.Chain != "" {
 		search = []ledger.Chain{ref.Chain}

@@ -732,8 +732,8 @@ type ImportedFile struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// SHA-256, hex.
 	Sha256 string `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"`
-	// Data rows.
-	Rows          int64 `protobuf:"varint,3,opt,name=rows,proto3" json:"rows,omitempty"`
+	// Size in bytes, as it is kept.
+	SizeBytes     int64 `protobuf:"varint,3,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -782,9 +782,9 @@ func (x *ImportedFile) GetSha256() string {
 	return ""
 }
 
-func (x *ImportedFile) GetRows() int64 {
+func (x *ImportedFile) GetSizeBytes() int64 {
 	if x != nil {
-		return x.Rows
+		return x.SizeBytes
 	}
 	return 0
 }
@@ -1212,11 +1212,12 @@ const file_spoor_v1_admin_service_proto_rawDesc = "" +
 	"\n" +
 	"disk_bytes\x18\v \x01(\x03R\tdiskBytes\x12,\n" +
 	"\x05files\x18\f \x03(\v2\x16.spoor.v1.ImportedFileR\x05filesB\x10\n" +
-	"\x0e_folded_height\"N\n" +
+	"\x0e_folded_height\"Y\n" +
 	"\fImportedFile\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
-	"\x06sha256\x18\x02 \x01(\tR\x06sha256\x12\x12\n" +
-	"\x04rows\x18\x03 \x01(\x03R\x04rows\"7\n" +
+	"\x06sha256\x18\x02 \x01(\tR\x06sha256\x12\x1d\n" +
+	"\n" +
+	"size_bytes\x18\x03 \x01(\x03R\tsizeBytes\"7\n" +
 	"\x12VerifyIndexRequest\x12!\n" +
 	"\anetwork\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\anetwork\"\x84\x01\n" +
 	"\x10VerifyIndexEvent\x120\n" +

@@ -1,0 +1,174 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"runtime/debug"
+	"strings"
+	"sync"
+
+	"golang.org/x/time/rate"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"buf.build/go/protovalidate"
+
+	"github.com/spoortrace/spoor/ledger"
+	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
+)
+
+// gate stands before every method of one listener: role, rate, request rules,
+// and the mapping of errors.
+type gate struct {
+	server *Server
+	trust  Trust
+}
+
+func (g *gate) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (res any, err error) {
+	defer func() { err = g.outcome(info.FullMethod, recover(), err) }()
+	if err := g.admit(ctx, info.FullMethod); err != nil {
+		return nil, err
+	}
+	if err := g.validate(req); err != nil {
+		return nil, err
+	}
+	return handle(ctx, req)
+}
+
+func (g *gate) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
+	defer func() { err = g.outcome(info.FullMethod, recover(), err) }()
+	if err := g.admit(stream.Context(), info.FullMethod); err != nil {
+		return err
+	}
+	return handle(srv, &checkedStream{stream, g})
+}
+
+// checkedStream applies the request rules to every message that comes in.
+type checkedStream struct {
+	grpc.ServerStream
+	gate *gate
+}
+
+func (s *checkedStream) RecvMsg(m any) error {
+	if err := s.ServerStream.RecvMsg(m); err != nil {
+		return err
+	}
+	return s.gate.validate(m)
+}
+
+// outcome turns a panic into an internal error, logged with its stack, and
+// every other error into its status.
+func (g *gate) outcome(method string, panicked any, err error) error {
+	if panicked != nil {
+		g.server.cfg.Log.Error("panic", "method", method, "value", fmt.Sprint(panicked), "stack", string(debug.Stack()))
+		return status.Error(codes.Internal, "internal error; the server's log has it")
+	}
+	return toStatus(g.server.cfg.Log, err)
+}
+
+// admit denies by default: a method of ours without a required_role is refused to everyone.
+func (g *gate) admit(ctx context.Context, method string) error {
+	if strings.HasPrefix(method, "/spoor.") {
+		need := requiredRole(method)
+		if need == spoorv1.Role_ROLE_UNSPECIFIED || g.trust.Role < need {
+			return status.Errorf(codes.PermissionDenied, "%s needs the role %s; this listener grants %s", method, need, g.trust.Role)
+		}
+	}
+	if !g.trust.Limited {
+		return nil
+	}
+	return g.server.limiter.take(ctx)
+}
+
+func requiredRole(method string) spoorv1.Role {
+	name := protoreflect.FullName(strings.ReplaceAll(strings.TrimPrefix(method, "/"), "/", "."))
+	found, err := protoregistry.GlobalFiles.FindDescriptorByName(name)
+	if err != nil {
+		return spoorv1.Role_ROLE_UNSPECIFIED
+	}
+	role, _ := proto.GetExtension(found.Options(), spoorv1.E_RequiredRole).(spoorv1.Role)
+	return role
+}
+
+// validate applies the rules that stand in the proto files.
+func (g *gate) validate(m any) error {
+	message, ok := m.(proto.Message)
+	if !ok {
+		return nil
+	}
+	err := g.server.validator.Validate(message)
+	broken, ok := err.(*protovalidate.ValidationError) //nolint:errorlint // the validator returns it unwrapped
+	if !ok {
+		return err
+	}
+	bad := &errdetails.BadRequest{}
+	var texts []string
+	for _, v := range broken.Violations {
+		field, text := protovalidate.FieldPathString(v.Proto.GetField()), v.Proto.GetMessage()
+		bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{Field: field, Description: text})
+		texts = append(texts, field+": "+text)
+	}
+	return withDetails(codes.InvalidArgument, fmt.Errorf("%s", strings.Join(texts, "; ")), info("INVALID_ARGUMENT"), bad)
+}
+
+func exhausted(format string, args ...any) error {
+	return fmt.Errorf(format+": %w", append(args, ledger.ErrExhausted)...)
+}
+
+// limiter counts requests per client address.
+type limiter struct {
+	rate    rate.Limit
+	mu      sync.Mutex
+	clients map[string]*rate.Limiter
+}
+
+// maxClients bounds the limiter's memory; beyond it all counts start again.
+const maxClients = 10_000
+
+func newLimiter(perSecond float64) *limiter {
+	return &limiter{rate: rate.Limit(perSecond), clients: map[string]*rate.Limiter{}}
+}
+
+func (l *limiter) of(client string) *rate.Limiter {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.clients[client] == nil {
+		if len(l.clients) >= maxClients {
+			clear(l.clients)
+		}
+		l.clients[client] = rate.NewLimiter(l.rate, max(1, int(2*l.rate)))
+	}
+	return l.clients[client]
+}
+
+// take spends one request of the client, or refuses with the time to wait.
+func (l *limiter) take(ctx context.Context) error {
+	client := "unknown"
+	if p, ok := peer.FromContext(ctx); ok {
+		client = p.Addr.String()
+		if host, _, err := net.SplitHostPort(client); err == nil {
+			client = host
+		}
+	}
+	one := l.of(client)
+	allowed := one.Allow()
+	header := metadata.Pairs("x-ratelimit-limit", fmt.Sprint(int(2*l.rate)), "x-ratelimit-remaining", fmt.Sprint(max(0, int(one.Tokens()))))
+	if allowed {
+		return grpc.SetHeader(ctx, header)
+	}
+	header.Append("retry-after", fmt.Sprint(int(retryAfter.Seconds())))
+	if err := grpc.SetHeader(ctx, header); err != nil {
+		return err
+	}
+	return withDetails(codes.ResourceExhausted, fmt.Errorf("more than %d requests a second", int(l.rate)),
+		info("EXCEEDED_RATE_LIMIT"), &errdetails.RetryInfo{RetryDelay: durationpb.New(retryAfter)})
+}

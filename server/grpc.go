@@ -1,0 +1,179 @@
+// Package server answers over gRPC: traces, look-ups, labels and the care of
+// the index. It reads the store and the label log, never a chain.
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"buf.build/go/protovalidate"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+
+	"github.com/spoortrace/spoor/labels"
+	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
+	"github.com/spoortrace/spoor/store"
+)
+
+// IngestFunc brings a source into the index. Only the command knows chains.
+type IngestFunc func(ctx context.Context, req *spoorv1.IngestRequest, progress func(*spoorv1.Progress)) (*spoorv1.IngestResult, error)
+
+// Config is what a Server needs. Zero limits take the defaults named beside them.
+type Config struct {
+	Store  *store.Store // owned by the caller, open until Stop returned
+	Labels *labels.Log  // owned by the caller
+	Ingest IngestFunc   // nil: Ingest is refused
+	Log    *slog.Logger // nil: slog.Default()
+
+	MaxTraces  int     // traces at a time; 8
+	MaxEvents  int     // events of one trace, per chain; 5,000,000
+	KeepTraces int     // finished traces kept for GetTrace; 256
+	Rate       float64 // requests per second and client on a Remote listener; 200, bursts of twice that
+}
+
+// message sizes: a request is small, an answer may be a page of a large trace.
+const (
+	maxRequest = 4 << 20
+	maxStreams = 256
+)
+
+// Server holds the services and serves them on any number of listeners.
+type Server struct {
+	cfg       Config
+	validator protovalidate.Validator
+	limiter   *limiter
+	jobs      *jobs
+	data      *data
+	health    *health.Server
+	traces    *traces
+	pages     pager
+
+	mu      sync.Mutex
+	started []*grpc.Server
+	stopped bool
+}
+
+// New builds the services.
+func New(cfg Config) (*Server, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	cfg.MaxTraces, cfg.MaxEvents = orDefault(cfg.MaxTraces, 8), orDefault(cfg.MaxEvents, 5_000_000)
+	cfg.KeepTraces = orDefault(cfg.KeepTraces, 256)
+	if cfg.Rate == 0 {
+		cfg.Rate = 200
+	}
+	validator, err := protovalidate.New()
+	if err != nil {
+		return nil, fmt.Errorf("server: request rules: %w", err)
+	}
+	key := make([]byte, sha256.Size)
+	if _, err := rand.Read(key); err != nil {
+		return nil, fmt.Errorf("server: page key: %w", err)
+	}
+	s := &Server{
+		cfg: cfg, validator: validator, limiter: newLimiter(cfg.Rate), jobs: newJobs(cfg.Log, cfg.KeepTraces),
+		data: &data{store: cfg.Store, labels: cfg.Labels}, health: health.NewServer(), pages: pager{key},
+	}
+	s.traces = &traces{data: s.data, jobs: s.jobs, pages: s.pages, slots: make(chan struct{}, cfg.MaxTraces), maxEvents: cfg.MaxEvents}
+	return s, nil
+}
+
+// Trust is what a listener's clients may do. There are no keys yet: whoever
+// reaches the listener has its role.
+type Trust struct {
+	Role spoorv1.Role
+	TLS  *tls.Config // nil: plaintext
+	// Limited counts requests per client and refuses those above the rate.
+	Limited bool
+	// Reflect lists the services to whoever asks (grpcurl).
+	Reflect bool
+}
+
+// LocalTrust is for clients in this process or at the socket file: they could
+// open the data directory themselves.
+func LocalTrust() Trust { return Trust{Role: spoorv1.Role_ROLE_ADMIN, Reflect: true} }
+
+// Serve answers on a listener until Stop; it returns nil after Stop.
+func (s *Server) Serve(lis net.Listener, trust Trust) error {
+	creds := insecure.NewCredentials()
+	if trust.TLS != nil {
+		creds = credentials.NewTLS(trust.TLS)
+	}
+	g := &gate{server: s, trust: trust}
+	server := grpc.NewServer(
+		grpc.Creds(creds), grpc.MaxRecvMsgSize(maxRequest), grpc.MaxConcurrentStreams(maxStreams),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: 15 * time.Minute, Time: time.Minute, Timeout: 20 * time.Second}),
+		grpc.UnaryInterceptor(g.unary), grpc.StreamInterceptor(g.stream),
+	)
+	spoorv1.RegisterTraceServiceServer(server, s.traces)
+	spoorv1.RegisterLabelServiceServer(server, &labelService{data: s.data, pages: s.pages, now: time.Now})
+	spoorv1.RegisterAdminServiceServer(server, &admin{data: s.data, ingest: s.cfg.Ingest, now: time.Now})
+	healthpb.RegisterHealthServer(server, s.health)
+	if trust.Reflect {
+		reflection.Register(server)
+	}
+	for name := range server.GetServiceInfo() {
+		s.health.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
+	}
+	if !s.add(server) {
+		return nil
+	}
+	if err := server.Serve(lis); err != nil {
+		return fmt.Errorf("server: %s: %w", lis.Addr(), err)
+	}
+	return nil
+}
+
+func (s *Server) add(server *grpc.Server) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.started = append(s.started, server)
+	return !s.stopped
+}
+
+// Stop tells clients by health that it ends, lets running calls finish until
+// ctx is done, then cuts them off. Traces begun with StartTrace are cancelled.
+func (s *Server) Stop(ctx context.Context) {
+	s.health.Shutdown()
+	s.mu.Lock()
+	s.stopped = true
+	servers := s.started
+	s.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, server := range servers {
+			server.GracefulStop()
+		}
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		for _, server := range servers {
+			server.Stop()
+		}
+		<-done
+	}
+	s.jobs.stop()
+}
+
+func orDefault(n, otherwise int) int {
+	if n == 0 {
+		return otherwise
+	}
+	return n
+}

@@ -1,0 +1,340 @@
+package server
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/spoortrace/spoor/ledger"
+	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
+	"github.com/spoortrace/spoor/tracer"
+)
+
+// LookupTransaction shows one transaction with labels.
+func (s *traces) LookupTransaction(ctx context.Context, m *spoorv1.LookupTransactionRequest) (*spoorv1.Transaction, error) {
+	ref, err := tracer.ParseRef(m.GetRef())
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.data.view(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
+	txs, err := tracer.Find(ctx, v, v.Chains(), ref)
+	if err != nil {
+		return nil, err
+	}
+	l := &lookup{view: v, conv: v.converter(ctx), ctx: ctx}
+	return l.transaction(txs)
+}
+
+// lookup is one look-up on one view.
+type lookup struct {
+	view *view
+	conv *converter
+	ctx  context.Context //nolint:containedctx // one call
+}
+
+// transaction shows the records of one transaction: one, or the rows of an
+// export, or the last of the duplicate coinbases of before BIP 30.
+func (l *lookup) transaction(txs []ledger.Tx) (*spoorv1.Transaction, error) {
+	tx := txs[len(txs)-1]
+	if l.view.export(tx.Chain) {
+		tx = txs[0]
+		for _, row := range txs[1:] {
+			tx.Transfers = append(tx.Transfers, row.Transfers...)
+		}
+	}
+	m := &spoorv1.Transaction{
+		Network: string(tx.Chain), Tx: hashText(tx.Chain, tx.ID), Height: l.conv.height(tx.Chain, tx.Pos), TxIndex: tx.Pos.Index(),
+		Time: timeMessage(tx.Time), Status: statusText(tx.Status), Grade: tx.Grade.String(),
+	}
+	if tx.Coinbase {
+		m.TxIndex = 0
+	}
+	if m.Height != nil {
+		ref, err := l.view.BlockRef(l.ctx, tx.Chain, tx.Pos.Height())
+		if err != nil {
+			return nil, err
+		}
+		m.BlockHash = hashText(tx.Chain, ref.Hash)
+	}
+	if err := errors.Join(l.inputs(m, tx), l.outputs(m, tx), l.transfers(m, tx)); err != nil {
+		return nil, err
+	}
+	tags, err := l.view.tags.TxTags(l.ctx, tx.Chain, tx.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tags {
+		m.Labels = append(m.Labels, l.view.labelMessage(t))
+	}
+	m.AsOf, m.Coverage, err = l.basis(tx.Chain)
+	return m, err
+}
+
+func statusText(s ledger.Status) string {
+	return [...]string{"OK", "FAILED", "UNKNOWN"}[s]
+}
+
+// basis says as of what, and on how much of the network, an answer rests.
+func (l *lookup) basis(c ledger.Chain) (*spoorv1.AsOf, *spoorv1.Coverage, error) {
+	head, err := l.view.AsOf(l.ctx, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	coverage, err := l.view.networkCoverage(c)
+	return l.view.asOfMessage(head), coverage, err
+}
+
+func (l *lookup) inputs(m *spoorv1.Transaction, tx ledger.Tx) (err error) {
+	var in, out ledger.Amount
+	whole := len(tx.Outputs) > 0 && !tx.Coinbase
+	for i, input := range tx.Inputs {
+		one := &spoorv1.TransactionInput{Index: uint32(i), PreviousTx: hashText(tx.Chain, input.Prev.Tx), PreviousIndex: input.Prev.Index}
+		if whole = whole && input.Known; input.Known {
+			one.Address, one.Amount = input.Address.String(), input.Value.String()
+			if in, err = in.Add(input.Value); err != nil {
+				return err
+			}
+			if one.Labels, err = l.conv.labels(input.Address, tx.Time); err != nil {
+				return err
+			}
+		}
+		m.Inputs = append(m.Inputs, one)
+	}
+	if tx.Coinbase {
+		m.Inputs = []*spoorv1.TransactionInput{{Coinbase: true}}
+	}
+	for _, o := range tx.Outputs {
+		if out, err = out.Add(o.Value); err != nil {
+			return err
+		}
+	}
+	if whole {
+		m.Fee = in.SubFloor(out).String()
+	}
+	return nil
+}
+
+func (l *lookup) outputs(m *spoorv1.Transaction, tx ledger.Tx) error {
+	for i, o := range tx.Outputs {
+		one := &spoorv1.TransactionOutput{Index: uint32(i), Address: o.Address.String(), Amount: o.Value.String()}
+		var err error
+		if one.Labels, err = l.conv.labels(o.Address, tx.Time); err != nil {
+			return err
+		}
+		if err := l.spend(one, tx, o); err != nil {
+			return err
+		}
+		m.Outputs = append(m.Outputs, one)
+	}
+	return nil
+}
+
+// spend says what became of an output; UNSPENT only where every later block is held.
+func (l *lookup) spend(m *spoorv1.TransactionOutput, tx ledger.Tx, o ledger.Output) error {
+	if o.SpentBy == 0 {
+		covered, err := l.view.Covered(l.ctx, o.Address, tx.Pos)
+		m.SpendState = "UNKNOWN"
+		if covered {
+			m.SpendState = "UNSPENT"
+		}
+		return err
+	}
+	spender, err := l.view.TxAt(l.ctx, tx.Chain, o.SpentBy)
+	if err != nil {
+		return err
+	}
+	m.SpendState, m.SpentByTx = "SPENT", hashText(tx.Chain, spender.ID)
+	for i, in := range spender.Inputs {
+		if in.Prev.Tx == tx.ID && in.Prev.Index == m.GetIndex() {
+			m.SpentByInput = uint32(i)
+		}
+	}
+	return nil
+}
+
+func (l *lookup) transfers(m *spoorv1.Transaction, tx ledger.Tx) error {
+	for _, t := range tx.Transfers {
+		asset, err := l.conv.asset(t.Asset)
+		if err != nil {
+			return err
+		}
+		one := &spoorv1.Transfer{Index: indexText(t.Index), From: t.From.String(), To: t.To.String(), Asset: asset, Amount: t.Amount.String()}
+		if one.FromLabels, err = l.conv.labels(t.From, tx.Time); err != nil {
+			return err
+		}
+		if one.ToLabels, err = l.conv.labels(t.To, tx.Time); err != nil {
+			return err
+		}
+		m.Transfers = append(m.Transfers, one)
+	}
+	return nil
+}
+
+// LookupAddress shows the balances, labels and events of one address.
+func (s *traces) LookupAddress(ctx context.Context, m *spoorv1.LookupAddressRequest) (*spoorv1.AddressInfo, error) {
+	a, err := ledger.ParseQualified(m.GetAddress())
+	if err != nil {
+		return nil, err
+	}
+	v, cursor, err := s.addressView(ctx, a, m.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
+	l := &lookup{view: v, conv: v.converter(ctx), ctx: ctx}
+	answer := &spoorv1.AddressInfo{Network: string(a.Chain), Address: a.String(), OtherForms: otherForms(a)}
+	if answer.AsOf, answer.Coverage, err = l.basis(a.Chain); err != nil {
+		return nil, err
+	}
+	if err := l.balances(answer, a); err != nil {
+		return nil, err
+	}
+	history, err := s.data.labels.History(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range history {
+		answer.Labels = append(answer.Labels, labelMessage(e))
+	}
+	head, err := v.AsOf(ctx, a.Chain)
+	if err != nil {
+		return nil, err
+	}
+	next, err := l.events(answer, a, cursor, pageSize(m.GetPageSize()))
+	if err == nil && next != nil {
+		answer.NextPageToken = s.pages.token("address "+a.Qualified(), append([]uint64{head.Height}, next...)...)
+	}
+	return answer, err
+}
+
+// addressView pins the network at its tip, or, for a later page, at the height
+// that the first page saw. The cursor is nil for the first page.
+func (s *traces) addressView(ctx context.Context, a ledger.Address, token string) (*view, []uint64, error) {
+	v, err := s.data.view(ctx)
+	if err != nil || token == "" {
+		return v, nil, err
+	}
+	defer v.close()
+	cursor, err := s.pages.cursor("address "+a.Qualified(), token, 4)
+	if err != nil {
+		return nil, nil, err
+	}
+	snap, err := s.data.store.Snapshot(ctx, map[ledger.Chain]uint64{a.Chain: cursor[0]})
+	if err != nil {
+		return nil, nil, err
+	}
+	return &view{Snapshot: snap, tags: v.tags, data: v.data}, cursor[1:], nil
+}
+
+// otherForms lists the other ways to write an account or to name a script's owner.
+func otherForms(a ledger.Address) []string {
+	switch {
+	case a.Chain.Family() == ledger.FamilyTRON:
+		digits := hex.EncodeToString([]byte(a.Payload))
+		return []string{"41" + digits, "0x" + digits}
+	case a.Chain.UTXO():
+		return []string{"scripthash:" + hex.EncodeToString(a.Key())}
+	}
+	return nil
+}
+
+func (l *lookup) balances(m *spoorv1.AddressInfo, a ledger.Address) error {
+	sums, err := l.view.AddressSummary(l.ctx, a)
+	if err != nil {
+		return err
+	}
+	for _, sum := range sums {
+		asset, err := l.conv.asset(sum.Asset)
+		if err != nil {
+			return err
+		}
+		one := &spoorv1.AssetBalance{
+			Asset: asset, Balance: sum.Amount.String(), Received: sum.Received.String(), Sent: sum.Sent.String(),
+			ReceivedCount: count(sum.Ins), SentCount: count(sum.Outs), AssumedOpening: sum.Deficit.String(),
+		}
+		for _, end := range []struct {
+			at ledger.Point
+			to **timestamppb.Timestamp
+		}{{sum.First, &one.First}, {sum.Last, &one.Last}} {
+			tx, err := l.view.TxAt(l.ctx, a.Chain, end.at.Pos)
+			if err != nil {
+				return fmt.Errorf("event of %s: %w", a, err)
+			}
+			*end.to = timeMessage(tx.Time)
+		}
+		m.Balances = append(m.Balances, one)
+	}
+	return nil
+}
+
+// events adds a page of events, the latest first: the assets one after the
+// other as in balances, each backwards in time. The cursor is (number of the
+// asset, position, slot) of the event before; the next one is returned.
+func (l *lookup) events(m *spoorv1.AddressInfo, a ledger.Address, cursor []uint64, size int) ([]uint64, error) {
+	sums, err := l.view.AddressSummary(l.ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	first, before := 0, ledger.Point{Pos: ^ledger.Position(0)}
+	if cursor != nil {
+		first, before = int(cursor[0]), ledger.Point{Pos: ledger.Position(cursor[1]), Slot: uint32(cursor[2])}
+	}
+	var last []uint64
+	for i := first; i < len(sums); i++ {
+		for e, err := range l.view.EventsBefore(l.ctx, ledger.Holder{Address: a, Asset: sums[i].Asset}, before) {
+			if err != nil {
+				return nil, err
+			}
+			if len(m.Events) == size {
+				return last, nil
+			}
+			one, err := l.event(a, sums[i].Asset, e)
+			if err != nil {
+				return nil, err
+			}
+			m.Events = append(m.Events, one)
+			last = []uint64{uint64(i), uint64(e.At.Pos), uint64(e.At.Slot)}
+		}
+		before = ledger.Point{Pos: ^ledger.Position(0)}
+	}
+	return nil, nil
+}
+
+func (l *lookup) event(a ledger.Address, asset ledger.Asset, e ledger.Event) (*spoorv1.AddressEvent, error) {
+	tx, err := l.view.TxAt(l.ctx, a.Chain, e.At.Pos)
+	if err != nil {
+		return nil, err
+	}
+	message, err := l.conv.asset(asset)
+	if err != nil {
+		return nil, err
+	}
+	m := &spoorv1.AddressEvent{Position: l.conv.position(a.Chain, e.At.Pos), Asset: message, Amount: e.Amount.String(), Direction: "RECEIVED", Counterparty: e.From.String()}
+	m.Position.Tx, m.Position.Time = hashText(a.Chain, tx.ID), timeMessage(tx.Time)
+	if e.From == a {
+		m.Direction, m.Counterparty = "SENT", e.To.String()
+	}
+	m.Index = eventIndex(tx, e.At.Slot)
+	return m, nil
+}
+
+// eventIndex is the place inside the transaction as a REF writes it: of an
+// output, an input, or a transfer.
+func eventIndex(tx ledger.Tx, slot uint32) string {
+	for _, t := range tx.Transfers {
+		if t.Slot == slot {
+			return indexText(t.Index)
+		}
+	}
+	if inputs := uint32(len(tx.Inputs)); slot >= inputs {
+		return indexText(slot - inputs)
+	}
+	return indexText(slot)
+}

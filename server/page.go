@@ -1,0 +1,69 @@
+package server
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+
+	"github.com/spoortrace/spoor/ledger"
+)
+
+// The sizes of a page.
+const (
+	defaultPage = 100
+	maxPage     = 1000
+)
+
+func pageSize(asked int32) int {
+	if asked == 0 {
+		return defaultPage
+	}
+	return min(int(asked), maxPage)
+}
+
+// pager makes page tokens: opaque, and bound to one query by a signature, so
+// that a token that was altered or is of another query is refused with one text.
+// The key lives as long as the process; older tokens are refused, too.
+type pager struct{ key []byte }
+
+// token signs a cursor of numbers for a query.
+func (p pager) token(query string, cursor ...uint64) string {
+	var body []byte
+	for _, n := range cursor {
+		body = binary.AppendUvarint(body, n)
+	}
+	return base64.RawURLEncoding.EncodeToString(append(body, p.sign(query, body)...))
+}
+
+const signature = 16
+
+func (p pager) sign(query string, body []byte) []byte {
+	mac := hmac.New(sha256.New, p.key)
+	mac.Write([]byte(query))
+	mac.Write([]byte{0})
+	mac.Write(body)
+	return mac.Sum(nil)[:signature]
+}
+
+// cursor reads a token's numbers, n of them.
+func (p pager) cursor(query, token string, n int) ([]uint64, error) {
+	refused := ledger.Invalid("page_token", "the next_page_token of this query's page before", token)
+	raw, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || len(raw) < signature {
+		return nil, refused
+	}
+	body := raw[:len(raw)-signature]
+	if !hmac.Equal(p.sign(query, body), raw[len(raw)-signature:]) {
+		return nil, refused
+	}
+	var cursor []uint64
+	for range n {
+		v, size := binary.Uvarint(body)
+		if size <= 0 {
+			return nil, refused
+		}
+		cursor, body = append(cursor, v), body[size:]
+	}
+	return cursor, nil
+}

@@ -1,0 +1,210 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/spoortrace/spoor/ledger"
+	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
+	"github.com/spoortrace/spoor/tracer"
+)
+
+// question is a TraceRequest, resolved and pinned to one view of the index.
+type question struct {
+	message *spoorv1.TraceRequest
+	req     tracer.Request
+	view    *view
+	chains  []ledger.Chain // of the seeds, by name
+}
+
+// ask resolves a request: networks and as-of first, since the payments are
+// looked up in what the answer will be based on.
+func (s *traces) ask(ctx context.Context, m *spoorv1.TraceRequest) (*question, error) {
+	if m.GetDirection() == spoorv1.Direction_DIRECTION_UPSTREAM {
+		return nil, status.Error(codes.Unimplemented, "upstream traces are not offered by this version; ask downstream")
+	}
+	q := &question{message: m, req: tracer.Request{
+		ServicePayees: tracer.DefaultServicePayees, AccountEvents: tracer.DefaultAccountEvents,
+		Hops: tracer.DefaultHops, Events: s.maxEvents, FeesToCoinbase: m.GetFeesToCoinbase(),
+	}}
+	if err := q.limits(m, s.maxEvents); err != nil {
+		return nil, err
+	}
+	tip, err := s.data.view(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := q.resolve(ctx, tip, m); err != nil {
+		return nil, err
+	}
+	if q.view, err = tip.until(ctx, q.chains, m.GetAsOf()); err != nil {
+		return nil, err
+	}
+	if err := q.withinAsOf(ctx); err != nil {
+		return nil, err
+	}
+	if err := q.amounts(m); err != nil {
+		return nil, err
+	}
+	return q, q.addresses(m)
+}
+
+func (q *question) limits(m *spoorv1.TraceRequest, maxEvents int) (err error) {
+	name := m.GetPolicy()
+	if name == "" {
+		name = tracer.Policies()[0].Name
+	}
+	if q.req.Policy, err = tracer.PolicyByName(name); err != nil {
+		return err
+	}
+	if m.MaxHops != nil {
+		q.req.Hops = int(m.GetMaxHops())
+	}
+	if m.ServicePayees != nil {
+		q.req.ServicePayees = int(m.GetServicePayees())
+	}
+	if m.MaxEvents != nil {
+		if m.GetMaxEvents() > int64(maxEvents) {
+			return ledger.Invalid("max_events", "at most "+strconv.Itoa(maxEvents), strconv.FormatInt(m.GetMaxEvents(), 10))
+		}
+		q.req.Events = int(m.GetMaxEvents())
+	}
+	return nil
+}
+
+// resolve finds the payments; a payment that is named twice is asked for once.
+func (q *question) resolve(ctx context.Context, tip *view, m *spoorv1.TraceRequest) error {
+	chains := tip.Chains()
+	if n := m.GetNetwork(); n != "" {
+		c, err := ledger.ParseChain(n)
+		if err != nil {
+			return err
+		}
+		chains = []ledger.Chain{c}
+	}
+	for _, text := range m.GetRefs() {
+		ref, err := tracer.ParseRef(text)
+		if err != nil {
+			return err
+		}
+		asset, err := tip.parseAsset(ctx, ref, chains, m.GetAsset())
+		if err != nil {
+			return err
+		}
+		seeds, err := tracer.Resolve(ctx, tip, chains, ref, asset)
+		if err != nil {
+			return err
+		}
+		q.req.Seeds = append(q.req.Seeds, seeds...)
+	}
+	for _, s := range q.req.Seeds {
+		if !slices.Contains(q.chains, s.Chain) {
+			q.chains = append(q.chains, s.Chain)
+		}
+	}
+	slices.Sort(q.chains)
+	return nil
+}
+
+func (q *question) withinAsOf(ctx context.Context) error {
+	for _, s := range q.req.Seeds {
+		head, err := q.view.AsOf(ctx, s.Chain)
+		if err != nil {
+			return err
+		}
+		if s.At.Pos.Height() > head.Height {
+			return fmt.Errorf("%s was paid at %s, after the as-of %s: %w", s.Ref, describeHeight(q.view, s.Chain, s.At.Pos.Height()),
+				describeHeight(q.view, s.Chain, head.Height), ledger.ErrPrecondition)
+		}
+	}
+	return nil
+}
+
+func describeHeight(v *view, c ledger.Chain, h uint64) string {
+	if v.export(c) {
+		return time.UnixMilli(int64(h)).UTC().Format(time.RFC3339)
+	}
+	return "height " + strconv.FormatUint(h, 10)
+}
+
+// amounts sets how much of each payment is the victim's, and the floors.
+func (q *question) amounts(m *spoorv1.TraceRequest) error {
+	given := m.GetAmounts()
+	if n := len(given); n > 1 && n != len(q.req.Seeds) {
+		return ledger.Invalid("amounts", fmt.Sprintf("one, or one for each of %d payments", len(q.req.Seeds)), strconv.Itoa(n))
+	}
+	for i := range q.req.Seeds {
+		s := &q.req.Seeds[i]
+		info, err := q.view.info(s.Asset)
+		if err != nil {
+			return err
+		}
+		if len(given) > 0 {
+			if s.Amount, err = partOf(s.Amount, given[min(i, len(given)-1)], info); err != nil {
+				return err
+			}
+		}
+		if floor := m.GetMinValue(); floor != "" {
+			amount, err := ledger.ParseCoins(floor, info.Decimals)
+			if err != nil {
+				return renamed(err, "min_value")
+			}
+			if q.req.Floors == nil {
+				q.req.Floors = map[ledger.Asset]ledger.Amount{}
+			}
+			q.req.Floors[s.Asset] = amount
+		}
+	}
+	return nil
+}
+
+func partOf(paid ledger.Amount, text string, info ledger.AssetInfo) (ledger.Amount, error) {
+	amount, err := ledger.ParseCoins(text, info.Decimals)
+	switch {
+	case err != nil:
+		return amount, err
+	case amount.IsZero():
+		return amount, ledger.Invalid("amount", "more than 0", text)
+	case paid.Less(amount):
+		return amount, ledger.Invalid("amount", "at most what was paid, "+paid.Coins(info.Decimals)+" "+info.Symbol, text)
+	}
+	return amount, nil
+}
+
+// renamed gives a refusal the name of the field that the user wrote.
+func renamed(err error, field string) error {
+	var invalid *ledger.InvalidError
+	if errors.As(err, &invalid) {
+		return ledger.Invalid(field, invalid.Want, invalid.Got)
+	}
+	return err
+}
+
+func (q *question) addresses(m *spoorv1.TraceRequest) (err error) {
+	if q.req.Through, err = addressSet(m.GetThrough()); err != nil {
+		return renamed(err, "through")
+	}
+	if q.req.StopAt, err = addressSet(m.GetStopAt()); err != nil {
+		return renamed(err, "stop_at")
+	}
+	return nil
+}
+
+func addressSet(texts []string) (map[ledger.Address]bool, error) {
+	set := map[ledger.Address]bool{}
+	for _, text := range texts {
+		a, err := ledger.ParseQualified(text)
+		if err != nil {
+			return nil, err
+		}
+		set[a] = true
+	}
+	return set, nil
+}

@@ -1,0 +1,228 @@
+package server
+
+import (
+	"context"
+	"slices"
+
+	"github.com/spoortrace/spoor/ledger"
+	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
+	"github.com/spoortrace/spoor/tracer"
+)
+
+// ruleVersion names the tracing rules of this version in every answer's pins.
+const ruleVersion = "2026-11"
+
+// traces implements the TraceService.
+type traces struct {
+	spoorv1.UnimplementedTraceServiceServer
+	data      *data
+	jobs      *jobs
+	pages     pager
+	slots     chan struct{} // one per trace that may run at a time
+	maxEvents int
+}
+
+// StreamTrace runs a trace and sends its hops while they are found.
+func (s *traces) StreamTrace(m *spoorv1.StreamTraceRequest, stream spoorv1.TraceService_StreamTraceServer) error {
+	ctx := stream.Context()
+	release, err := s.slot()
+	if err != nil {
+		return err
+	}
+	defer release()
+	q, err := s.ask(ctx, m.GetRequest())
+	if err != nil {
+		return err
+	}
+	defer q.view.close()
+	conv := q.view.converter(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	result, err := s.run(ctx, q, func(h tracer.Hop) {
+		hop, err := conv.hop(h)
+		if err == nil {
+			err = stream.Send(&spoorv1.TraceEvent{Event: &spoorv1.TraceEvent_Hop{Hop: hop}})
+		}
+		if err != nil {
+			cancel(err)
+		}
+	})
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return cause
+	}
+	if err != nil {
+		return err
+	}
+	for _, t := range result.GetTerminals() {
+		if err := stream.Send(&spoorv1.TraceEvent{Event: &spoorv1.TraceEvent_Terminal{Terminal: t}}); err != nil {
+			return err
+		}
+	}
+	result.Hops, result.Terminals = nil, nil
+	return stream.Send(&spoorv1.TraceEvent{Event: &spoorv1.TraceEvent_Result{Result: result}})
+}
+
+// StartTrace begins a trace and answers at once.
+func (s *traces) StartTrace(_ context.Context, m *spoorv1.StartTraceRequest) (*spoorv1.Trace, error) {
+	return s.jobs.start(m.GetRequestId(), m.GetRequest(), s.slot, func(ctx context.Context, onHop func(tracer.Hop)) (*spoorv1.Trace, error) {
+		q, err := s.ask(ctx, m.GetRequest())
+		if err != nil {
+			return nil, err
+		}
+		defer q.view.close()
+		return s.run(ctx, q, onHop)
+	})
+}
+
+// GetTrace reads a trace begun with StartTrace.
+func (s *traces) GetTrace(_ context.Context, m *spoorv1.GetTraceRequest) (*spoorv1.Trace, error) {
+	return s.jobs.get(m.GetName())
+}
+
+// slot takes one of the places for running traces, or refuses.
+func (s *traces) slot() (release func(), err error) {
+	select {
+	case s.slots <- struct{}{}:
+		return func() { <-s.slots }, nil
+	default:
+		return nil, exhausted("%d traces run already", cap(s.slots))
+	}
+}
+
+// run replays a question under its policy and under those it is compared with.
+func (s *traces) run(ctx context.Context, q *question, onHop func(tracer.Hop)) (*spoorv1.Trace, error) {
+	main, err := tracer.Run(ctx, q.view, q.req, onHop)
+	if err != nil {
+		return nil, err
+	}
+	names := tracer.ComparedPolicies()
+	if q.message.GetAllPolicies() {
+		names = nil
+		for _, p := range tracer.Policies() {
+			names = append(names, p.Name)
+		}
+	}
+	all := map[string]*tracer.Trace{q.req.Policy.Name: main}
+	for _, name := range names {
+		if all[name] != nil {
+			continue
+		}
+		other, err := tracer.RunAll(ctx, q.view, q.req, []string{name})
+		if err != nil {
+			return nil, err
+		}
+		all[name] = other[0]
+	}
+	var compared []*tracer.Trace
+	for _, name := range tracer.ComparedPolicies() {
+		compared = append(compared, all[name])
+	}
+	main.SetBounds(compared)
+	return q.answer(ctx, main, all, names)
+}
+
+// answer converts the traces into one message with its pins and coverage.
+func (q *question) answer(ctx context.Context, main *tracer.Trace, all map[string]*tracer.Trace, names []string) (*spoorv1.Trace, error) {
+	conv := q.view.converter(ctx)
+	m, err := conv.trace(main)
+	if err != nil {
+		return nil, err
+	}
+	m.Request, m.State = q.message, stateDone
+	for _, ref := range main.AsOf {
+		m.AsOf = append(m.AsOf, q.view.asOfMessage(ref))
+	}
+	m.Pins = &spoorv1.Pins{LabelSequence: q.view.labelSequence(), RuleVersion: ruleVersion}
+	if m.Coverage, err = q.view.coverage(ctx, main); err != nil {
+		return nil, err
+	}
+	if m.Bounds, err = q.bounds(conv, main); err != nil {
+		return nil, err
+	}
+	if q.message.GetAllPolicies() {
+		if m.PolicyResults, err = conv.policyResults(all, names); err != nil {
+			return nil, err
+		}
+	}
+	m.PolicyRanges, err = conv.policyRanges(all)
+	return m, err
+}
+
+func (q *question) bounds(conv *converter, t *tracer.Trace) (*spoorv1.Bounds, error) {
+	b := &spoorv1.Bounds{
+		ServicePayees: int64(q.req.ServicePayees), MaxHops: int32(q.req.Hops),
+		MaxEvents: int64(q.req.Events), AccountEvents: int64(q.req.AccountEvents),
+	}
+	for _, s := range t.Sheets {
+		asset, err := conv.asset(s.Asset)
+		if err != nil {
+			return nil, err
+		}
+		b.Floors = append(b.Floors, &spoorv1.Floor{Asset: asset, Amount: q.req.FloorOf(s.Asset).String()})
+	}
+	return b, nil
+}
+
+func (c *converter) policyResults(all map[string]*tracer.Trace, names []string) ([]*spoorv1.PolicyResult, error) {
+	var results []*spoorv1.PolicyResult
+	for _, name := range names {
+		terminals, err := c.terminals(all[name].Terminals)
+		if err != nil {
+			return nil, err
+		}
+		sheets, err := c.sheets(all[name].Sheets)
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, &spoorv1.PolicyResult{Policy: name, Terminals: terminals, Conservation: sheets})
+	}
+	return results, nil
+}
+
+// policyRanges shows each address where any of the compared policies ends
+// something, most money first, under all of them side by side.
+func (c *converter) policyRanges(all map[string]*tracer.Trace) ([]*spoorv1.PolicyRange, error) {
+	type row struct {
+		ledger.Holder
+		amounts   []ledger.Amount
+		low, high ledger.Amount
+	}
+	compared := tracer.ComparedPolicies()
+	rows := map[ledger.Holder]*row{}
+	for i, name := range compared {
+		for _, t := range all[name].Terminals {
+			if t.Reason == tracer.Pruned {
+				continue
+			}
+			h := ledger.Holder{Address: t.Address, Asset: t.Asset}
+			if rows[h] == nil {
+				rows[h] = &row{Holder: h, amounts: make([]ledger.Amount, len(compared))}
+			}
+			rows[h].amounts[i] = rows[h].amounts[i].Plus(t.Dirty)
+		}
+	}
+	var sorted []*row
+	for _, r := range rows {
+		r.low, r.high = slices.MinFunc(r.amounts, ledger.Amount.Cmp), slices.MaxFunc(r.amounts, ledger.Amount.Cmp)
+		sorted = append(sorted, r)
+	}
+	slices.SortFunc(sorted, func(a, b *row) int {
+		if d := b.high.Cmp(a.high); d != 0 {
+			return d
+		}
+		return a.Compare(b.Holder)
+	})
+	var ranges []*spoorv1.PolicyRange
+	for _, r := range sorted {
+		asset, err := c.asset(r.Asset)
+		if err != nil {
+			return nil, err
+		}
+		m := &spoorv1.PolicyRange{Address: r.Address.String(), Asset: asset, Low: r.low.String(), High: r.high.String()}
+		for i, name := range compared {
+			m.Amounts = append(m.Amounts, &spoorv1.PolicyAmount{Policy: name, Dirty: r.amounts[i].String()})
+		}
+		ranges = append(ranges, m)
+	}
+	return ranges, nil
+}
