@@ -1,0 +1,357 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+
+	"github.com/spoortrace/spoor/ledger"
+)
+
+// AppendOptions tune one run of Append or Rebuild. The zero value is good.
+type AppendOptions struct {
+	// KeepRaw stores the raw form of every block that has one; proofs need it.
+	KeepRaw bool
+	// Target is the height of the source's head. Blocks deeper below it than the
+	// reorg bound go straight into the base, in large batches.
+	Target uint64
+	// ReorgBound is the number of blocks below the tip that may be replaced;
+	// nil: the network's own (ledger.Params).
+	ReorgBound *uint64
+	// BatchSize is the number of transactions, coins and transfers after which a
+	// batch of the base is published; 0: 200,000.
+	BatchSize int
+	// Progress is called after every publication.
+	Progress func(Progress)
+}
+
+// Progress says how far a run is.
+type Progress struct {
+	Tip    ledger.BlockRef
+	Blocks uint64 // blocks in the index
+	Txs    uint64 // transactions in its base
+}
+
+// The errors of Append for blocks that do not follow the tip. All of them match
+// ledger.ErrPrecondition; nothing of the block is stored.
+var (
+	// ErrDeepReorg: the block replaces one below the reorg bound. The index halts;
+	// somebody must decide whether the source or the index is wrong.
+	ErrDeepReorg = fmt.Errorf("reorg below the bound: %w", ledger.ErrPrecondition)
+	// ErrBackfill: the block lies below the tip and is not held. Rebuild with
+	// MergeBlocks takes it in.
+	ErrBackfill = fmt.Errorf("below the tip of the index: %w", ledger.ErrPrecondition)
+	// ErrUnlinked: the block's parent is not the block held at the height below.
+	ErrUnlinked = fmt.Errorf("does not follow the index: %w", ledger.ErrPrecondition)
+)
+
+const defaultBatch = 200_000
+
+// appender is one run over an index.
+type appender struct {
+	*index
+	o     AppendOptions
+	bound uint64
+	batch *batch
+	done  func() // of the batch's view
+}
+
+func (x *index) append(ctx context.Context, blocks iter.Seq2[*ledger.Block, error], o AppendOptions) error {
+	params, _ := x.chain.Params()
+	w := &appender{index: x, o: o, bound: params.ReorgBound}
+	if o.ReorgBound != nil {
+		w.bound = *o.ReorgBound
+	}
+	if o.BatchSize <= 0 {
+		w.o.BatchSize = defaultBatch
+	}
+	if x.unsure {
+		if err := x.recover(ctx); err != nil {
+			return err
+		}
+	}
+	err := w.run(ctx, blocks)
+	w.drop()
+	return err
+}
+
+func (w *appender) run(ctx context.Context, blocks iter.Seq2[*ledger.Block, error]) error {
+	for b, err := range blocks {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = w.take(ctx, b)
+		}
+		if err != nil {
+			// What came before is verified and stays.
+			return errors.Join(err, w.flush(context.WithoutCancel(ctx)))
+		}
+	}
+	if err := w.flush(ctx); err != nil {
+		return err
+	}
+	return w.fold(ctx)
+}
+
+// tip is the last block taken in, published or not.
+func (w *appender) tip() mark {
+	if w.batch != nil {
+		return w.batch.head.folded
+	}
+	return w.current().head.tip
+}
+
+// take finds the place of a block: after the tip, on another branch of the
+// overlay, or nowhere.
+func (w *appender) take(ctx context.Context, given *ledger.Block) error {
+	b, err := normalise(w.chain, given)
+	if err != nil {
+		return fmt.Errorf("store: block %d: %w", given.Ref.Height, err)
+	}
+	tip := w.tip()
+	switch {
+	case !tip.set || b.Parent == tip.ref.Hash && b.Ref.Height == tip.ref.Height+1:
+		return w.extend(ctx, b)
+	case w.current().head.export && b.Ref.Height > tip.ref.Height:
+		return w.extend(ctx, b)
+	}
+	if err := w.flush(ctx); err != nil {
+		return err
+	}
+	return w.place(ctx, b)
+}
+
+// place handles a block that does not simply follow the tip.
+func (w *appender) place(ctx context.Context, b *ledger.Block) error {
+	s := w.current()
+	held, err := w.isHeld(s, b.Ref)
+	if err != nil || held {
+		return err
+	}
+	if y := s.held[b.Ref.Hash]; y != nil {
+		if chain, err := chainTo(s.held, y.at, s.head.folded); err == nil {
+			return w.moveTip(ctx, s, chain)
+		}
+	}
+	if y := s.held[b.Parent]; y != nil && y.at.ref.Height < b.Ref.Height {
+		if chain, err := chainTo(s.held, y.at, s.head.folded); err == nil {
+			return w.addYoung(ctx, b, chain)
+		}
+	}
+	if s.head.folded.set && b.Parent == s.head.folded.ref.Hash && b.Ref.Height > s.head.folded.ref.Height {
+		return w.addYoung(ctx, b, nil)
+	}
+	if b.Ref.Height > s.head.tip.ref.Height+1 {
+		return w.extend(ctx, b)
+	}
+	return w.misplaced(s, b)
+}
+
+// isHeld reports a block that is on the chain of the tip already.
+func (w *appender) isHeld(s state, ref ledger.BlockRef) (bool, error) {
+	for _, y := range s.chain {
+		if y.at.ref.Height == ref.Height {
+			return y.at.ref.Hash == ref.Hash, nil
+		}
+	}
+	row, err := w.baseBlock(s, ref.Height)
+	if err != nil || row == nil {
+		return false, err
+	}
+	return row.block.Ref.Hash == ref.Hash, nil
+}
+
+func (w *appender) baseBlock(s state, height uint64) (*blockRow, error) {
+	r, done := w.kv.View()
+	defer done()
+	return newBase(r, &s.head, ^ledger.Position(0)).block(height)
+}
+
+// misplaced says why a block cannot be taken.
+func (w *appender) misplaced(s state, b *ledger.Block) error {
+	row, err := w.baseBlock(s, b.Ref.Height)
+	switch {
+	case err != nil:
+		return err
+	case row != nil:
+		return fmt.Errorf("store: block %s at height %d, where the index holds %s: %w", b.Ref.Hash, b.Ref.Height, row.block.Ref.Hash, ErrDeepReorg)
+	case b.Ref.Height > s.head.tip.ref.Height:
+		return fmt.Errorf("store: block %s at height %d has parent %s, the index holds %s: %w", b.Ref.Hash, b.Ref.Height, b.Parent, s.head.tip.ref.Hash, ErrUnlinked)
+	case len(s.chain) > 0 && b.Ref.Height >= s.chain[0].at.ref.Height:
+		return fmt.Errorf("store: block %s at height %d: its parent %s is not held: %w", b.Ref.Hash, b.Ref.Height, b.Parent, ErrUnlinked)
+	}
+	return fmt.Errorf("store: block %s at height %d, tip %d: %w", b.Ref.Hash, b.Ref.Height, s.head.tip.ref.Height, ErrBackfill)
+}
+
+// final reports that no reorg within the bound can reach a height.
+func (w *appender) final(height uint64) bool {
+	return height+w.bound <= max(w.o.Target, height, w.tip().ref.Height)
+}
+
+// extend takes a block after the tip, linked to it or above a gap.
+func (w *appender) extend(ctx context.Context, b *ledger.Block) error {
+	if !w.final(b.Ref.Height) {
+		if err := w.flush(ctx); err != nil {
+			return err
+		}
+		return w.addYoung(ctx, b, w.current().chain)
+	}
+	if w.batch == nil {
+		if err := w.foldTo(ctx, b.Ref.Height); err != nil {
+			return err
+		}
+		w.begin()
+	}
+	if err := w.batch.add(b, nil, w.o.KeepRaw); err != nil {
+		// The batch may hold part of the block: it is dropped, and what came
+		// before it is not acknowledged.
+		w.drop()
+		return fmt.Errorf("store: block %d: %w", b.Ref.Height, err)
+	}
+	if w.batch.units >= w.o.BatchSize {
+		return w.flush(ctx)
+	}
+	return nil
+}
+
+// begin opens a batch on the published base. Raw blocks that an unpublished
+// batch wrote are written over.
+func (w *appender) begin() {
+	r, done := w.kv.View()
+	h := w.current().head
+	w.raw.segment, w.raw.end = h.rawSegment, h.rawEnd
+	w.batch, w.done = newBatch(h, viewRows{r}, &w.raw), done
+}
+
+func (w *appender) drop() {
+	if w.batch != nil {
+		w.done()
+		w.batch, w.done = nil, nil
+	}
+}
+
+// flush publishes the batch under way.
+func (w *appender) flush(ctx context.Context) error {
+	if w.batch == nil {
+		return nil
+	}
+	err := w.commit(ctx, w.batch, nil)
+	w.drop()
+	if err == nil {
+		w.report()
+	}
+	return err
+}
+
+// addYoung puts a block on top of a chain of the overlay, makes it the tip and
+// folds what has become final.
+func (w *appender) addYoung(ctx context.Context, b *ledger.Block, chain []*young) error {
+	s := w.current()
+	prev := s.head.folded
+	if len(chain) > 0 {
+		prev = chain[len(chain)-1].at
+	}
+	raw := b.Raw
+	y, err := w.young(b, s, prev, chain)
+	if err != nil {
+		return fmt.Errorf("store: block %d: %w", b.Ref.Height, err)
+	}
+	if err := w.room(uint64(len(raw))); err != nil {
+		return err
+	}
+	if y.raw, err = w.raw.put(raw, w.o.KeepRaw); err != nil {
+		return err
+	}
+	if err := w.raw.sync(); err != nil {
+		return err
+	}
+	ops := y.ops()
+	if err := w.room(opsSize(ops)); err != nil {
+		return err
+	}
+	if err := w.kv.Write(ctx, ops); err != nil {
+		return fmt.Errorf("store: block %d: %w", b.Ref.Height, err)
+	}
+	held := maps.Clone(s.held)
+	if held == nil {
+		held = map[ledger.Hash]*young{}
+	}
+	held[y.at.ref.Hash] = y
+	s.held = held
+	return w.moveTip(ctx, s, append(chain[:len(chain):len(chain)], y))
+}
+
+// young resolves a block against a chain of the overlay and the base below it.
+func (w *appender) young(b *ledger.Block, s state, prev mark, chain []*young) (*young, error) {
+	r, done := w.kv.View()
+	defer done()
+	y := newYoung(b, prev)
+	from := &overlayCoins{newBase(r, &s.head, ^ledger.Position(0)), chain, y}
+	for i := range b.Txs {
+		if _, err := resolve(&b.Txs[i], from); err != nil {
+			return nil, err
+		}
+		y.index(i)
+	}
+	y.block.Raw = nil
+	y.close()
+	return y, nil
+}
+
+// moveTip publishes the last block of a chain as the tip.
+func (w *appender) moveTip(ctx context.Context, s state, chain []*young) error {
+	next := s.head
+	next.tip = chain[len(chain)-1].at
+	next.rawSegment, next.rawEnd = w.raw.segment, w.raw.end
+	if err := w.publish(ctx, next, chain, s.held); err != nil {
+		return err
+	}
+	w.report()
+	return w.fold(ctx)
+}
+
+// fold moves the final blocks of the overlay into the base.
+func (w *appender) fold(ctx context.Context) error {
+	tip := max(w.current().head.tip.ref.Height, w.o.Target)
+	if tip < w.bound {
+		return nil
+	}
+	return w.foldTo(ctx, tip-w.bound)
+}
+
+// foldTo moves the overlay blocks of the tip's chain up to a height.
+func (w *appender) foldTo(ctx context.Context, height uint64) error {
+	chain := w.current().chain
+	if len(chain) == 0 || chain[0].at.ref.Height > height {
+		return nil
+	}
+	w.begin()
+	defer w.drop()
+	for len(chain) > 0 && chain[0].at.ref.Height <= height && w.batch.units < w.o.BatchSize {
+		y := chain[0]
+		b, err := normalise(w.chain, y.block)
+		if err != nil {
+			return err
+		}
+		if err := w.batch.add(b, &y.raw, false); err != nil {
+			return fmt.Errorf("store: fold block %d: %w", b.Ref.Height, err)
+		}
+		chain = chain[1:]
+	}
+	if err := w.commit(ctx, w.batch, chain); err != nil {
+		return err
+	}
+	w.drop()
+	return w.foldTo(ctx, height)
+}
+
+func (w *appender) report() {
+	if w.o.Progress == nil {
+		return
+	}
+	s := w.current()
+	w.o.Progress(Progress{Tip: s.head.tip.ref, Blocks: s.head.blocks + uint64(len(s.chain)), Txs: s.head.txs})
+}

@@ -1,0 +1,237 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spoortrace/spoor/ledger"
+)
+
+// base reads the folded part of an index as of a position: what stands at or
+// above limit, spend links included, is not seen.
+type base struct {
+	layout
+	rows  rows
+	dicts dicts
+	head  *head
+	limit ledger.Position
+}
+
+func newBase(r Reader, h *head, limit ledger.Position) base {
+	return base{h.layout(), viewRows{r}, dictsOf(h.chain), h, min(limit, h.limit())}
+}
+
+// positions returns where transactions lie whose hash may be id, ascending.
+func (b base) positions(id ledger.TxID) ([]ledger.Position, error) {
+	found, err := b.dicts.tx.find(b.dicts.tx.loader(b.rows), txKey(id[:]), b.head.txs)
+	if err != nil {
+		return nil, err
+	}
+	var below []ledger.Position
+	for _, pos := range found {
+		if ledger.Position(pos) < b.limit {
+			below = append(below, ledger.Position(pos))
+		}
+	}
+	return below, nil
+}
+
+// record returns a record that the index says exists.
+func (b base) record(pos ledger.Position) (*record, error) {
+	rec, err := b.loadRecord(b.rows, pos)
+	if errors.Is(err, ErrAbsent) {
+		return nil, corrupt("record at %d is missing", pos)
+	}
+	return rec, err
+}
+
+// spentBy hides a spend link above the limit.
+func (b base) spentBy(o output) ledger.Position {
+	if o.spender < b.limit {
+		return o.spender
+	}
+	return 0
+}
+
+// tx returns the whole transaction at a position that is known to be held.
+func (b base) tx(pos ledger.Position) (ledger.Tx, error) {
+	rec, err := b.record(pos)
+	if err != nil {
+		return ledger.Tx{}, err
+	}
+	return b.txOf(pos, rec)
+}
+
+func (b base) txOf(pos ledger.Position, rec *record) (ledger.Tx, error) {
+	body, err := decodeBody(rec.body, pos)
+	if err != nil {
+		return ledger.Tx{}, err
+	}
+	outs, err := b.allOutputs(b.rows, pos, rec, body.nOutputs)
+	if err != nil {
+		return ledger.Tx{}, err
+	}
+	names := naming{base: b}
+	tx := body.tx
+	tx.Chain = b.head.chain
+	for _, in := range body.inputs {
+		in.Address = names.address(in.owner)
+		tx.Inputs = append(tx.Inputs, in.Input)
+	}
+	for _, o := range outs {
+		tx.Outputs = append(tx.Outputs, ledger.Output{Address: names.address(o.owner), Value: o.value, SpentBy: b.spentBy(o)})
+	}
+	for _, t := range body.transfers {
+		t.From, t.To, t.Asset = names.address(t.from), names.address(t.to), names.asset(t.asset)
+		tx.Transfers = append(tx.Transfers, t.Transfer)
+	}
+	return tx, names.err
+}
+
+// naming turns ids into what they stand for and keeps the first error.
+type naming struct {
+	base
+	err  error
+	seen map[uint64]ledger.Address
+}
+
+func (n *naming) address(id uint64) ledger.Address {
+	if id == 0 || n.err != nil {
+		return ledger.Address{}
+	}
+	if a, ok := n.seen[id]; ok {
+		return a
+	}
+	var a ledger.Address
+	a, n.err = addressOf(n.rows, n.head.chain, id)
+	if n.seen == nil || len(n.seen) > 1<<16 {
+		n.seen = map[uint64]ledger.Address{}
+	}
+	n.seen[id] = a
+	return a
+}
+
+func (n *naming) asset(id uint64) ledger.Asset {
+	var a ledger.Asset
+	if n.err == nil {
+		a, n.err = assetOf(n.rows, n.head.chain, id)
+	}
+	return a
+}
+
+// coin returns an output as it stood just before a position.
+func (b base) coin(op ledger.OutPoint, before ledger.Position) (coin, error) {
+	found, err := b.positions(op.Tx)
+	if err != nil {
+		return coin{}, err
+	}
+	for i := len(found) - 1; i >= 0; i-- {
+		if found[i] >= before {
+			continue
+		}
+		rec, err := b.record(found[i])
+		if err != nil {
+			return coin{}, err
+		}
+		if rec.txid() == op.Tx {
+			return b.coinOf(found[i], rec, op.Index)
+		}
+	}
+	return coin{}, nil
+}
+
+func (b base) coinOf(pos ledger.Position, rec *record, index uint32) (coin, error) {
+	c := coin{held: true, pos: pos, index: index}
+	if uint64(index) >= rec.nOutputs() {
+		return c, nil
+	}
+	part, at := partOf(index)
+	outs := rec.outputs
+	if part > 0 {
+		var err error
+		if outs, err = b.loadOutputs(b.rows, pos, part); err != nil {
+			return c, err
+		}
+	}
+	if int(at) >= len(outs) {
+		return c, corrupt("output %d of record %d is missing", index, pos)
+	}
+	owner, err := addressOf(b.rows, b.head.chain, outs[at].owner)
+	c.exists, c.owner, c.value, c.spender = true, owner, outs[at].value, b.spentBy(outs[at])
+	return c, err
+}
+
+// addressID returns the id of an address in the base, 0 when it has none.
+func (b base) addressID(a ledger.Address) (uint64, error) {
+	if a.IsZero() {
+		return 0, nil
+	}
+	hash := a.Key()
+	if len(hash) != b.dicts.address.keyLen {
+		return 0, ledger.Invalid("address", "an address of "+string(b.head.chain), a.String())
+	}
+	return known(b.dicts.address, b.dicts.address.loader(b.rows), hash, b.head.nextAddr)
+}
+
+func (b base) assetID(a ledger.Asset) (uint64, error) {
+	return known(b.dicts.asset, b.dicts.asset.loader(b.rows), assetHash(a), b.head.nextAsset)
+}
+
+// account returns the row of a holder, nil when the base has none.
+func (b base) account(h ledger.Holder) (addr uint64, a *account, err error) {
+	if addr, err = b.addressID(h.Address); err != nil || addr == 0 {
+		return 0, nil, err
+	}
+	asset, err := b.assetID(h.Asset)
+	if err != nil || asset == 0 {
+		return addr, nil, err
+	}
+	a, err = loadAccount(b.rows, addr, asset)
+	return addr, a, err
+}
+
+// block returns the row of a height, nil when the base holds no such block.
+func (b base) block(height uint64) (*blockRow, error) {
+	if ledger.At(height, 0) >= b.limit {
+		return nil, nil
+	}
+	row, err := b.loadBlock(b.rows, b.head.chain, height)
+	if !errors.Is(err, ErrAbsent) {
+		return row, err
+	}
+	for _, s := range b.head.spans {
+		if s.From <= height && height <= s.To {
+			return nil, corrupt("block row of height %d is missing", height)
+		}
+	}
+	return nil, nil
+}
+
+// blockBelow returns the last held block of the base at or below a height, nil for none.
+func (b base) blockBelow(r Reader, height uint64) (*blockRow, error) {
+	if b.limit == 0 {
+		return nil, nil
+	}
+	height = min(height, b.limit.Height()-1)
+	last := b.bucket(height)
+	for row, err := range r.Scan([]byte{tableBlocks}, nil, be64(last+1), true) {
+		if err != nil {
+			return nil, err
+		}
+		bucket := beOf(row.Sort)
+		for row, err := range r.Scan(partition(tableBlock, bucket), nil, be64(height+1), true) {
+			if err != nil {
+				return nil, err
+			}
+			return b.block(beOf(row.Sort))
+		}
+		if bucket != last {
+			return nil, corrupt("bucket %d of blocks is empty", bucket)
+		}
+	}
+	return nil, nil
+}
+
+func notFound(what string, asOf ledger.BlockRef) error {
+	return fmt.Errorf("store: %s: %w of %s; it reaches height %d", what, ledger.ErrNotFound, asOf.Chain, asOf.Height)
+}

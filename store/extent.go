@@ -1,0 +1,21 @@
+package store
+
+import "github.com/spoortrace/spoor/ledger"
+
+// Extent is what a snapshot holds of a network, for saying what an answer rests on.
+type Extent struct {
+	Export        bool
+	Spans         []Span         // runs of blocks linked by hash; none in an export
+	Claims        []ledger.Claim // of an export
+	Files         []File         // of an export
+	UnknownInputs uint64         // of the base: inputs whose coins are not known
+}
+
+// Extent returns what the snapshot holds of a network.
+func (s *Snapshot) Extent(c ledger.Chain) (Extent, error) {
+	v, err := s.of(c)
+	if err != nil {
+		return Extent{}, err
+	}
+	return Extent{Export: v.head.export, Spans: v.spans, Claims: v.meta.Claims, Files: v.meta.Files, UnknownInputs: v.head.unknown}, nil
+}

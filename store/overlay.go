@@ -1,0 +1,263 @@
+package store
+
+import (
+	"cmp"
+	"encoding/binary"
+	"maps"
+	"slices"
+
+	"github.com/spoortrace/spoor/ledger"
+)
+
+// overlayPart is the size of one row of an overlay block.
+const overlayPart = 512 << 10
+
+// young is a block of the tip overlay: immutable, with its inputs resolved and
+// an index of its own. A reader holds the blocks of its tip; a reorg only
+// chooses others.
+type young struct {
+	block   *ledger.Block // without its raw form
+	prev    mark          // the held block before it
+	at      mark
+	raw     rawRef
+	unknown int
+	byTx    map[ledger.TxID][]int
+	spends  map[coinRef]ledger.Position
+	events  map[ledger.Holder][]ledger.Event
+}
+
+type coinRef struct {
+	pos   ledger.Position
+	index uint32
+}
+
+func newYoung(b *ledger.Block, prev mark) *young {
+	return &young{
+		block: b, prev: prev, byTx: map[ledger.TxID][]int{}, spends: map[coinRef]ledger.Position{},
+		events: map[ledger.Holder][]ledger.Event{},
+	}
+}
+
+// index makes the lookups of transaction i, whose inputs are resolved.
+func (y *young) index(i int) {
+	tx := &y.block.Txs[i]
+	y.byTx[tx.ID] = append(y.byTx[tx.ID], i)
+	for h, e := range eventsOf(tx) {
+		y.events[h] = append(y.events[h], e)
+	}
+	if tx.Coinbase {
+		return
+	}
+	for j := range tx.Inputs {
+		in := &tx.Inputs[j]
+		if in.PrevPos != 0 {
+			y.spends[coinRef{in.PrevPos, in.Prev.Index}] = tx.Pos
+		}
+		if !in.Known {
+			y.unknown++
+		}
+	}
+}
+
+// close computes the digests after the last transaction.
+func (y *young) close() {
+	digest, _ := digestOf(y.block)
+	y.at = mark{true, y.block.Ref, chainDigest(y.prev.digest, digest)}
+}
+
+// find returns the transaction at a position, nil when it is not of this block.
+func (y *young) find(pos ledger.Position) *ledger.Tx {
+	i, ok := slices.BinarySearchFunc(y.block.Txs, pos, func(tx ledger.Tx, p ledger.Position) int { return cmp.Compare(tx.Pos, p) })
+	if !ok {
+		return nil
+	}
+	return &y.block.Txs[i]
+}
+
+// ops returns the rows of the block. Each part says how many there are, so that
+// a block cut short by a crash is seen to be.
+func (y *young) ops() []Op {
+	var e encoder
+	encodeHeader(&e, y.block)
+	e.mark(y.prev)
+	y.raw.encode(&e)
+	e.uint(uint64(len(y.block.Txs)))
+	for i := range y.block.Txs {
+		encodeTx(&e, &y.block.Txs[i])
+	}
+	parts := slices.Collect(slices.Chunk(e.b, overlayPart))
+	var ops []Op
+	for i, part := range parts {
+		value := append(binary.AppendUvarint(nil, uint64(len(parts))), part...)
+		ops = append(ops, sealed(overlayKey(y.block.Ref.Height, y.block.Ref.Hash, uint32(i)), value))
+	}
+	return ops
+}
+
+// decodeYoung reads the joined parts back and builds the lookups again.
+func decodeYoung(c ledger.Chain, value []byte) (*young, error) {
+	in := decoder{b: value}
+	block := decodeHeader(&in, c)
+	prev, raw := in.mark(c), decodeRawRef(&in)
+	block.Txs = make([]ledger.Tx, in.count())
+	for i := range block.Txs {
+		block.Txs[i] = decodeTx(&in, c)
+	}
+	if err := in.end("overlay block"); err != nil {
+		return nil, err
+	}
+	y := newYoung(&block, prev)
+	y.raw = raw
+	for i := range block.Txs {
+		y.index(i)
+	}
+	y.close()
+	return y, nil
+}
+
+func encodeTx(e *encoder, tx *ledger.Tx) {
+	e.raw(tx.ID[:])
+	e.uint(uint64(tx.Pos))
+	e.int(tx.Time)
+	e.bool(tx.Coinbase)
+	e.byte(byte(tx.Status))
+	e.byte(byte(tx.Grade))
+	e.uint(uint64(len(tx.Inputs)))
+	for i := range tx.Inputs {
+		in := &tx.Inputs[i]
+		e.raw(in.Prev.Tx[:])
+		e.uint(uint64(in.Prev.Index))
+		e.uint(uint64(in.PrevPos))
+		e.bool(in.Known)
+		e.address(in.Address)
+		e.amount(in.Value)
+	}
+	e.uint(uint64(len(tx.Outputs)))
+	for i := range tx.Outputs {
+		e.address(tx.Outputs[i].Address)
+		e.amount(tx.Outputs[i].Value)
+	}
+	e.uint(uint64(len(tx.Transfers)))
+	for i := range tx.Transfers {
+		t := &tx.Transfers[i]
+		e.uint(uint64(t.Index))
+		e.uint(uint64(t.Slot))
+		e.byte(byte(t.Kind))
+		e.byte(byte(t.Status))
+		e.byte(byte(t.Grade))
+		e.address(t.From)
+		e.address(t.To)
+		e.address(t.Asset.Contract)
+		e.string(t.Asset.TokenID)
+		e.amount(t.Amount)
+	}
+}
+
+func decodeTx(in *decoder, c ledger.Chain) ledger.Tx {
+	tx := ledger.Tx{
+		ID: in.hash(), Chain: c, Pos: ledger.Position(in.uint()), Time: in.int(), Coinbase: in.bool(),
+		Status: ledger.Status(in.byte()), Grade: ledger.Grade(in.byte()),
+	}
+	tx.Inputs = makeOf[ledger.Input](in)
+	for i := range tx.Inputs {
+		tx.Inputs[i] = ledger.Input{
+			Prev: ledger.OutPoint{Tx: in.hash(), Index: uint32(in.uint())}, PrevPos: ledger.Position(in.uint()),
+			Known: in.bool(), Address: in.address(c), Value: in.amount(),
+		}
+	}
+	tx.Outputs = makeOf[ledger.Output](in)
+	for i := range tx.Outputs {
+		tx.Outputs[i] = ledger.Output{Address: in.address(c), Value: in.amount()}
+	}
+	tx.Transfers = makeOf[ledger.Transfer](in)
+	for i := range tx.Transfers {
+		tx.Transfers[i] = ledger.Transfer{
+			Index: uint32(in.uint()), Slot: uint32(in.uint()), Kind: ledger.TransferKind(in.byte()), Status: ledger.Status(in.byte()),
+			Grade: ledger.Grade(in.byte()), From: in.address(c), To: in.address(c),
+			Asset: ledger.Asset{Chain: c, Contract: in.address(c), TokenID: in.string()}, Amount: in.amount(),
+		}
+	}
+	return tx
+}
+
+// makeOf reads a count and returns a slice of that length, nil for none.
+func makeOf[T any](in *decoder) []T {
+	if n := in.count(); n > 0 {
+		return make([]T, n)
+	}
+	return nil
+}
+
+// loadOverlay reads every block of the overlay that is whole, by hash. A block
+// that a crash cut short was never published and is left out.
+func loadOverlay(r Reader, c ledger.Chain) (map[ledger.Hash]*young, error) {
+	held := map[ledger.Hash]*young{}
+	var value []byte
+	var parts uint64
+	for row, err := range r.Scan([]byte{tableOverlay}, nil, nil, false) {
+		if err != nil {
+			return nil, err
+		}
+		part, err := unseal(key{[]byte{tableOverlay}, row.Sort}, row.Value)
+		if err != nil {
+			return nil, err
+		}
+		n, w := binary.Uvarint(part)
+		if w <= 0 || len(row.Sort) != 44 {
+			return nil, corrupt("overlay row %x", row.Sort)
+		}
+		if i := binary.BigEndian.Uint32(row.Sort[40:]); i == 0 {
+			value, parts = nil, 1
+		} else if parts++; uint64(i) != parts-1 {
+			continue
+		}
+		if value = append(value, part[w:]...); parts != n {
+			continue
+		}
+		y, err := decodeYoung(c, value)
+		if err != nil {
+			return nil, err
+		}
+		if ledger.Hash(row.Sort[8:40]) != y.at.ref.Hash {
+			return nil, corrupt("overlay row %x holds block %s", row.Sort, y.at.ref.Hash)
+		}
+		held[y.at.ref.Hash], value = y, nil
+	}
+	return held, nil
+}
+
+// chainTo returns the overlay blocks from above the base to a tip, ascending.
+func chainTo(held map[ledger.Hash]*young, tip, folded mark) ([]*young, error) {
+	var chain []*young
+	for at := tip; at != folded; {
+		y := held[at.ref.Hash]
+		if y == nil || y.at != at {
+			return nil, corrupt("overlay block %s at height %d is missing", at.ref.Hash, at.ref.Height)
+		}
+		chain = append(chain, y)
+		at = y.prev
+	}
+	slices.Reverse(chain)
+	return chain, nil
+}
+
+// reachable returns the blocks that lead down to the base.
+func reachable(held map[ledger.Hash]*young, folded mark) map[ledger.Hash]*young {
+	byHeight := slices.SortedFunc(maps.Values(held), func(a, b *young) int { return cmp.Compare(a.at.ref.Height, b.at.ref.Height) })
+	kept := map[ledger.Hash]*young{}
+	for _, y := range byHeight {
+		if below := kept[y.prev.ref.Hash]; y.prev == folded || below != nil && below.at == y.prev {
+			kept[y.at.ref.Hash] = y
+		}
+	}
+	return kept
+}
+
+// dropOps deletes the rows of an overlay block.
+func (y *young) dropOps() []Op {
+	ops := y.ops()
+	for i := range ops {
+		ops[i].Value, ops[i].Delete = nil, true
+	}
+	return ops
+}

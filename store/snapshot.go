@@ -1,0 +1,315 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+	"slices"
+
+	"github.com/spoortrace/spoor/ledger"
+)
+
+// Snapshot is a fixed view over the networks of a store: each is seen up to its
+// own last block, and nothing above it, however many blocks arrive meanwhile.
+// It is safe for concurrent use and must be closed.
+type Snapshot struct{ views map[ledger.Chain]*view }
+
+// view is one network as of a block.
+type view struct {
+	base
+	reader Reader
+	meta   *Contents
+	held   []*young // the overlay blocks up to asOf, ascending
+	spans  []Span
+	asOf   mark
+	dir    string
+	close  func() error
+}
+
+// Snapshot pins every network at its tip, or at the last block at or below the
+// height that asOf gives for it. A network without such a block is left out.
+func (s *Store) Snapshot(ctx context.Context, asOf map[ledger.Chain]uint64) (*Snapshot, error) {
+	chains, err := s.Chains()
+	if err != nil {
+		return nil, err
+	}
+	snap := &Snapshot{views: map[ledger.Chain]*view{}}
+	for _, c := range chains {
+		n, err := s.Network(ctx, c)
+		if err == nil {
+			err = snap.pin(n, asOf)
+		}
+		if err != nil {
+			return nil, errors.Join(err, snap.Close())
+		}
+	}
+	return snap, nil
+}
+
+func (s *Snapshot) pin(n *Network, asOf map[ledger.Chain]uint64) error {
+	height, ok := asOf[n.chain]
+	if !ok {
+		height = math.MaxUint64
+	}
+	v, err := n.view(height)
+	if err == nil && v != nil {
+		s.views[n.chain] = v
+	}
+	return err
+}
+
+// Snapshot pins one network at its tip or, if asOf is not zero, at the last
+// block at or below that height.
+func (n *Network) Snapshot(asOf uint64) (*Snapshot, error) {
+	s := &Snapshot{views: map[ledger.Chain]*view{}}
+	heights := map[ledger.Chain]uint64{n.chain: asOf}
+	if asOf == 0 {
+		heights = nil
+	}
+	return s, s.pin(n, heights)
+}
+
+// Close releases what the snapshot pins.
+func (s *Snapshot) Close() error {
+	var err error
+	for _, v := range s.views {
+		err = errors.Join(err, v.close())
+	}
+	s.views = nil
+	return err
+}
+
+// view pins the current state up to a height; nil when it holds no block there.
+func (n *Network) view(height uint64) (*view, error) {
+	x := n.pin()
+	v, err := x.view(height)
+	if err != nil || v == nil {
+		return nil, errors.Join(err, x.release())
+	}
+	done := v.close
+	v.close = func() error { return errors.Join(done(), x.release()) }
+	return v, nil
+}
+
+// view takes the state before the engine's view, so that the view holds at
+// least what the state stands on.
+func (x *index) view(height uint64) (*view, error) {
+	s := x.current()
+	r, done := x.kv.View()
+	v := &view{reader: r, meta: s.meta, spans: s.head.spans, dir: x.dir, close: func() error { done(); return nil }}
+	limit := ledger.Position(math.MaxUint64)
+	if height < limit.Height() {
+		limit = ledger.EndOf(height)
+	}
+	v.base = newBase(r, &s.head, limit)
+	for _, y := range s.chain {
+		if y.at.ref.Height > height {
+			break
+		}
+		v.held, v.asOf = append(v.held, y), y.at
+		if !s.head.export {
+			v.spans = extend(v.spans, y.prev, y.block)
+		}
+	}
+	if v.asOf.set {
+		return v, nil
+	}
+	if s.head.folded.set && s.head.folded.ref.Height <= height {
+		v.asOf = s.head.folded
+		return v, nil
+	}
+	row, err := v.blockBelow(r, height)
+	if err != nil || row == nil {
+		done()
+		return nil, err
+	}
+	v.asOf = mark{true, row.block.Ref, row.tip}
+	return v, nil
+}
+
+// of returns the view of a chain.
+func (s *Snapshot) of(c ledger.Chain) (*view, error) {
+	if v := s.views[c]; v != nil {
+		return v, nil
+	}
+	return nil, fmt.Errorf("store: network %s: %w", c, ledger.ErrNotFound)
+}
+
+// AsOf returns the last block that the snapshot sees on a chain.
+func (s *Snapshot) AsOf(_ context.Context, c ledger.Chain) (ledger.BlockRef, error) {
+	v, err := s.of(c)
+	if err != nil {
+		return ledger.BlockRef{}, err
+	}
+	return v.asOf.ref, nil
+}
+
+// Chains returns the networks of the snapshot in order of name.
+func (s *Snapshot) Chains() []ledger.Chain {
+	var chains []ledger.Chain
+	for c := range s.views {
+		chains = append(chains, c)
+	}
+	slices.Sort(chains)
+	return chains
+}
+
+// FindTx returns the transactions with an id in position order.
+func (s *Snapshot) FindTx(_ context.Context, c ledger.Chain, id ledger.TxID) ([]ledger.Tx, error) {
+	v, err := s.of(c)
+	if err != nil {
+		return nil, err
+	}
+	found, err := v.positions(id)
+	if err != nil {
+		return nil, err
+	}
+	var txs []ledger.Tx
+	for _, pos := range found {
+		rec, err := v.record(pos)
+		if err != nil {
+			return nil, err
+		}
+		if rec.txid() != id {
+			continue
+		}
+		tx, err := v.txOf(pos, rec)
+		if err != nil {
+			return nil, err
+		}
+		txs = append(txs, v.spent(tx))
+	}
+	for _, y := range v.held {
+		for _, i := range y.byTx[id] {
+			txs = append(txs, v.spent(copyTx(&y.block.Txs[i])))
+		}
+	}
+	if len(txs) == 0 {
+		return nil, notFound("transaction "+id.String(), v.asOf.ref)
+	}
+	return txs, nil
+}
+
+// TxAt returns the transaction at a position.
+func (s *Snapshot) TxAt(_ context.Context, c ledger.Chain, pos ledger.Position) (ledger.Tx, error) {
+	v, err := s.of(c)
+	if err != nil {
+		return ledger.Tx{}, err
+	}
+	return v.txAt(pos)
+}
+
+func (v *view) txAt(pos ledger.Position) (ledger.Tx, error) {
+	absent := notFound("transaction at "+ledger.Point{Pos: pos}.String(), v.asOf.ref)
+	if pos >= v.limit {
+		for _, y := range v.held {
+			if tx := y.find(pos); tx != nil {
+				return v.spent(copyTx(tx)), nil
+			}
+		}
+		return ledger.Tx{}, absent
+	}
+	rec, err := v.loadRecord(v.rows, pos)
+	if err == nil {
+		tx, err := v.txOf(pos, rec)
+		return v.spent(tx), err
+	}
+	if !errors.Is(err, ErrAbsent) {
+		return ledger.Tx{}, err
+	}
+	row, err := v.block(pos.Height())
+	switch {
+	case err != nil:
+		return ledger.Tx{}, err
+	case row != nil && row.holds(pos.Index()):
+		return ledger.Tx{}, corrupt("record at %s is missing", ledger.Point{Pos: pos})
+	}
+	return ledger.Tx{}, absent
+}
+
+// spent fills in the spends that the overlay knows.
+func (v *view) spent(tx ledger.Tx) ledger.Tx {
+	for i := range tx.Outputs {
+		if tx.Outputs[i].SpentBy != 0 {
+			continue
+		}
+		ref := coinRef{tx.Pos, uint32(i)}
+		for _, y := range v.held {
+			if by := y.spends[ref]; by != 0 {
+				tx.Outputs[i].SpentBy = by
+				break
+			}
+		}
+	}
+	return tx
+}
+
+// copyTx returns a transaction that its receiver may change.
+func copyTx(tx *ledger.Tx) ledger.Tx {
+	c := *tx
+	c.Inputs, c.Outputs, c.Transfers = slices.Clone(tx.Inputs), slices.Clone(tx.Outputs), slices.Clone(tx.Transfers)
+	return c
+}
+
+// BlockTxs yields the transactions of a block in order of position.
+func (s *Snapshot) BlockTxs(_ context.Context, c ledger.Chain, height uint64) iter.Seq2[ledger.Tx, error] {
+	return func(yield func(ledger.Tx, error) bool) {
+		v, err := s.of(c)
+		var b *ledger.Block
+		if err == nil {
+			b, _, err = v.blockAt(height)
+		}
+		if err == nil && b == nil {
+			err = notFound("block "+itoa(height), v.asOf.ref)
+		}
+		if err != nil {
+			yield(ledger.Tx{}, err)
+			return
+		}
+		for i := range b.Txs {
+			if !yield(v.spent(b.Txs[i]), nil) {
+				return
+			}
+		}
+	}
+}
+
+// Covered reports whether every block (in an export: every transfer of that
+// account, by the claims) from a position to the as-of is held whole.
+func (s *Snapshot) Covered(_ context.Context, a ledger.Address, from ledger.Position) (bool, error) {
+	v := s.views[a.Chain]
+	if v == nil {
+		return false, nil
+	}
+	first, last := from.Height(), v.asOf.ref.Height
+	for _, span := range v.spans {
+		if span.Partial == "" && span.From <= first && last <= span.To {
+			return true, nil
+		}
+	}
+	return v.claimed(a, first, last), nil
+}
+
+// claimed reports whether claims that touch each other hold from first to last.
+func (v *view) claimed(a ledger.Address, first, last uint64) bool {
+	var ranges []ledger.Range
+	for _, c := range v.meta.Claims {
+		if c.Account.IsZero() || c.Account == a {
+			ranges = append(ranges, c.Range)
+		}
+	}
+	slices.SortFunc(ranges, func(x, y ledger.Range) int {
+		if x.From < y.From {
+			return -1
+		}
+		return 1
+	})
+	for _, r := range ranges {
+		if r.From <= first {
+			first = max(first, r.To)
+		}
+	}
+	return first > last
+}
