@@ -25,6 +25,7 @@ const maxUnpacked = 192 << 20
 type blockFile struct {
 	path   string
 	number int     // N of blkN.dat and revN.dat, else none
+	listed bool    // found in a directory, not given itself
 	key    [8]byte // that its bytes are combined with (Bitcoin Core's xor.dat)
 	size   int64
 	memory []byte

@@ -45,7 +45,7 @@ func (f *finder) path(flag, path string, undo bool) error {
 	}
 	if !info.IsDir() {
 		_, isUndo := kindByName(filepath.Base(path))
-		return f.file(path, undo || isUndo)
+		return f.file(path, undo || isUndo, false)
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil {
@@ -58,7 +58,7 @@ func (f *finder) path(flag, path string, undo bool) error {
 		}
 		isBlocks, isUndo := kindByName(e.Name())
 		if isUndo || (isBlocks && !undo) {
-			if err := f.file(name, isUndo); err != nil {
+			if err := f.file(name, isUndo, true); err != nil {
 				return err
 			}
 		}
@@ -67,7 +67,7 @@ func (f *finder) path(flag, path string, undo bool) error {
 }
 
 // file opens a file, once however often it is named.
-func (f *finder) file(path string, undo bool) error {
+func (f *finder) file(path string, undo, listed bool) error {
 	full, err := filepath.Abs(path)
 	if err != nil {
 		return err
@@ -80,6 +80,7 @@ func (f *finder) file(path string, undo bool) error {
 	if err != nil {
 		return err
 	}
+	file.listed = listed
 	if undo {
 		f.undo = append(f.undo, file)
 	} else {

@@ -24,8 +24,10 @@ type undoFiles struct {
 	listed []*undoList // of rev files; the most recent last
 }
 
-// newUndoFiles sorts the files by kind. alone says that there is one block only;
-// else every coin list must be named after a block file.
+// newUndoFiles sorts the files by kind. A coin list is named after its block
+// file; alone, that there is one block only, allows a list of any other name
+// that was given itself. Lists that lie in a given directory and belong to no
+// block are left alone.
 func newUndoFiles(network bitcoin.Network, files, blocks []*blockFile, alone bool) (*undoFiles, error) {
 	u := &undoFiles{network: network, revs: map[int][]*blockFile{}, lists: map[string]*blockFile{}}
 	stems := map[string]bool{}
@@ -33,14 +35,13 @@ func newUndoFiles(network bitcoin.Network, files, blocks []*blockFile, alone boo
 		stems[stem(f.path)] = true
 	}
 	for _, f := range files {
-		if f.number != none {
-			u.revs[f.number] = append(u.revs[f.number], f)
-			continue
-		}
 		name := strings.TrimSuffix(stem(f.path), "-undo")
 		switch {
+		case f.number != none:
+			u.revs[f.number] = append(u.revs[f.number], f)
 		case stems[name]:
 			u.lists[name] = f
+		case f.listed:
 		case alone && u.only == nil:
 			u.only = f
 		default:

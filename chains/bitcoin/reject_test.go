@@ -197,3 +197,21 @@ func mutate(rng *rand.Rand, raw []byte) ([]byte, string) {
 	b[min(72, len(b)-4)+rng.IntN(4)] ^= 1 << rng.IntN(8)
 	return b, "other bits"
 }
+
+func TestCoinbaseTakesTooMuch(t *testing.T) {
+	for value, ok := range map[int64]bool{5_000_000_000: true, 5_000_000_001: false} {
+		b := decode(t, regtest, mine(t, coinbaseTx(1, value)))
+		if _, err := b.At(149, ledger.GradeAttested, ""); (err == nil) != ok {
+			t.Errorf("%d: got %v", value, err)
+		}
+	}
+	b := decode(t, regtest, mine(t, coinbaseTx(1, 5_000_000_000)))
+	if _, err := b.At(150, ledger.GradeAttested, ""); !errors.Is(err, ledger.ErrInvalid) {
+		t.Errorf("after the halving: got %v", err)
+	}
+	// With a coin that nobody knows the fees are not known either.
+	b = decode(t, regtest, mine(t, coinbaseTx(1, 6_000_000_000), spendTx(nil, []wire.OutPoint{somewhere(1)}, 5)))
+	if _, err := b.At(1, ledger.GradeAttested, ""); err != nil {
+		t.Errorf("with an unknown coin: got %v", err)
+	}
+}
