@@ -48,24 +48,30 @@ func open(t fataler, dir string, engine store.Engine, c ledger.Chain) (*store.St
 // compare asks a network and the reference everything, as of a block of a chain.
 func compare(t fataler, n *store.Network, chain []*ledger.Block, o memindex.Options) {
 	t.Helper()
-	ctx := context.Background()
 	asOf := chain[len(chain)-1].Ref
 	snap, err := n.Snapshot(asOf.Height)
 	if err != nil {
 		t.Fatalf("snapshot: %v", err)
 	}
 	defer snap.Close()
+	compareSnap(t, snap, chain, o)
+}
+
+func compareSnap(t fataler, snap *store.Snapshot, chain []*ledger.Block, o memindex.Options) {
+	t.Helper()
+	ctx := context.Background()
+	asOf, name := chain[len(chain)-1].Ref, chain[0].Ref.Chain
 	want, err := memindex.New(chain, o)
 	if err != nil {
 		t.Fatalf("reference: %v", err)
 	}
-	got, err := snap.AsOf(ctx, n.Chain())
+	got, err := snap.AsOf(ctx, name)
 	if err != nil || got != asOf {
 		t.Fatalf("as of: got %v, %v, want %v", got, err, asOf)
 	}
 	events := map[ledger.Holder][]ledger.Event{}
 	for _, b := range chain {
-		for tx, err := range want.BlockTxs(ctx, n.Chain(), b.Ref.Height) {
+		for tx, err := range want.BlockTxs(ctx, name, b.Ref.Height) {
 			if err != nil {
 				t.Fatalf("reference: %v", err)
 			}
@@ -75,7 +81,7 @@ func compare(t fataler, n *store.Network, chain []*ledger.Block, o memindex.Opti
 	}
 	for h, list := range events {
 		compareHolder(t, snap, h, list)
-		if !n.Chain().UTXO() {
+		if !name.UTXO() {
 			comparePayees(t, snap, want, h)
 		}
 	}

@@ -17,17 +17,23 @@ type mapKV struct {
 	mu    sync.Mutex
 	rows  map[string][]store.Row
 	epoch uint64
+	live  bool // views see later writes, as on an engine without snapshots
 }
 
-// engines returns an engine that remembers its directories, as a disk would.
-func mapEngine() store.Engine {
+// mapEngine returns an engine that remembers its directories, as a disk would.
+func mapEngine() store.Engine { return remembering(false) }
+
+// liveEngine is the same without consistent views.
+func liveEngine() store.Engine { return remembering(true) }
+
+func remembering(live bool) store.Engine {
 	var mu sync.Mutex
 	open := map[string]*mapKV{}
 	return func(dir string) (store.KV, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if open[dir] == nil {
-			open[dir] = &mapKV{rows: map[string][]store.Row{}}
+			open[dir] = &mapKV{rows: map[string][]store.Row{}, live: live}
 		}
 		return open[dir], nil
 	}
@@ -36,9 +42,26 @@ func mapEngine() store.Engine {
 type mapView map[string][]store.Row
 
 func (kv *mapKV) View() (store.Reader, func()) {
+	if kv.live {
+		return liveView{kv}, func() {}
+	}
+	return kv.view(), func() {}
+}
+
+func (kv *mapKV) view() mapView {
 	kv.mu.Lock()
 	defer kv.mu.Unlock()
-	return mapView(kv.rows), func() {}
+	return kv.rows
+}
+
+type liveView struct{ kv *mapKV }
+
+func (v liveView) Get(partition, sort []byte) ([]byte, error) {
+	return v.kv.view().Get(partition, sort)
+}
+
+func (v liveView) Scan(partition, from, to []byte, reverse bool) iter.Seq2[store.Row, error] {
+	return v.kv.view().Scan(partition, from, to, reverse)
 }
 
 func find(rows []store.Row, sort []byte) (int, bool) {
