@@ -51,16 +51,16 @@ func (v *view) networkCoverage(c ledger.Chain) (*spoorv1.Coverage, error) {
 		return m, nil
 	}
 	for i, s := range extent.Spans {
-		m.Ranges = append(m.Ranges, &spoorv1.BlockRange{FromHeight: uint32(s.From), ToHeight: uint32(s.To)})
+		m.Ranges = append(m.Ranges, &spoorv1.BlockRange{FromHeight: uint32(s.From), ToHeight: uint32(s.To + 1)})
 		from := uint64(0)
 		if i > 0 {
-			from = extent.Spans[i-1].To
+			from = extent.Spans[i-1].To + 1
 		}
 		if s.From > from {
 			m.Missing = append(m.Missing, fmt.Sprintf("blocks %d to %d", from, s.From-1))
 		}
 		if s.Partial != "" {
-			m.Missing = append(m.Missing, fmt.Sprintf("%s of blocks %d to %d", s.Partial, s.From, s.To-1))
+			m.Missing = append(m.Missing, fmt.Sprintf("%s of blocks %d to %d", s.Partial, s.From, s.To))
 		}
 	}
 	if extent.UnknownInputs > 0 {

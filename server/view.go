@@ -129,7 +129,8 @@ func (v *view) lastBlockBy(ctx context.Context, c ledger.Chain, ms int64) (uint6
 			fault = errors.Join(fault, err)
 			return ref.Time
 		}
-		low, high := span.From, span.To // the first block after ms by its own clock
+		end := span.To + 1
+		low, high := span.From, end // the first block after ms by its own clock
 		for low < high {
 			middle := (low + high) / 2
 			if timeAt(middle) <= ms {
@@ -138,7 +139,7 @@ func (v *view) lastBlockBy(ctx context.Context, c ledger.Chain, ms int64) (uint6
 				high = middle
 			}
 		}
-		for h := min(low+clockWindow, span.To); h > span.From && fault == nil; h-- {
+		for h := min(low+clockWindow, end); h > span.From && fault == nil; h-- {
 			if timeAt(h-1) <= ms {
 				return h - 1, nil
 			}

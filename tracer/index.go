@@ -43,7 +43,8 @@ type Index interface {
 	PayeeAt(ctx context.Context, h ledger.Holder, n int) (ledger.Point, bool, error)
 
 	// Covered reports whether every block (in an export: every transfer of that
-	// account) from a position to the as-of is held.
+	// account) from a position to the as-of is held. The last block of a run that
+	// does not reach down to genesis covers nothing.
 	Covered(ctx context.Context, a ledger.Address, from ledger.Position) (bool, error)
 
 	// Tags returns all attributions of an address, in log order.
