@@ -1,6 +1,9 @@
 package ledger
 
-import "strings"
+import (
+	"encoding/hex"
+	"strings"
+)
 
 // Asset is a thing that can be owned on one chain: the native coin (Contract
 // empty) or a token, identified by its contract and never by its symbol.
@@ -77,7 +80,7 @@ func InfoOf(a Asset) AssetInfo {
 		return info
 	}
 	for _, s := range stablecoins() {
-		if s.chain == a.Chain && s.contract == a.Contract.String() && a.TokenID == "" {
+		if s.chain == a.Chain && s.contract == hex.EncodeToString([]byte(a.Contract.Payload)) && a.TokenID == "" {
 			info.Symbol, info.Decimals, info.Known = s.symbol, s.decimals, true
 			info.Dust = NewAmount(s.dust)
 		}
@@ -93,7 +96,7 @@ func AssetBySymbol(c Chain, symbol string) (Asset, bool) {
 	}
 	for _, s := range stablecoins() {
 		if s.chain == c && s.symbol == symbol {
-			contract, err := ParseAddress(c, s.contract)
+			contract, err := ParseAddress(c, "0x"+s.contract)
 			return TokenAsset(contract), err == nil
 		}
 	}
@@ -102,16 +105,16 @@ func AssetBySymbol(c Chain, symbol string) (Asset, bool) {
 
 type stablecoin struct {
 	chain            Chain
-	contract, symbol string
+	contract, symbol string // the contract's 20 bytes in hex
 	decimals         int
 	dust             uint64
 }
 
 func stablecoins() []stablecoin {
 	return []stablecoin{
-		{"tron", "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t", "USDT", 6, 1_000_000},
-		{"ethereum", "0xdAC17F958D2ee523a2206206994597C13D831ec7", "USDT", 6, 1_000_000},
-		{"ethereum", "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48", "USDC", 6, 1_000_000},
+		{"tron", "a614f803b6fd780986a42c78ec9c7f77e6ded13c", "USDT", 6, 1_000_000}, // TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t
+		{"ethereum", "dac17f958d2ee523a2206206994597c13d831ec7", "USDT", 6, 1_000_000},
+		{"ethereum", "a0b86991c6218b36c1d19d4a2e9eb0ce3606eb48", "USDC", 6, 1_000_000},
 	}
 }
 
