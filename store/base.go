@@ -207,26 +207,60 @@ func (b base) block(height uint64) (*blockRow, error) {
 	return nil, nil
 }
 
-// blockBelow returns the last held block of the base at or below a height, nil for none.
+// blockBelow returns the last held block of the base at or below a height, nil
+// for none. The block above it names it, or names that there is none.
 func (b base) blockBelow(r Reader, height uint64) (*blockRow, error) {
-	if b.limit == 0 {
-		return nil, nil
+	below, err := b.nearest(r, height, true)
+	if err != nil {
+		return nil, err
 	}
-	height = min(height, b.limit.Height()-1)
-	last := b.bucket(height)
-	for row, err := range r.Scan([]byte{tableBlocks}, nil, be64(last+1), true) {
+	var above *blockRow
+	if height < b.head.folded.ref.Height {
+		if above, err = b.nearest(r, height+1, false); err != nil {
+			return nil, err
+		}
+	}
+	var at, previous uint64
+	if below != nil {
+		at = below.block.Ref.Height + 1
+	}
+	if previous = b.head.limit().Height(); above != nil {
+		previous = above.previous
+	}
+	if at != previous {
+		return nil, corrupt("the block at or below height %d is missing", height)
+	}
+	return below, nil
+}
+
+// nearest returns the first block of the base from a height on, up or down.
+func (b base) nearest(r Reader, height uint64, down bool) (*blockRow, error) {
+	bucket := b.bucket(height)
+	from, to := be64(bucket), []byte(nil)
+	if down {
+		from, to = nil, be64(bucket+1)
+	}
+	for count, err := range r.Scan([]byte{tableBlocks}, from, to, down) {
 		if err != nil {
 			return nil, err
 		}
-		bucket := beOf(row.Sort)
-		for row, err := range r.Scan(partition(tableBlock, bucket), nil, be64(height+1), true) {
+		in := beOf(count.Sort)
+		if _, err := unseal(blocksKey(in), count.Value); err != nil {
+			return nil, err
+		}
+		first, last := be64(height), []byte(nil)
+		if down {
+			first, last = nil, be64(height+1)
+		}
+		for row, err := range r.Scan(partition(tableBlock, in), first, last, down) {
 			if err != nil {
 				return nil, err
 			}
-			return b.block(beOf(row.Sort))
-		}
-		if bucket != last {
-			return nil, corrupt("bucket %d of blocks is empty", bucket)
+			value, err := unseal(b.blockKey(beOf(row.Sort)), row.Value)
+			if err != nil {
+				return nil, err
+			}
+			return decodeBlockRow(b.head.chain, beOf(row.Sort), value)
 		}
 	}
 	return nil, nil

@@ -35,7 +35,9 @@ func (s *Snapshot) Export(ctx context.Context, c ledger.Chain, to io.Writer) err
 		}
 	}
 	for _, claim := range v.meta.Claims {
-		fmt.Fprintf(w, "C %s %d %d\n", claim.Account.String(), claim.Range.From, claim.Range.To)
+		var l lines
+		l.word("C").owner(claim.Account).uint(claim.Range.From).uint(claim.Range.To).end()
+		_, _ = w.Write(l.b) // the first error stays for Flush
 	}
 	for _, f := range v.meta.Files {
 		fmt.Fprintf(w, "F %s\n", f.SHA256)

@@ -45,3 +45,12 @@ func lockFile(name string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// allocated is the space that a file takes on the disk; engines lay out files
+// that are larger than what is written.
+func allocated(info os.FileInfo) uint64 {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(s.Blocks) * 512
+	}
+	return uint64(info.Size())
+}

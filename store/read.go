@@ -109,6 +109,10 @@ func (v *view) blockRows() iter.Seq2[*blockRow, error] {
 				return
 			}
 			bucket := beOf(count.Sort)
+			if _, err := unseal(blocksKey(bucket), count.Value); err != nil {
+				yield(nil, err)
+				return
+			}
 			for row, err := range v.reader.Scan(partition(tableBlock, bucket), nil, nil, false) {
 				if err != nil {
 					yield(nil, err)

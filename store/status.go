@@ -64,7 +64,7 @@ func (st *Status) add(y *young) {
 	}
 }
 
-// diskUse adds up the files under a folder; files that go away meanwhile count nothing.
+// diskUse adds up the space of the files under a folder; files that go away meanwhile count nothing.
 func diskUse(dir string) (uint64, error) {
 	var total uint64
 	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
@@ -72,7 +72,7 @@ func diskUse(dir string) (uint64, error) {
 			return nil
 		}
 		if info, err := d.Info(); err == nil {
-			total += uint64(info.Size())
+			total += allocated(info)
 		}
 		return nil
 	})

@@ -33,14 +33,13 @@ func (n *Network) Verify(ctx context.Context, progress func(Progress)) error {
 
 type checker struct {
 	*view
-	progress                     func(Progress)
-	records, lists               totals // what blocks and records say; what lists and spend links say
-	blocks_, txs, spends, nLists uint64
+	progress                        func(Progress)
+	records, lists                  totals // what blocks and records say; what lists and spend links say
+	nBlocks, nTxs, nSpends, nEvents uint64
 }
 
 func (c *checker) run(ctx context.Context) error {
-	young, err := c.checkBlocks(ctx)
-	if err != nil {
+	if err := c.checkBlocks(ctx); err != nil {
 		return err
 	}
 	if err := c.checkHolders(ctx); err != nil {
@@ -48,9 +47,9 @@ func (c *checker) run(ctx context.Context) error {
 	}
 	h := c.head
 	switch {
-	case c.blocks_ != h.blocks || c.txs != h.txs || c.spends != h.spends || c.nLists != h.events:
+	case c.nBlocks != h.blocks || c.nTxs != h.txs || c.nSpends != h.spends || c.nEvents != h.events:
 		return corrupt("%d blocks, %d transactions, %d spends, %d events found; the head counts %d, %d, %d, %d",
-			c.blocks_, c.txs, c.spends, c.nLists, h.blocks, h.txs, h.spends, h.events)
+			c.nBlocks, c.nTxs, c.nSpends, c.nEvents, h.blocks, h.txs, h.spends, h.events)
 	case c.records != h.sums:
 		return corrupt("the sums of the records are not those of the head")
 	case c.lists.spends != h.sums.spends:
@@ -58,56 +57,50 @@ func (c *checker) run(ctx context.Context) error {
 	case c.lists.events != h.sums.events:
 		return corrupt("the sum of the event lists is not that of the head")
 	}
-	if err := c.checkDicts(); err != nil {
-		return err
-	}
-	_ = young
-	return nil
+	return c.checkDicts()
 }
 
-// checkBlocks goes over the blocks in order and returns the number in the overlay.
-func (c *checker) checkBlocks(ctx context.Context) (int, error) {
+// checkBlocks goes over the blocks in order, those of the overlay included.
+func (c *checker) checkBlocks(ctx context.Context) error {
 	var tip ledger.Hash
-	young := 0
 	for b, err := range c.blocks(ctx) {
 		if err != nil {
-			return 0, err
+			return err
 		}
 		digest, hashes := digestOf(b.Block)
 		if b.digest != (ledger.Hash{}) && digest != b.digest {
-			return 0, corrupt("block %d has digest %s, stored is %s", b.Ref.Height, digest, b.digest)
+			return corrupt("block %d has digest %s, stored is %s", b.Ref.Height, digest, b.digest)
 		}
 		if tip = chainDigest(tip, digest); tip != b.tip {
-			return 0, corrupt("tip digest of block %d is %s, stored is %s", b.Ref.Height, tip, b.tip)
+			return corrupt("tip digest of block %d is %s, stored is %s", b.Ref.Height, tip, b.tip)
 		}
 		if b.raw.kept {
 			if _, err := readRaw(c.dir, b.raw); err != nil {
-				return 0, err
+				return err
 			}
 		}
 		if ledger.At(b.Ref.Height, 0) >= c.limit {
-			young++
 			continue
 		}
 		if err := c.checkTxs(b, hashes); err != nil {
-			return 0, err
+			return err
 		}
 		if c.progress != nil {
-			c.progress(Progress{Tip: b.Ref, Blocks: c.blocks_, Txs: c.txs})
+			c.progress(Progress{Tip: b.Ref, Blocks: c.nBlocks, Txs: c.nTxs})
 		}
 	}
-	return young, nil
+	return nil
 }
 
 func (c *checker) checkTxs(b *stored, hashes [][32]byte) error {
-	c.blocks_++
+	c.nBlocks++
 	for i := range b.Txs {
 		tx := &b.Txs[i]
-		c.txs++
+		c.nTxs++
 		c.records.addTx(tx, hashes[i])
 		for j, out := range tx.Outputs {
 			if out.SpentBy != 0 {
-				c.spends++
+				c.nSpends++
 				c.lists.spends.add(spendHash(tx.Pos, uint32(j), out.SpentBy))
 			}
 		}
@@ -193,7 +186,7 @@ func (c *checker) checkAccount(names *naming, addr uint64, a *account, h ledger.
 			}
 			last = e.at
 			event := names.event(h, e)
-			c.nLists++
+			c.nEvents++
 			c.lists.events.add(eventHash(h, &event))
 			if e.side == sideOut && e.peer != 0 && !e.amount.Less(dust) {
 				found.add(e.peer, e.at)
