@@ -123,7 +123,9 @@ func (run *run) gather(s *spending) error {
 func (run *run) takeInput(s *spending, in ledger.Input) {
 	key := coinKey{s.tx.Chain, in.PrevPos, in.Prev.Index}
 	c := run.coins[key]
-	if c == nil {
+	// The id is compared too: position 0, where the index does not hold the
+	// spent transaction, is also the place of the chain's first one.
+	if c == nil || c.txID != in.Prev.Tx {
 		s.in = push(s.in, Segment{Clean, in.Value})
 		return
 	}
