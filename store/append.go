@@ -136,18 +136,37 @@ func (w *appender) place(ctx context.Context, b *ledger.Block) error {
 			return w.moveTip(ctx, s, chain)
 		}
 	}
-	if y := s.held[b.Parent]; y != nil && y.at.ref.Height < b.Ref.Height {
-		if chain, err := chainTo(s.held, y.at, s.head.folded); err == nil {
-			return w.addYoung(ctx, b, chain)
+	if chain, ok := s.branch(b); ok {
+		if inGap(s.chain, len(chain), b) {
+			return w.misplaced(s, b)
 		}
-	}
-	if s.head.folded.set && b.Parent == s.head.folded.ref.Hash && b.Ref.Height > s.head.folded.ref.Height {
-		return w.addYoung(ctx, b, nil)
+		return w.addYoung(ctx, b, chain)
 	}
 	if b.Ref.Height > s.head.tip.ref.Height+1 {
 		return w.extend(ctx, b)
 	}
 	return w.misplaced(s, b)
+}
+
+// branch returns the overlay blocks up to the parent of a block, none when that
+// is the last block of the base; false when the parent is neither.
+func (s *state) branch(b *ledger.Block) ([]*young, bool) {
+	if y := s.held[b.Parent]; y != nil && y.at.ref.Height+1 == b.Ref.Height {
+		chain, err := chainTo(s.held, y.at, s.head.folded)
+		return chain, err == nil
+	}
+	f := s.head.folded
+	return nil, f.set && b.Parent == f.ref.Hash && f.ref.Height+1 == b.Ref.Height
+}
+
+// inGap reports a block that replaces nothing: it lies between its parent, the
+// n-th block of the chain, and one that came with a gap below it.
+func inGap(chain []*young, n int, b *ledger.Block) bool {
+	if n >= len(chain) || n > 0 && chain[n-1].at.ref.Hash != b.Parent || chain[0].prev.ref.Hash != b.Parent && n == 0 {
+		return false
+	}
+	next := chain[n].block
+	return next.Parent != b.Parent && next.Ref.Height > b.Ref.Height
 }
 
 // isHeld reports a block that is on the chain of the tip already.
@@ -180,10 +199,20 @@ func (w *appender) misplaced(s state, b *ledger.Block) error {
 		return fmt.Errorf("store: block %s at height %d, where the index holds %s: %w", b.Ref.Hash, b.Ref.Height, row.block.Ref.Hash, ErrDeepReorg)
 	case b.Ref.Height > s.head.tip.ref.Height:
 		return fmt.Errorf("store: block %s at height %d has parent %s, the index holds %s: %w", b.Ref.Hash, b.Ref.Height, b.Parent, s.head.tip.ref.Hash, ErrUnlinked)
-	case len(s.chain) > 0 && b.Ref.Height >= s.chain[0].at.ref.Height:
+	case len(s.chain) > 0 && b.Ref.Height >= s.chain[0].at.ref.Height && !s.gapAt(b.Ref.Height):
 		return fmt.Errorf("store: block %s at height %d: its parent %s is not held: %w", b.Ref.Hash, b.Ref.Height, b.Parent, ErrUnlinked)
 	}
 	return fmt.Errorf("store: block %s at height %d, tip %d: %w", b.Ref.Hash, b.Ref.Height, s.head.tip.ref.Height, ErrBackfill)
+}
+
+// gapAt reports a height below the tip at which no block is held.
+func (s *state) gapAt(height uint64) bool {
+	for _, y := range s.chain {
+		if y.at.ref.Height == height {
+			return false
+		}
+	}
+	return height < s.head.tip.ref.Height
 }
 
 // final reports that no reorg within the bound can reach a height.

@@ -66,11 +66,12 @@ func (n *Network) OpenFile(f File) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: kept file: %w", err)
 	}
-	return &checkedFile{File: file, want: f, sum: sha256.New()}, nil
+	return &checkedFile{file: file, want: f, sum: sha256.New()}, nil
 }
 
+// checkedFile does not embed the file: io.Copy would go past Read.
 type checkedFile struct {
-	*os.File
+	file *os.File
 	want File
 	sum  interface {
 		io.Writer
@@ -79,13 +80,15 @@ type checkedFile struct {
 }
 
 func (c *checkedFile) Read(p []byte) (int, error) {
-	n, err := c.File.Read(p)
+	n, err := c.file.Read(p)
 	_, _ = c.sum.Write(p[:n]) // a hash never fails
 	if errors.Is(err, io.EOF) && ledger.Hash(c.sum.Sum(nil)) != c.want.SHA256 {
 		return n, corrupt("kept file %s (%s) has changed", c.want.Name, c.want.SHA256)
 	}
 	return n, err
 }
+
+func (c *checkedFile) Close() error { return c.file.Close() }
 
 // checkFile reads a kept file whole.
 func (n *Network) checkFile(f File) error {
