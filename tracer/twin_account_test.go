@@ -24,11 +24,23 @@ type twinEvent struct {
 	n        *big.Int
 }
 
-func (w *twin) events(txs []ledger.Tx) []twinEvent {
+// history is everything that ever happened to one asset, with the least
+// opening of each account that keeps its balance from falling below 0.
+type history struct {
+	events   []twinEvent
+	deficits map[ledger.Address]*big.Int
+}
+
+func historyOf(txs []ledger.Tx, asset ledger.Asset) history {
+	events := eventsOf(txs, asset)
+	return history{events, deficits(events)}
+}
+
+func eventsOf(txs []ledger.Tx, asset ledger.Asset) []twinEvent {
 	var events []twinEvent
 	for _, tx := range txs {
 		for _, t := range tx.Transfers {
-			if t.Asset == w.asset && t.Status != ledger.StatusFailed {
+			if t.Asset == asset && t.Status != ledger.StatusFailed {
 				events = append(events, twinEvent{ledger.Point{Pos: tx.Pos, Slot: t.Slot}, t.Kind == ledger.TransferFee, t.From, t.To, integer(t.Amount)})
 			}
 		}
@@ -42,7 +54,6 @@ func (w *twin) events(txs []ledger.Tx) []twinEvent {
 	return events
 }
 
-// deficits finds the least opening of each account that keeps its balance from falling below 0.
 func deficits(events []twinEvent) map[ledger.Address]*big.Int {
 	balance, worst := map[ledger.Address]*big.Int{}, map[ledger.Address]*big.Int{}
 	move := func(a ledger.Address, n *big.Int) {
@@ -61,13 +72,12 @@ func deficits(events []twinEvent) map[ledger.Address]*big.Int {
 	return worst
 }
 
-func (w *twin) accounts(txs []ledger.Tx) {
-	events := w.events(txs)
+func (w *twin) accounts(h history) {
 	accounts := map[ledger.Address]*twinAccount{}
-	for a, n := range deficits(events) {
+	for a, n := range h.deficits {
 		accounts[a] = &twinAccount{lots: []lot{{0, n}}, gone: new(big.Int)}
 	}
-	for _, e := range events {
+	for _, e := range h.events {
 		if e.from == e.to || e.n.Sign() == 0 {
 			continue
 		}
@@ -76,7 +86,10 @@ func (w *twin) accounts(txs []ledger.Tx) {
 			l = w.take(accounts[e.from], e.n)
 		}
 		l = w.seed(l, e.at, -1)
-		place := fmt.Sprintf("%d:%d", e.at.Pos, e.at.Slot)
+		place := ""
+		if l.dirty() {
+			place = fmt.Sprintf("%d:%d", e.at.Pos, e.at.Slot)
+		}
 		switch {
 		case e.fee:
 			w.note("", "fees", l)

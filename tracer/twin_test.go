@@ -53,7 +53,7 @@ func twinOf(req tracer.Request, blocks []*ledger.Block) []string {
 	if req.Seeds[0].Chain.UTXO() {
 		w.coins(txs)
 	} else {
-		w.accounts(txs)
+		w.accounts(historyOf(txs, w.asset))
 	}
 	return w.answer()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"iter"
 	"slices"
 	"testing"
 
@@ -28,6 +29,18 @@ func (w *world) index(t testing.TB, o memindex.Options) *memindex.Index {
 		t.Fatal(err)
 	}
 	return idx
+}
+
+func (w *world) txs() iter.Seq[ledger.Tx] {
+	return func(yield func(ledger.Tx) bool) {
+		for _, b := range w.blocks {
+			for _, tx := range b.Txs {
+				if !yield(tx) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func named(c ledger.Chain, name string) ledger.Address {
@@ -129,6 +142,9 @@ func mustRun(t rapid.TB, idx tracer.Index, req tracer.Request) *tracer.Trace {
 
 // differ returns the lines that only one side has.
 func differ(want, got []string) string {
+	if slices.Equal(want, got) {
+		return ""
+	}
 	var out string
 	for _, l := range want {
 		if !slices.Contains(got, l) {
