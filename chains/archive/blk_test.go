@@ -115,6 +115,26 @@ func junk(rng *rand.Rand) []byte {
 	return b
 }
 
+// A magic is found wherever the read window ends.
+func TestMagicAcrossWindows(t *testing.T) {
+	blocks := chainBlocks(t, 3)
+	first := framed(blocks[0])
+	for gap := windowSize - 8; gap < windowSize+4; gap++ {
+		noise := bytes.Repeat([]byte{0xf9}, gap) // the first byte of the magic
+		path := write(t, t.TempDir(), "blk00000.dat", append(append(bytes.Clone(first), noise...), framed(blocks[1:]...)...))
+		f := mustOpen(t, Options{Blocks: []string{path}})
+		sameChain(t, mustRead(t, f), blocks)
+		if r := f.Report(); len(r.Skipped) != 1 || r.Skipped[0] != (Place{path, int64(len(first)), int64(gap)}) {
+			t.Errorf("gap of %d: got %+v", gap, r.Skipped)
+		}
+		clear(noise) // zeros are padding
+		f = mustOpen(t, Options{Blocks: []string{write(t, t.TempDir(), "blk00000.dat", append(append(bytes.Clone(first), noise...), framed(blocks[1:]...)...))}})
+		if r := f.Report(); len(r.Skipped) != 0 || r.Found != 3 {
+			t.Errorf("padding of %d: got %+v", gap, r)
+		}
+	}
+}
+
 func permutations(list []string) [][]string {
 	if len(list) < 2 {
 		return [][]string{slices.Clone(list)}

@@ -14,9 +14,9 @@ import (
 
 // forest is how the headers hang together.
 type forest struct {
-	children map[ledger.Hash][]int32 // entries by the hash of their parent
-	trees    []tree
-	work     []uint256.Int // of each entry, from the root of its tree on
+	child, sibling []int32 // of each entry: its last child, and the child of its parent before it
+	trees          []tree
+	work           []uint256.Int // of each entry, from the root of its tree on
 }
 
 // tree is all blocks that stand on the same absent parent, or the genesis block
@@ -30,8 +30,8 @@ type tree struct {
 }
 
 // link gives every block its height and picks the chain.
-func (f *Files) link(o Options) error {
-	w, err := f.forest()
+func (f *Files) link(o Options, held map[ledger.Hash]int32) error {
+	w, err := f.forest(held)
 	if err != nil {
 		return err
 	}
@@ -50,27 +50,27 @@ func (f *Files) link(o Options) error {
 	return nil
 }
 
-func (f *Files) forest() (*forest, error) {
-	w := &forest{children: make(map[ledger.Hash][]int32, len(f.entries)), work: make([]uint256.Int, len(f.entries))}
-	held := make(map[ledger.Hash]int32, len(f.entries))
+func (f *Files) forest(held map[ledger.Hash]int32) (*forest, error) {
+	n := len(f.entries)
+	w := &forest{child: slices.Repeat([]int32{none}, n), sibling: slices.Repeat([]int32{none}, n), work: make([]uint256.Int, n)}
+	loose := map[ledger.Hash]int{} // trees by the absent parent of their roots
 	for i := range f.entries {
-		held[f.entries[i].hash] = int32(i)
-		w.children[f.entries[i].parent] = append(w.children[f.entries[i].parent], int32(i))
-	}
-	for i := range f.entries {
-		e := &f.entries[i]
+		e, index := &f.entries[i], int32(i)
 		if prev, ok := held[e.parent]; ok {
-			e.prev = prev
+			e.prev, w.sibling[i], w.child[prev] = prev, w.child[prev], index
 			continue
 		}
-		roots := w.children[e.parent]
+		known, ok := loose[e.parent]
 		switch {
 		case e.hash == f.network.Genesis:
-			w.trees = append(w.trees, tree{roots: []int32{int32(i)}, genesis: true})
+			w.trees = append(w.trees, tree{roots: []int32{index}, genesis: true})
 		case e.parent == ledger.Hash{}:
-			return nil, ledger.Invalid(f.place(int32(i)), "the genesis block of "+string(f.network.Chain)+", "+f.network.Genesis.String(), e.hash.String())
-		case roots[0] == int32(i):
-			w.trees = append(w.trees, tree{roots: roots, grade: ledger.GradeAttested})
+			return nil, ledger.Invalid(f.place(index), "the genesis block of "+string(f.network.Chain)+", "+f.network.Genesis.String(), e.hash.String())
+		case ok:
+			w.trees[known].roots = append(w.trees[known].roots, index)
+		default:
+			loose[e.parent] = len(w.trees)
+			w.trees = append(w.trees, tree{roots: []int32{index}, grade: ledger.GradeAttested})
 		}
 	}
 	return w, nil
@@ -104,7 +104,9 @@ func (f *Files) grow(w *forest, t *tree) error {
 		if c := w.work[i].Cmp(&w.work[best]); c > 0 || (c == 0 && bytes.Compare(e.hash[:], f.entries[best].hash[:]) < 0) {
 			best = i
 		}
-		stack = append(stack, w.children[e.hash]...)
+		for c := w.child[i]; c != none; c = w.sibling[c] {
+			stack = append(stack, c)
+		}
 	}
 	for i := best; i != none; i = f.entries[i].prev {
 		t.chain = append(t.chain, i)

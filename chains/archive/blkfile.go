@@ -16,9 +16,9 @@ import (
 	"github.com/spoortrace/spoor/ledger"
 )
 
-// maxUnpacked bounds a gzipped or hex file, which is held in memory: a file of
-// Bitcoin Core has at most 128 MiB and a little.
-const maxUnpacked = 192 << 20
+// maxUnpacked bounds what gzipped and hex files hold in memory, together. A file
+// of Bitcoin Core has up to 128 MiB.
+const maxUnpacked = 512 << 20
 
 // blockFile is a file of blocks or of undo data. Its bytes are read from disk
 // each time, or from memory where it was packed.
@@ -127,10 +127,14 @@ func (f *blockFile) unpack() error {
 	case err != nil:
 		return ledger.Invalid(f.path, "a whole gzip file", err.Error())
 	case len(f.memory) > maxUnpacked:
-		return ledger.Invalid(f.path, fmt.Sprintf("at most %d MiB after gunzip; gunzip it first", maxUnpacked>>20), "more")
+		return ledger.Invalid(f.path, tooMuch(), "more")
 	}
 	f.size = int64(len(f.memory))
 	return nil
+}
+
+func tooMuch() string {
+	return fmt.Sprintf("gzipped and hex files of at most %d MiB together; unpack them first", maxUnpacked>>20)
 }
 
 // maskOf returns the key of a directory's block and undo files; zero when it has none.
@@ -157,7 +161,7 @@ func looksHex(head []byte) bool {
 
 func (f *blockFile) unhex() error {
 	if f.size > maxUnpacked {
-		return ledger.Invalid(f.path, fmt.Sprintf("at most %d MiB of hex", maxUnpacked>>20), fmt.Sprintf("%d bytes", f.size))
+		return ledger.Invalid(f.path, tooMuch(), fmt.Sprintf("%d bytes", f.size))
 	}
 	text := make([]byte, f.size)
 	if err := f.readAt(text, 0); err != nil {

@@ -15,6 +15,7 @@ type finder struct {
 	network      bitcoin.Network
 	blocks, undo []*blockFile
 	seen         map[string]bool
+	unpacked     int // bytes held in memory
 }
 
 // find fills the finder. The order of the answer is that of the paths, and that
@@ -81,6 +82,9 @@ func (f *finder) file(path string, undo, listed bool) error {
 		return err
 	}
 	file.listed = listed
+	if f.unpacked += len(file.memory); f.unpacked > maxUnpacked {
+		return ledger.Invalid(path, tooMuch(), "more")
+	}
 	if undo {
 		f.undo = append(f.undo, file)
 	} else {

@@ -3,10 +3,10 @@ package archive
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"testing"
 
 	"github.com/btcsuite/btcd/chaincfg/v2"
+	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/spoortrace/spoor/chains/bitcoin"
@@ -86,6 +86,32 @@ func TestHeightsOfLooseBlocks(t *testing.T) {
 	}
 }
 
+// regtestBlock is a block of version 2 with true work, whose coinbase states a height up to 16.
+func regtestBlock(t *testing.T, parent chainhash.Hash, height byte, bits uint32) []byte {
+	t.Helper()
+	coinbase := wire.NewMsgTx(1)
+	coinbase.AddTxIn(wire.NewTxIn(&wire.OutPoint{Index: 0xffffffff}, []byte{0x50 + height, 0x51}, nil))
+	coinbase.AddTxOut(wire.NewTxOut(50, []byte{0x51}))
+	block := wire.MsgBlock{Header: wire.BlockHeader{Version: 2, PrevBlock: parent, MerkleRoot: coinbase.TxHash(), Bits: bits}, Transactions: []*wire.MsgTx{coinbase}}
+	network, _ := bitcoin.NetworkOf("bitcoin-regtest")
+	for ; ; block.Header.Nonce++ {
+		var raw bytes.Buffer
+		if err := block.Serialize(&raw); err != nil {
+			t.Fatal(err)
+		}
+		if h, err := bitcoin.ParseHeader(raw.Bytes()); err != nil || network.Check(h) == nil {
+			return raw.Bytes()
+		}
+	}
+}
+
+func regtestFile(t *testing.T, blocks ...[]byte) Options {
+	t.Helper()
+	file := framed(blocks...)
+	file = bytes.ReplaceAll(file, mainMagic(), []byte{0xfa, 0xbf, 0xb5, 0xda})
+	return Options{Chain: "bitcoin-regtest", Blocks: []string{write(t, t.TempDir(), "blk00000.dat", file)}}
+}
+
 // On a chain from the genesis block the difficulty must be the network's: a
 // harder block is no better than an easier one.
 func TestWrongDifficulty(t *testing.T) {
@@ -94,29 +120,20 @@ func TestWrongDifficulty(t *testing.T) {
 	if err := genesis.Serialize(&raw); err != nil {
 		t.Fatal(err)
 	}
-	magic := []byte{0xfa, 0xbf, 0xb5, 0xda}
-	file := append(binary.LittleEndian.AppendUint32(bytes.Clone(magic), uint32(raw.Len())), raw.Bytes()...)
-	for bits, ok := range map[uint32]bool{0x207fffff: true, 0x1f7fffff: false} {
-		coinbase := wire.NewMsgTx(1)
-		coinbase.AddTxIn(wire.NewTxIn(&wire.OutPoint{Index: 0xffffffff}, []byte{0x51, 0x51}, nil))
-		coinbase.AddTxOut(wire.NewTxOut(50, []byte{0x51}))
-		next := wire.MsgBlock{Header: wire.BlockHeader{PrevBlock: genesis.BlockHash(), MerkleRoot: coinbase.TxHash(), Bits: bits}, Transactions: []*wire.MsgTx{coinbase}}
-		network, _ := bitcoin.NetworkOf("bitcoin-regtest")
-		for ; ; next.Header.Nonce++ {
-			raw.Reset()
-			if err := next.Serialize(&raw); err != nil {
-				t.Fatal(err)
-			}
-			if h, err := bitcoin.ParseHeader(raw.Bytes()); err != nil || network.Check(h) == nil {
-				break
-			}
-		}
-		both := append(append(append(bytes.Clone(file), magic...), binary.LittleEndian.AppendUint32(nil, uint32(raw.Len()))...), raw.Bytes()...)
-		f, err := Open(context.Background(), Options{Chain: "bitcoin-regtest", Blocks: []string{write(t, t.TempDir(), "blk00000.dat", both)}})
-		if !ok {
-			wantInvalid(t, err, "207fffff", "1f7fffff")
-		} else if err != nil || f.Head().Height != 1 || len(mustRead(t, f)) != 2 {
-			t.Errorf("got %v", err)
-		}
+	f := mustOpen(t, regtestFile(t, raw.Bytes(), regtestBlock(t, genesis.BlockHash(), 1, 0x207fffff)))
+	if f.Head().Height != 1 || len(mustRead(t, f)) != 2 {
+		t.Errorf("got %+v", f.Head())
 	}
+	_, err := Open(context.Background(), regtestFile(t, raw.Bytes(), regtestBlock(t, genesis.BlockHash(), 1, 0x1f7fffff)))
+	wantInvalid(t, err, "207fffff", "1f7fffff")
+}
+
+func TestStatedHeightsDisagree(t *testing.T) {
+	absent := chainhash.Hash{1}
+	f := mustOpen(t, regtestFile(t, regtestBlock(t, absent, 5, 0x207fffff), regtestBlock(t, absent, 5, 0x207ffffe)))
+	if f.Head().Height != 5 || len(f.Report().Stale) != 1 {
+		t.Errorf("got %+v", f.Head())
+	}
+	_, err := Open(context.Background(), regtestFile(t, regtestBlock(t, absent, 5, 0x207fffff), regtestBlock(t, absent, 6, 0x207fffff)))
+	wantInvalid(t, err, "another block on the same parent")
 }

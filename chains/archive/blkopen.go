@@ -41,7 +41,7 @@ type Files struct {
 
 	mutex  sync.Mutex
 	report Report
-	coins  map[int32]coinState // of the blocks that were read, by entry
+	coins  []coinState // of each entry
 }
 
 // entry is one block that was found.
@@ -74,19 +74,20 @@ func Open(ctx context.Context, o Options) (*Files, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Files{network: network, coins: map[int32]coinState{}}
+	f := &Files{network: network}
 	finder := finder{network: network}
 	if err := finder.find(o.Blocks, o.Undo); err != nil {
 		return nil, err
 	}
 	f.sources = finder.blocks
-	if err := f.scan(ctx); err != nil {
+	held, err := f.scan(ctx)
+	if err != nil {
 		return nil, err
 	}
 	if len(f.entries) == 0 {
 		return nil, ledger.Invalid("--blocks", "files with blocks of "+string(o.Chain), fmt.Sprintf("%q, which hold none", o.Blocks))
 	}
-	if err := f.link(o); err != nil {
+	if err := f.link(o, held); err != nil {
 		return nil, err
 	}
 	if f.undo, err = newUndoFiles(network, finder.undo, f.sources, len(f.chain) == 1); err != nil {
@@ -95,28 +96,29 @@ func Open(ctx context.Context, o Options) (*Files, error) {
 	return f, nil
 }
 
-// scan lists the blocks of every file.
-func (f *Files) scan(ctx context.Context) error {
-	seen := map[ledger.Hash]bool{}
+// scan lists the blocks of every file, and where each is in the list.
+func (f *Files) scan(ctx context.Context) (map[ledger.Hash]int32, error) {
+	held := map[ledger.Hash]int32{}
 	for i, source := range f.sources {
 		s := scanner{file: source, network: f.network, report: &f.report}
 		err := s.run(ctx, func(h bitcoin.Header, offset int64, size uint32) {
 			f.report.Found++
-			if seen[h.Hash] {
+			if _, again := held[h.Hash]; again {
 				f.report.Duplicates++
 				return
 			}
-			seen[h.Hash] = true
+			held[h.Hash] = int32(len(f.entries))
 			f.entries = append(f.entries, entry{
 				hash: h.Hash, parent: h.Parent, bits: h.Bits, time: h.Time,
 				file: int32(i), offset: offset, size: size, prev: none,
 			})
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	f.coins = make([]coinState, len(f.entries))
+	return held, nil
 }
 
 // Head returns the highest block.

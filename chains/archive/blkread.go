@@ -11,7 +11,8 @@ import (
 type coinState uint8
 
 const (
-	coinsOwn    coinState = iota // it spends none but its own
+	coinsUnread coinState = iota // the block was not read yet
+	coinsOwn                     // it spends none but its own
 	coinsUndo                    // in undo data
 	coinsAbsent                  // nowhere: the index has to know them
 )

@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/holiman/uint256"
@@ -48,13 +47,13 @@ func (f *Files) Report() Report {
 	defer f.mutex.Unlock()
 	r := f.report
 	r.Stale, r.Truncated, r.Skipped = slices.Clone(r.Stale), slices.Clone(r.Truncated), slices.Clone(r.Skipped)
-	for state := range maps.Values(f.coins) {
+	for _, state := range f.coins {
 		switch state {
 		case coinsUndo:
 			r.WithUndo++
 		case coinsAbsent:
 			r.WithoutUndo++
-		case coinsOwn:
+		case coinsUnread, coinsOwn:
 		}
 	}
 	return r

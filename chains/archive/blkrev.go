@@ -9,9 +9,9 @@ import (
 
 const (
 	sumSize = 32
-	// maxUndo bounds a record: a block has below 25,000 inputs, and Core keeps
-	// scripts of up to 10,000 bytes.
-	maxUndo = 256 << 20
+	// maxUndo bounds a record: a block has fewer than 25,000 inputs, whose coins
+	// take a few dozen bytes each. A longer one is no record.
+	maxUndo = 32 << 20
 )
 
 // undoList is where the records of one rev file lie. Records of blocks that

@@ -163,6 +163,10 @@ func TestCoinLists(t *testing.T) {
 			}
 		})
 	}
+	other := mustOpen(t, Options{Blocks: []string{dir + "block482683.raw.gz"}, Undo: []string{dir}}) // its lists are of other blocks
+	if b, err := other.Block(context.Background(), 482_683); err != nil || unknown(b) == 0 {
+		t.Errorf("lists of other blocks: got %v, %v", b, err)
+	}
 	testnet := mustOpen(t, Options{Chain: "bitcoin-testnet", Blocks: []string{dir + "block1087400.raw.gz"}, Undo: []string{dir + "block1087400-undo.raw.gz"}})
 	if b, err := testnet.Block(context.Background(), 1_087_400); err != nil || unknown(b) != 0 || b.Ref.Chain != "bitcoin-testnet" {
 		t.Errorf("testnet: got %v, %v", b, err)

@@ -25,7 +25,7 @@ func TestVarIntVectors(t *testing.T) {
 			t.Errorf("%x: got %x, want %s", want, got, text)
 		}
 	}
-	for _, text := range []string{"", "80", "80fefefefefefefeff00", "80fefefefefefefefe80", "ffffffffffffffffffff7f"} {
+	for _, text := range []string{"", "80", "80fefefefefefefeff00", "80fefefefefefefefe80", "80fefefefefefefefeff00", "ffffffffffffffffffff7f"} {
 		raw, _ := hex.DecodeString(text)
 		c := cursor{data: raw}
 		if got := c.varInt(); c.err == nil {

@@ -92,6 +92,11 @@ func TestNextBits(t *testing.T) {
 			t.Errorf("testnet height %d at %d: got %08x, want %08x", c.height, c.time, got, c.want)
 		}
 	}
+	// A whole period so far of the easiest target: it is what the period began with.
+	easy := map[uint64]Link{2015: {0x1c00ffff, 0}, 2016: {0x1d00ffff, 0}, 2017: {0x1d00ffff, 100}}
+	if got := testnet.NextBits(2018, 200, func(back uint64) Link { return easy[2018-back] }); got != 0x1d00ffff {
+		t.Errorf("testnet, easy period: got %08x", got)
+	}
 	regtest, _ := NetworkOf("bitcoin-regtest")
 	if got := regtest.NextBits(2016, 1, func(uint64) Link { return Link{0x207fffff, 9} }); got != 0x207fffff {
 		t.Errorf("regtest: got %08x", got)
