@@ -166,10 +166,8 @@ func (q *queue) Pop() any {
 // schedule puts in the queue what the state waits for: seeds that were not
 // reached, coins that may have been spent since, accounts that hold traced units.
 func (run *run) schedule() error {
-	for i, s := range run.req.Seeds {
-		if !run.seedDone[i] {
-			heap.Push(&run.queue, item{chain: s.Chain, at: s.At, seed: i})
-		}
+	if err := run.scheduleSeeds(); err != nil {
+		return err
 	}
 	for key, c := range run.coins {
 		tx, err := run.idx.TxAt(run.ctx, key.chain, key.pos)
@@ -183,8 +181,27 @@ func (run *run) schedule() error {
 		if err := run.watchService(a); err != nil {
 			return fmt.Errorf("account %s: %w", h.Address, err)
 		}
+		a.page, a.whole = nil, false // what was read ahead ended at the snapshot before
 		if err := run.scheduleAccount(a); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// scheduleSeeds queues the payments that the snapshot sees; a state kept at
+// the last final height may be older than a payment.
+func (run *run) scheduleSeeds() error {
+	for i, s := range run.req.Seeds {
+		if run.seedDone[i] {
+			continue
+		}
+		asOf, err := run.idx.AsOf(run.ctx, s.Chain)
+		if err != nil {
+			return fmt.Errorf("seed %s: %w", s.Ref, err)
+		}
+		if s.At.Pos < ledger.EndOf(asOf.Height) {
+			heap.Push(&run.queue, item{chain: s.Chain, at: s.At, seed: i})
 		}
 	}
 	return nil

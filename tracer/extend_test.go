@@ -1,0 +1,131 @@
+package tracer_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/spoortrace/spoor/ledger"
+	"github.com/spoortrace/spoor/tracer"
+	"github.com/spoortrace/spoor/tracer/memindex"
+)
+
+// drawRequest asks with all limits small enough to be met.
+func (w *world) drawRequest(t *rapid.T, seeds []tracer.Seed) tracer.Request {
+	limit := func(name string, most int) int {
+		return max(0, rapid.IntRange(-most, most).Draw(t, name))
+	}
+	p, _ := tracer.PolicyByName(rapid.SampledFrom(policyNames()).Draw(t, "policy"))
+	some := func(name string) map[ledger.Address]bool {
+		set := map[ledger.Address]bool{}
+		if rapid.IntRange(0, 3).Draw(t, name) == 0 {
+			set[w.person(t)] = true
+		}
+		return set
+	}
+	return tracer.Request{
+		Seeds: seeds, Policy: p, ServicePayees: limit("payees", 4), AccountEvents: limit("account events", 6),
+		Hops: limit("hops", 5), Events: limit("events", 20), Through: some("through"), StopAt: some("stop at"),
+		Floors:         map[ledger.Asset]ledger.Amount{seeds[0].Asset: ledger.NewAmount(uint64(limit("floor", 10)))},
+		FeesToCoinbase: rapid.Bool().Draw(t, "fees to coinbase"),
+	}
+}
+
+func (w *world) person(t *rapid.T) ledger.Address {
+	return named(w.chain, fmt.Sprint("person ", rapid.IntRange(1, 5).Draw(t, "person")))
+}
+
+// drawTags labels people, now and then for a while only or without confidence.
+func (w *world) drawTags(t *rapid.T) []ledger.Tag {
+	categories := []string{"exchange", "mixing", "scam.romance", "ransomware", "seized_funds", "issuer_frozen", "smart_contract", "bridge", "other"}
+	last := w.blocks[len(w.blocks)-1].Ref.Time
+	var tags []ledger.Tag
+	for range rapid.IntRange(0, 3).Draw(t, "tags") {
+		tag := ledger.Tag{Address: w.person(t), Category: rapid.SampledFrom(categories).Draw(t, "category"), Confidence: rapid.IntRange(15, 60).Draw(t, "confidence")}
+		if rapid.Bool().Draw(t, "for a while") {
+			tag.ValidFrom = rapid.Int64Range(0, last).Draw(t, "from")
+			tag.ValidTo = rapid.Int64Range(tag.ValidFrom, last+1).Draw(t, "to")
+		}
+		tags = append(tags, tag)
+	}
+	return tags
+}
+
+func dump(tr *tracer.Trace) string {
+	var out string
+	for _, h := range tr.Hops {
+		out += fmt.Sprintf("%+v\n", h)
+	}
+	for _, x := range tr.Terminals {
+		out += fmt.Sprintf("%+v\n", x)
+	}
+	return out + fmt.Sprintf("%+v %+v %+v %+v %d", tr.AsOf, tr.Sheets, tr.Openings, tr.Inputs, tr.Events)
+}
+
+// extends replays over a growing chain and compares each state with one that
+// starts again; a copy that was set aside is brought up to date the same way.
+func extends(t *rapid.T, w *world) {
+	ctx := context.Background()
+	req, tags := w.drawRequest(t, w.drawSeeds(t, 4)), w.drawTags(t)
+	var state, aside *tracer.Replay
+	for _, b := range w.blocks {
+		if rapid.IntRange(0, 2).Draw(t, "as-of") == 0 && b != w.blocks[len(w.blocks)-1] {
+			continue
+		}
+		idx, err := memindex.New(w.blocks, memindex.Options{Tags: tags, AsOf: map[ledger.Chain]uint64{w.chain: b.Ref.Height}})
+		if err != nil {
+			t.Fatalf("index: %v", err)
+		}
+		want := dump(mustRun(t, idx, req))
+		state = advance(ctx, t, idx, state, req)
+		if got := resultOf(ctx, t, idx, state); got != want {
+			t.Fatalf("as of %d, started again:\n%s\nextended:\n%s", b.Ref.Height, want, got)
+		}
+		if aside != nil {
+			if got := resultOf(ctx, t, idx, advance(ctx, t, idx, aside.Clone(), req)); got != want {
+				t.Fatalf("as of %d, started again:\n%s\nfrom a copy:\n%s", b.Ref.Height, want, got)
+			}
+		}
+		if rapid.Bool().Draw(t, "keep a copy") {
+			aside = state.Clone()
+		}
+	}
+}
+
+func advance(ctx context.Context, t *rapid.T, idx tracer.Index, state *tracer.Replay, req tracer.Request) *tracer.Replay {
+	fits := false
+	var err error
+	if state != nil {
+		if fits, err = state.Fits(ctx, idx); err != nil {
+			t.Fatalf("fits: %v", err)
+		}
+	}
+	if !fits {
+		if state, err = tracer.NewReplay(req); err != nil {
+			t.Fatalf("replay: %v", err)
+		}
+	}
+	if err := state.Advance(ctx, idx); err != nil {
+		t.Fatalf("advance: %v", err)
+	}
+	return state
+}
+
+func resultOf(ctx context.Context, t *rapid.T, idx tracer.Index, state *tracer.Replay) string {
+	tr, err := state.Result(ctx, idx)
+	if err != nil {
+		t.Fatalf("result: %v", err)
+	}
+	return dump(tr)
+}
+
+func accountsExtend(t *rapid.T) { extends(t, drawAccounts(t)) }
+func coinsExtend(t *rapid.T)    { extends(t, drawCoins(t)) }
+
+func TestAccountsExtend(t *testing.T) { rapid.Check(t, accountsExtend) }
+func TestCoinsExtend(t *testing.T)    { rapid.Check(t, coinsExtend) }
+
+func FuzzAccountsExtend(f *testing.F) { f.Fuzz(rapid.MakeFuzz(accountsExtend)) }
+func FuzzCoinsExtend(f *testing.F)    { f.Fuzz(rapid.MakeFuzz(coinsExtend)) }
