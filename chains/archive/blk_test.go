@@ -191,7 +191,7 @@ func TestTruncatedTail(t *testing.T) {
 		sameChain(t, mustRead(t, f), blocks[:19])
 		r := f.Report()
 		want := Place{path, int64(len(whole) - last), int64(last - cut)}
-		if list := append(r.Truncated, r.Skipped...); len(list) != 1 || list[0] != want || (len(r.Truncated) == 0 && last-cut >= 4) {
+		if list := slices.Concat(r.Truncated, r.Skipped); len(list) != 1 || list[0] != want || (len(r.Truncated) == 0 && last-cut >= 4) {
 			t.Errorf("%d bytes cut off: got %+v, want %+v", cut, r, want)
 		}
 	}

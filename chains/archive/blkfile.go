@@ -49,14 +49,14 @@ func (f *blockFile) readAt(p []byte, offset int64) error {
 }
 
 // open returns the plain bytes of the file. Call done when it is read.
-func (f *blockFile) open() (r io.ReaderAt, done func() error, err error) {
-	r, done = bytes.NewReader(f.memory), func() error { return nil }
+func (f *blockFile) open() (r io.ReaderAt, done func(), err error) {
+	r, done = bytes.NewReader(f.memory), func() {}
 	if f.memory == nil {
 		file, err := os.Open(f.path)
 		if err != nil {
 			return nil, nil, err
 		}
-		r, done = file, file.Close
+		r, done = file, func() { file.Close() }
 	}
 	if f.key != [8]byte{} {
 		r = unmasked{r, f.key}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"os"
+	"sync"
 	"testing"
 
 	"github.com/spoortrace/spoor/ledger"
@@ -126,6 +127,33 @@ func TestUndoThatDoesNotFit(t *testing.T) {
 				t.Errorf("got %+v", r)
 			}
 		})
+	}
+}
+
+func TestConcurrentReads(t *testing.T) {
+	raws := chainBlocks(t, 300)
+	want := resolved(mustRead(t, mustOpen(t, Options{Blocks: []string{write(t, t.TempDir(), "blk00000.dat", framed(raws...))}})))
+	dir := t.TempDir()
+	write(t, dir, "blk00000.dat", framed(raws...))
+	var rev []byte
+	for _, b := range want {
+		rev = append(rev, revRecord(b)...)
+	}
+	write(t, dir, "rev00000.dat", rev)
+	f := mustOpen(t, Options{Blocks: []string{dir}})
+	var readers sync.WaitGroup
+	for range 4 {
+		readers.Go(func() {
+			for i := range raws {
+				if b, err := f.Block(context.Background(), uint64(i)); err != nil || unknown(b) != 0 {
+					t.Errorf("block %d: got %v, %v", i, b, err)
+				}
+			}
+		})
+	}
+	readers.Wait()
+	if r := f.Report(); r.WithoutUndo != 0 || r.WithUndo == 0 {
+		t.Errorf("got %+v", r)
 	}
 }
 

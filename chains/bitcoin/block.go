@@ -123,11 +123,12 @@ func compactSizeLen(n int) int {
 // spendOwn gives inputs the coins that their own block makes, and refuses a coin
 // that is spent twice.
 func (b *Block) spendOwn() error {
-	made := make(map[ledger.TxID]int, len(b.txs))
+	made, inputs := make(map[ledger.TxID]int, len(b.txs)), 0
 	for i := range b.txs {
 		made[b.txs[i].ID] = i
+		inputs += len(b.txs[i].Inputs)
 	}
-	spent := map[ledger.OutPoint]int{}
+	spent := make(map[ledger.OutPoint]int, inputs)
 	for i := range b.txs {
 		for k := range b.txs[i].Inputs {
 			in := &b.txs[i].Inputs[k]
