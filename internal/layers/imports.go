@@ -19,7 +19,7 @@ var mayImport = map[string][]string{
 	"evidence": {"ledger", "tracer", "cases"},
 	"proto":    {},
 	"server":   {"ledger", "store", "labels", "tracer", "cases", "evidence", "proto"},
-	"cmd":      {"ledger", "chains", "store", "labels", "tracer", "cases", "evidence", "proto", "server"},
+	"cmd":      {"ledger", "chains", "store", "labels", "tracer", "cases", "evidence", "proto", "server", "testdata"}, // testdata/demo is bundled
 }
 
 // concrete are folders that only cmd and tests may know, so that a new chain or engine is one line in one switch.

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/spoortrace/spoor/ledger"
+)
+
+// Config is the YAML file that --config or SPOOR_CONFIG names. An unknown key
+// is an error. Flags and the environment go before it.
+type Config struct {
+	// Data is the data directory; empty: ./spoor-data.
+	Data string `yaml:"data"`
+	// Server is HOST:PORT of a server to ask instead of opening the data directory.
+	Server string `yaml:"server"`
+	// CA is a PEM file with the certificates to trust a server by; empty: the system's.
+	CA string `yaml:"ca"`
+	// Output is table, json or csv; empty: table.
+	Output string `yaml:"output"`
+	// Timezone is printed beside UTC in tables, such as Asia/Bangkok; empty: UTC alone.
+	Timezone string `yaml:"timezone"`
+	// Serve is for spoor serve.
+	Serve ServeConfig `yaml:"serve"`
+}
+
+// ServeConfig says how spoor serve listens, and its limits.
+type ServeConfig struct {
+	// Listen is HOST:PORT; empty: 127.0.0.1:9090.
+	Listen string `yaml:"listen"`
+	// TLSCert and TLSKey are PEM files; empty: plaintext, which is for this machine only.
+	TLSCert string `yaml:"tls_cert"`
+	TLSKey  string `yaml:"tls_key"`
+	// Role is what whoever reaches the listener may do: reader, investigator or admin; empty: investigator.
+	Role string `yaml:"role"`
+	// MaxTraces is how many traces may run at a time; 0: 8.
+	MaxTraces int `yaml:"max_traces"`
+	// MaxEvents is how many events one trace may replay on one network; 0: 5,000,000.
+	MaxEvents int `yaml:"max_events"`
+	// KeepTraces is how many finished traces are kept for GetTrace; 0: 256.
+	KeepTraces int `yaml:"keep_traces"`
+	// Rate is requests per second and client; 0: 200.
+	Rate int `yaml:"rate"`
+}
+
+// readConfig reads the file of settings; no name, no settings.
+func readConfig(name string) (Config, error) {
+	var c Config
+	if name == "" {
+		return c, nil
+	}
+	raw, err := os.ReadFile(name) //nolint:gosec // the user names the file
+	if err != nil {
+		return c, &usageError{fmt.Errorf("config: %w", err)}
+	}
+	d := yaml.NewDecoder(bytes.NewReader(raw))
+	d.KnownFields(true)
+	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		return c, ledger.Invalid("config "+name, "the keys of the example", err.Error())
+	}
+	return c, nil
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/spoortrace/spoor/labels"
+	"github.com/spoortrace/spoor/ledger"
+	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
+	"github.com/spoortrace/spoor/store"
+)
+
+// intake brings files into the index: it is where concrete chains meet the
+// store. A new kind of source is one more case of ingest.
+type intake struct {
+	store  *store.Store
+	labels *labels.Log
+	log    *slog.Logger
+	now    func() time.Time
+}
+
+// progressFunc hears how far an ingest is.
+type progressFunc = func(*spoorv1.Progress)
+
+// ingest is the server.IngestFunc.
+func (in *intake) ingest(ctx context.Context, req *spoorv1.IngestRequest, progress progressFunc) (*spoorv1.IngestResult, error) {
+	switch {
+	case req.GetBitcoin() != nil:
+		return in.bitcoin(ctx, req.GetBitcoin(), progress)
+	case req.GetTron() != nil:
+		return in.tron(ctx, req.GetTron(), progress)
+	}
+	return nil, ledger.Invalid("source", "bitcoin or tron", "")
+}
+
+// network reads the name of a network of a family; empty: the default.
+func network(name string, otherwise ledger.Chain, family ledger.Family, wanted string) (ledger.Chain, error) {
+	if name == "" {
+		return otherwise, nil
+	}
+	c, err := ledger.ParseChain(name)
+	if err == nil && c.Family() != family {
+		err = ledger.Invalid("network", wanted, name)
+	}
+	return c, err
+}
+
+// held opens a network that the store may not have yet: nil then.
+func (in *intake) held(ctx context.Context, c ledger.Chain) (*store.Network, error) {
+	n, err := in.store.Network(ctx, c)
+	if errors.Is(err, ledger.ErrNotFound) {
+		return nil, nil //nolint:nilnil // absent
+	}
+	return n, err
+}
+
+// reporter turns the store's progress into messages: at most one in a tenth of
+// a second, since a publication may follow every block.
+func (in *intake) reporter(c ledger.Chain, phase string, total int64, unit string, progress progressFunc, done func(store.Progress) int64) func(store.Progress) {
+	var last time.Time
+	return func(p store.Progress) {
+		if t := in.now(); t.Sub(last) >= 100*time.Millisecond {
+			last = t
+			progress(&spoorv1.Progress{Phase: phase, Network: string(c), Done: done(p), Total: total, Unit: unit})
+		}
+	}
+}
+
+func subject(c ledger.Chain, err error) error { return fmt.Errorf("%s: %w", c, err) }

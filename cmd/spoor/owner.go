@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/test/bufconn"
+
+	"github.com/spoortrace/spoor/labels"
+	"github.com/spoortrace/spoor/ledger"
+	"github.com/spoortrace/spoor/server"
+	"github.com/spoortrace/spoor/store"
+	"github.com/spoortrace/spoor/store/badgerkv"
+)
+
+// owner is this process while it owns a data directory: the open store and
+// label log, the services on them, and their listeners. Other commands reach
+// it by the socket file.
+type owner struct {
+	store  *store.Store
+	labels *labels.Log
+	server *server.Server
+	pipe   *bufconn.Listener
+	serves errgroup.Group
+	log    *slog.Logger
+}
+
+// socketName is the file in the data directory at which its owner listens.
+const socketName = "spoor.sock"
+
+// maxSocketPath keeps clear of the 104 to 108 bytes that systems allow.
+const maxSocketPath = 100
+
+func socketPath(dir string) string { return filepath.Join(dir, socketName) }
+
+// openOwner takes the data directory; ledger.ErrBusy when another process has it.
+func openOwner(dir string, limits ServeConfig, log *slog.Logger) (*owner, error) {
+	st, err := store.Open(dir, badgerkv.New(badgerkv.Small()), store.Options{})
+	if err != nil {
+		return nil, err
+	}
+	tags, err := labels.Open(filepath.Join(dir, "labels"))
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	o := &owner{store: st, labels: tags, pipe: bufconn.Listen(1 << 20), log: log}
+	if n := tags.Cut(); n > 0 {
+		log.Warn("label log: cut off a batch that was never finished", "bytes", n)
+	}
+	in := &intake{store: st, labels: tags, log: log, now: time.Now}
+	o.server, err = server.New(server.Config{
+		Store: st, Labels: tags, Ingest: in.ingest, Log: log,
+		MaxTraces: limits.MaxTraces, MaxEvents: limits.MaxEvents, KeepTraces: limits.KeepTraces, Rate: float64(limits.Rate),
+	})
+	if err != nil {
+		return nil, errors.Join(err, tags.Close(), st.Close())
+	}
+	o.serve(o.pipe, server.LocalTrust())
+	o.listenSocket(dir)
+	return o, nil
+}
+
+// serve answers on a listener until close.
+func (o *owner) serve(l net.Listener, trust server.Trust) {
+	o.serves.Go(func() error { return o.server.Serve(l, trust) })
+}
+
+// listenSocket serves the socket file, which only this user may open. A file
+// that a dead owner left is removed: the store's lock says that there is none.
+func (o *owner) listenSocket(dir string) {
+	path, err := filepath.Abs(socketPath(dir))
+	if err == nil && len(path) > maxSocketPath {
+		err = ledger.Invalid("data directory", fmt.Sprintf("a path of at most %d bytes for its socket file", maxSocketPath), path)
+	}
+	if err == nil {
+		if err = os.Remove(path); os.IsNotExist(err) {
+			err = nil
+		}
+	}
+	var l net.Listener
+	if err == nil {
+		l, err = net.Listen("unix", path) //nolint:noctx // it returns at once
+	}
+	if err != nil {
+		o.log.Warn("no socket file: other commands must wait until this one ends", "error", err)
+		return
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		o.log.Warn("socket file", "error", errors.Join(err, l.Close()))
+		return
+	}
+	o.serve(l, server.LocalTrust())
+}
+
+// dial connects to the services in this process.
+func (o *owner) dial() (*grpc.ClientConn, error) {
+	connect := func(ctx context.Context, _ string) (net.Conn, error) { return o.pipe.DialContext(ctx) }
+	return grpc.NewClient("passthrough:///inside", append(dialOptions(insecure.NewCredentials()), grpc.WithContextDialer(connect))...)
+}
+
+// grace is how long calls of others may go on when the owner ends.
+const grace = 10 * time.Second
+
+// close ends the services, then what they work on.
+func (o *owner) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	o.server.Stop(ctx)
+	return errors.Join(o.serves.Wait(), o.labels.Close(), o.store.Close())
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
+)
+
+// meter shows how far long work has come: bars where stderr is a terminal, a
+// line of the log every few seconds elsewhere.
+type meter struct {
+	app    *app
+	bars   *mpb.Progress // nil: no terminal
+	bar    *mpb.Bar
+	phase  string
+	logged time.Time
+}
+
+// logEvery is how often a line is logged; short work logs none.
+const logEvery = 5 * time.Second
+
+func (a *app) meter() *meter {
+	m := &meter{app: a, logged: time.Now()}
+	if terminal(a.errOut) {
+		m.bars = mpb.New(mpb.WithOutput(a.errOut), mpb.WithWidth(40))
+	}
+	return m
+}
+
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// show takes the next report.
+func (m *meter) show(p *spoorv1.Progress) {
+	if m.bars == nil {
+		if time.Since(m.logged) >= logEvery {
+			m.logged = time.Now()
+			m.app.log.Info(p.GetPhase(), "network", p.GetNetwork(), "done", p.GetDone(), "of", p.GetTotal(), "unit", p.GetUnit())
+		}
+		return
+	}
+	if phase := p.GetNetwork() + p.GetPhase(); m.bar == nil || phase != m.phase {
+		m.end()
+		m.phase = phase
+		m.bar = m.bars.AddBar(p.GetTotal(),
+			mpb.PrependDecorators(decor.Name(p.GetNetwork()+" "+p.GetPhase()+" ")),
+			mpb.AppendDecorators(decor.CurrentNoUnit(" %d "+p.GetUnit()), decor.Elapsed(decor.ET_STYLE_GO, decor.WCSyncSpace)))
+	}
+	m.bar.SetCurrent(p.GetDone())
+}
+
+func (m *meter) end() {
+	if m.bar != nil {
+		m.bar.SetTotal(-1, true)
+		m.bar = nil
+	}
+}
+
+// close ends the bars before anything else is printed.
+func (m *meter) close() {
+	m.end()
+	if m.bars != nil {
+		m.bars.Wait()
+	}
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/spoortrace/spoor/ledger"
+	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
+	"github.com/spoortrace/spoor/server"
+)
+
+func (a *app) serveCommand() *cobra.Command {
+	var flags ServeConfig
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the index over gRPC",
+		Long: `Serve the index over gRPC until SIGINT or SIGTERM; running calls are given 10 seconds to end.
+
+There are no keys yet: whoever reaches the listener has the role of --role (reader: look-ups; investigator: traces and single labels, too;
+admin: everything, which includes reading files of this machine for an ingest). Commands on this machine that name the same --data
+work through the socket file in it and may do everything.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd, flags) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&flags.Listen, "listen", "", "`HOST:PORT` (default 127.0.0.1:9090)")
+	f.StringVar(&flags.TLSCert, "tls-cert", "", "PEM `FILE` of the certificate")
+	f.StringVar(&flags.TLSKey, "tls-key", "", "PEM `FILE` of its key")
+	f.StringVar(&flags.Role, "role", "", "what clients may do: reader, investigator or admin (default investigator)")
+	return cmd
+}
+
+func (a *app) serve(cmd *cobra.Command, flags ServeConfig) error {
+	if a.serverAddr != "" {
+		return ledger.Invalid("--server", "no server: this is one", a.serverAddr)
+	}
+	address := first(flags.Listen, a.config.Serve.Listen, "127.0.0.1:9090")
+	trust, err := a.trust(address, flags)
+	if err != nil {
+		return err
+	}
+	o, err := openOwner(a.dataDir, a.config.Serve, a.log)
+	if err != nil {
+		return err
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(cmd.Context(), "tcp", address)
+	if err != nil {
+		return errors.Join(fmt.Errorf("listen: %w", err), o.close())
+	}
+	o.serve(l, trust)
+	a.log.Info("serving", "address", l.Addr().String(), "data", a.dataDir, "tls", trust.TLS != nil, "role", roleName(trust.Role))
+	<-cmd.Context().Done()
+	a.log.Info("stopping")
+	return o.close()
+}
+
+// trust settles what the clients of a listener may do, and refuses plaintext
+// beyond this machine.
+func (a *app) trust(address string, flags ServeConfig) (server.Trust, error) {
+	t := server.Trust{Limited: true}
+	var err error
+	if t.Role, err = role(first(flags.Role, a.config.Serve.Role, "investigator")); err != nil {
+		return t, err
+	}
+	t.Reflect = t.Role == spoorv1.Role_ROLE_ADMIN
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return t, ledger.Invalid("--listen", "HOST:PORT", address)
+	}
+	cert, key := first(flags.TLSCert, a.config.Serve.TLSCert), first(flags.TLSKey, a.config.Serve.TLSKey)
+	if cert == "" && key == "" {
+		if !loopback(host) && !a.insecure {
+			return t, &hintedError{
+				ledger.Invalid("--listen", "an address of this machine (127.0.0.1) where there is no TLS", address),
+				"give --tls-cert and --tls-key, or allow plaintext with --insecure",
+			}
+		}
+		return t, nil
+	}
+	t.TLS, err = serverTLS(cert, key)
+	return t, err
+}
+
+func serverTLS(cert, key string) (*tls.Config, error) {
+	info, err := os.Stat(key)
+	if err != nil {
+		return nil, ledger.Invalid("--tls-key", "a readable file", key)
+	}
+	if info.Mode().Perm()&0o007 != 0 {
+		return nil, &hintedError{ledger.Invalid("--tls-key", "a file that others cannot read", fmt.Sprintf("%s with mode %04o", key, info.Mode().Perm())), "chmod 600 " + key}
+	}
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		return nil, ledger.Invalid("--tls-cert", "a certificate and its key", err.Error())
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{pair}}, nil
+}
+
+func role(name string) (spoorv1.Role, error) {
+	r, ok := spoorv1.Role_value["ROLE_"+strings.ToUpper(name)]
+	if !ok || r == 0 {
+		return 0, ledger.Invalid("--role", "reader, investigator or admin", name)
+	}
+	return spoorv1.Role(r), nil
+}
+
+func roleName(r spoorv1.Role) string {
+	return strings.ToLower(strings.TrimPrefix(r.String(), "ROLE_"))
+}
