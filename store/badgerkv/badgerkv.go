@@ -28,8 +28,9 @@ import (
 
 // Options size an engine. The zero value is for indexes of gigabytes.
 type Options struct {
-	// MemTable is the size of a write buffer in bytes, at least 8 MiB; 0: 64 MiB.
-	// Up to four of them are held in memory.
+	// MemTable is the size of a write buffer in bytes, at least 1 MiB; 0: 64 MiB.
+	// Up to four of them are held in memory. Below 8 MiB, values of more than an
+	// eighth of it go to a value log, which nothing ever shortens.
 	MemTable int64
 	// Cache is the memory for blocks of tables in bytes; 0: 256 MiB.
 	Cache int64
@@ -51,7 +52,7 @@ func New(o Options) store.Engine {
 	if o.MemTable == 0 {
 		o.MemTable = 64 << 20
 	}
-	o.MemTable = max(o.MemTable, 8<<20)
+	o.MemTable = max(o.MemTable, 1<<20)
 	if o.Cache == 0 {
 		o.Cache = 256 << 20
 	}
@@ -70,9 +71,13 @@ func New(o Options) store.Engine {
 	}
 }
 
-// valueLogSize bounds a value log file. Values of 1 MiB and more go there; the
-// store has none.
-const valueLogSize = 64 << 20
+const (
+	// inlineUpTo is the size from which a value goes to a value log instead of the
+	// tables: the most that Badger takes. The store has no values of that size.
+	inlineUpTo = 1 << 20
+	// valueLogSize bounds a value log file.
+	valueLogSize = 64 << 20
+)
 
 // settings are Badger's. One writer: no conflicts to detect. Tables are checked
 // before Badger opens them, and its own checks of blocks turn damage into "not
@@ -84,6 +89,7 @@ func settings(dir string, o Options) badger.Options {
 		WithBlockCacheSize(o.Cache).
 		WithIndexCacheSize(o.Cache / 4).
 		WithValueLogFileSize(valueLogSize).
+		WithValueThreshold(min(inlineUpTo, o.MemTable/8)).
 		WithNumVersionsToKeep(1).
 		WithNumCompactors(2).
 		WithDetectConflicts(false).

@@ -48,20 +48,21 @@ func check(dir string, verifyUpTo int64) error {
 	if err != nil {
 		return err
 	}
-	if err := checkLogs(dir, files.with(memExt), newest); err != nil {
+	leftover, err := checkLogs(dir, files.with(memExt), newest)
+	if err != nil {
 		return err
 	}
-	return tidy(dir, files)
+	return tidy(dir, files, leftover)
 }
 
 // tidy removes what keeps Badger from opening and holds nothing: logs of no
 // bytes, which a kill leaves between the making or emptying of a file and what
-// follows; the statistics of value logs, which nobody collects; and the registry
-// of encryption keys, of which there are none.
-func tidy(dir string, files listing) error {
+// follows; logs left over by a power cut; the statistics of value logs, which
+// nobody collects; and the registry of encryption keys, of which there are none.
+func tidy(dir string, files listing, leftover []string) error {
 	for name, size := range files {
 		empty := size == 0 && (strings.HasSuffix(name, memExt) || strings.HasSuffix(name, vlogExt))
-		if !empty && name != "DISCARD" && name != "KEYREGISTRY" {
+		if !empty && name != "DISCARD" && name != "KEYREGISTRY" && !slices.Contains(leftover, name) {
 			continue
 		}
 		if err := os.Remove(filepath.Join(dir, name)); err != nil {

@@ -11,6 +11,7 @@ const (
 	ownRows   = 0x00
 	separator = 0x01
 	above     = 0x02
+	epochRow  = 'e'
 )
 
 func rowKey(partition, sort []byte) []byte {
@@ -25,4 +26,7 @@ func endPartition(k, partition []byte, end byte) []byte {
 }
 
 // epochKey is where the epoch of a pointer's last writer is kept.
-func epochKey(pointer []byte) []byte { return append([]byte{ownRows, 'e'}, pointer...) }
+func epochKey(pointer []byte) []byte { return append([]byte{ownRows, epochRow}, pointer...) }
+
+// isEpoch knows a row that only publications write.
+func isEpoch(key []byte) bool { return len(key) > 2 && key[0] == ownRows && key[1] == epochRow }

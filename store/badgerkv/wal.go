@@ -18,79 +18,107 @@ const (
 	lastOfTxn = 1 << 7
 )
 
-// checkLogs refuses logs with a gap between them: Badger reads each one up to its
-// first damaged entry and then goes on with the next, so that rows would be
-// missing below the newest ones. Newest is the newest transaction in the tables.
-func checkLogs(dir string, names []string, newest uint64) error {
-	last, emptied := uint64(0), false
+// span is what a log holds: the numbers of its first and last whole transaction,
+// zero when there is none, and whether one of them publishes.
+type span struct {
+	name        string
+	first, last uint64
+	publishes   bool
+}
+
+// checkLogs looks for gaps between logs: Badger reads each one up to its first
+// damaged entry and then goes on with the next, so that rows would be missing
+// below the newest ones. Newest is the newest transaction in the tables: what a
+// gap lost is no loss when a table has it, since logs are flushed in order.
+//
+// Everything before a publication is durable when it is written. So a gap with a
+// publication behind it is damage, and refused. Without one it is what a power
+// cut leaves of rows that nobody publishes, and checkLogs returns the logs
+// behind it, which must go: once publications follow, they would look like damage.
+func checkLogs(dir string, names []string, newest uint64) (leftover []string, err error) {
+	known, some, gap := uint64(0), false, false
 	for _, name := range names {
 		raw, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
-			return err
+			return nil, err
 		}
-		from, to := transactions(raw)
+		log := readLog(name, raw)
 		switch {
-		case from == 0:
+		case log.first == 0:
 			// Badger empties a flushed log before it removes it.
-			emptied = emptied || last == 0
+			known, some = max(known, newest), true
 			continue
-		case last != 0 && from != last+1:
-			return corrupt("log %s begins with transaction %d, the one before ends with %d", name, from, last)
-		case last == 0 && emptied && from > newest+1:
-			return corrupt("log %s begins with transaction %d, the tables end with %d", name, from, newest)
+		case some && log.first > max(known, newest)+1:
+			gap = true
 		}
-		last = to
+		if gap && log.publishes {
+			return nil, corrupt("log %s begins with transaction %d and publishes it; what comes before ends with %d", name, log.first, max(known, newest))
+		}
+		if gap {
+			leftover = append(leftover, name)
+			continue
+		}
+		known, some = log.last, true
 	}
-	return nil
+	return leftover, nil
 }
 
-// transactions returns the first and last number of the whole transactions that
-// a log begins with, zero when there is none.
-func transactions(raw []byte) (first, last uint64) {
+// readLog reads the whole transactions that a log begins with.
+func readLog(name string, raw []byte) span {
+	s := span{name: name}
 	if len(raw) < logHeader {
-		return 0, 0
+		return s
 	}
-	rest := raw[logHeader:]
-	for {
-		meta, value, size := entry(rest)
+	publishes := false
+	for rest := raw[logHeader:]; ; {
+		e, size := readEntry(rest)
 		if size == 0 {
-			return first, last
+			return s
 		}
 		rest = rest[size:]
-		if meta&lastOfTxn == 0 {
+		publishes = publishes || isEpoch(e.key)
+		if e.meta&lastOfTxn == 0 {
 			continue
 		}
-		number, err := strconv.ParseUint(string(value), 10, 64)
-		if err != nil || last != 0 && number != last+1 {
-			return first, last
+		number, err := strconv.ParseUint(string(e.value), 10, 64)
+		if err != nil || s.last != 0 && number != s.last+1 {
+			return s
 		}
-		if last = number; first == 0 {
-			first = number
+		if s.last = number; s.first == 0 {
+			s.first = number
 		}
+		s.publishes = s.publishes || publishes
+		publishes = false
 	}
 }
 
-// entry reads the entry that a log continues with; size is zero when it is not whole.
-func entry(raw []byte) (meta byte, value []byte, size int) {
+type entry struct {
+	meta       byte
+	key, value []byte
+}
+
+// readEntry reads the entry that a log continues with; size is zero when it is
+// not whole.
+func readEntry(raw []byte) (e entry, size int) {
 	if len(raw) < 2 {
-		return 0, nil, 0
+		return e, 0
 	}
 	var fields [3]uint64 // key size, value size, expiry
 	at := 2
 	for i := range fields {
 		v, n := binary.Uvarint(raw[at:])
 		if n <= 0 {
-			return 0, nil, 0
+			return e, 0
 		}
 		fields[i], at = v, at+n
 	}
 	left := uint64(len(raw) - at)
 	if fields[0] == 0 || fields[0] > left || fields[1] > left-fields[0] || left-fields[0]-fields[1] < 4 {
-		return 0, nil, 0
+		return e, 0
 	}
-	end := at + int(fields[0]+fields[1])
+	value, end := at+int(fields[0]), at+int(fields[0]+fields[1])
 	if castagnoli(raw[:end]) != binary.BigEndian.Uint32(raw[end:]) {
-		return 0, nil, 0
+		return e, 0
 	}
-	return raw[0], raw[at+int(fields[0]) : end], end + 4
+	return entry{raw[0], raw[at:value], raw[value:end]}, end + 4
 }
