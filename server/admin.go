@@ -165,7 +165,6 @@ func (s *admin) verify(ctx context.Context, c ledger.Chain, progress func(*spoor
 			if seen++; sent == nil && seen%verifyStep == 1 {
 				sent = progress(&spoorv1.Progress{Phase: "verify", Network: string(c), Done: count(p.Blocks), Unit: "blocks"})
 			}
-			m.Rows = count(p.Txs)
 		})
 		err = errors.Join(err, sent)
 	}
@@ -177,7 +176,7 @@ func (s *admin) verify(ctx context.Context, c ledger.Chain, progress func(*spoor
 		return nil, err
 	}
 	st, err := network.Status()
-	m.Ok, m.Digest = err == nil, st.Digest.String()
+	m.Ok, m.Digest, m.Rows = err == nil, st.Digest.String(), count(st.Txs)
 	return m, err
 }
 
