@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -209,6 +210,14 @@ func (s *exportSet) addClaims(claims []ledger.Claim) bool {
 	return len(s.contents.Claims) > n
 }
 
+// sort makes the set the same whatever the order in which its files came.
+func (s *exportSet) sort() {
+	slices.SortFunc(s.contents.Files, func(a, b store.File) int { return slices.Compare(a.SHA256[:], b.SHA256[:]) })
+	slices.SortFunc(s.contents.Claims, func(a, b ledger.Claim) int {
+		return cmp.Or(a.Account.Compare(b.Account), cmp.Compare(a.Range.From, b.Range.From), cmp.Compare(a.Range.To, b.Range.To))
+	})
+}
+
 // rebuild keeps the new files and puts the network that all of them make in force.
 func (in *intake) rebuild(ctx context.Context, chain ledger.Chain, s *exportSet, result *spoorv1.IngestResult, progress progressFunc) error {
 	set, err := archive.Merge(s.exports...)
@@ -227,6 +236,7 @@ func (in *intake) rebuild(ctx context.Context, chain ledger.Chain, s *exportSet,
 		s.contents.Files = append(s.contents.Files, kept)
 	}
 	s.contents.Assets = set.Assets()
+	s.sort()
 	o := store.AppendOptions{Progress: in.reporter(chain, "write", int64(set.Rows()), "rows", progress, func(p store.Progress) int64 { return int64(p.Txs) })}
 	if err := n.Rebuild(ctx, set.Blocks(), s.contents, o); err != nil {
 		return err

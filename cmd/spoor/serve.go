@@ -69,11 +69,11 @@ func (a *app) trust(address string, flags ServeConfig) (server.Trust, error) {
 	if t.Role, err = role(first(flags.Role, a.config.Serve.Role, "investigator")); err != nil {
 		return t, err
 	}
-	t.Reflect = t.Role == spoorv1.Role_ROLE_ADMIN
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return t, ledger.Invalid("--listen", "HOST:PORT", address)
 	}
+	t.Reflect = loopback(host) || t.Role == spoorv1.Role_ROLE_ADMIN
 	cert, key := first(flags.TLSCert, a.config.Serve.TLSCert), first(flags.TLSKey, a.config.Serve.TLSKey)
 	if cert == "" && key == "" {
 		if !loopback(host) && !a.insecure {
