@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/table"
 
 	"github.com/spoortrace/spoor/ledger"
 )
@@ -127,13 +128,25 @@ func checkManifest(dir string, files listing) (map[uint64]badger.TableManifest, 
 	if err != nil {
 		return nil, err
 	}
-	if copied == nil && len(tables) > 0 {
-		return nil, corrupt("the copy of MANIFEST is missing")
+	if name := unnamed(files, tables); copied == nil && name != "" {
+		return nil, corrupt("MANIFEST does not name %s, and its copy is missing or damaged", name)
 	}
 	if !continues(raw, copied) {
 		return nil, corrupt("MANIFEST has %d bytes that do not continue the %d of its copy", len(raw), len(copied))
 	}
 	return tables, nil
+}
+
+// unnamed returns a table that is there and that no MANIFEST names: what a crash
+// may leave, and what a cut MANIFEST would leave.
+func unnamed(files listing, tables map[uint64]badger.TableManifest) string {
+	for _, name := range files.with(tableExt) {
+		id, ok := table.ParseFileID(name)
+		if _, named := tables[id]; !ok || !named {
+			return name
+		}
+	}
+	return ""
 }
 
 // replay reads the MANIFEST with Badger's own code.

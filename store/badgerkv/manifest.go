@@ -76,7 +76,7 @@ func (s *side) write(manifest string) error {
 	return syncFile(s.dir)
 }
 
-// readSide returns the copied prefix, nil when there is no copy.
+// readSide returns the copied prefix, nil when there is no copy or a damaged one.
 func readSide(dir string) ([]byte, error) {
 	raw, err := os.ReadFile(filepath.Join(dir, sideName))
 	switch {
@@ -85,7 +85,7 @@ func readSide(dir string) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case len(raw) < 4+magicSize || castagnoli(raw[4:]) != binary.BigEndian.Uint32(raw):
-		return nil, corrupt("the copy of MANIFEST is damaged")
+		return nil, nil
 	}
 	return raw[4:], nil
 }

@@ -1,0 +1,5 @@
+package crashtest
+
+import "context"
+
+func fill(context.Context, order) error { return nil }
