@@ -97,7 +97,7 @@ func (g *group) encode(e *encoder) {
 
 func decodeGroup(in *decoder) group {
 	g := group{before: decodeSums(in), prev: in.point(), next: in.point()}
-	g.entries = make([]entry, in.count(), groupSize)
+	g.entries = make([]entry, in.count())
 	var last ledger.Position
 	for i := range g.entries {
 		last += ledger.Position(in.uint())

@@ -56,6 +56,7 @@ type appender struct {
 	bound uint64
 	batch *batch
 	done  func() // of the batch's view
+	last  *batch // published, its rows still in memory; nil after anything else was
 }
 
 func (x *index) append(ctx context.Context, blocks iter.Seq2[*ledger.Block, error], o AppendOptions) error {
@@ -252,7 +253,12 @@ func (w *appender) begin() {
 	r, done := w.kv.View()
 	h := w.current().head
 	w.raw.segment, w.raw.end = h.rawSegment, h.rawEnd
-	w.batch, w.done = newBatch(h, viewRows{r}, &w.raw), done
+	if w.done = done; w.last != nil && w.last.head.folded == h.folded {
+		w.batch = w.last.carry(h, viewRows{r})
+	} else {
+		w.batch = newBatch(h, viewRows{r}, &w.raw)
+	}
+	w.last = nil
 }
 
 func (w *appender) drop() {
@@ -267,9 +273,11 @@ func (w *appender) flush(ctx context.Context) error {
 	if w.batch == nil {
 		return nil
 	}
-	err := w.commit(ctx, w.batch, nil)
+	b := w.batch
+	err := w.commit(ctx, b, nil)
 	w.drop()
 	if err == nil {
+		w.last = b
 		w.report()
 	}
 	return err
@@ -370,10 +378,12 @@ func (w *appender) foldTo(ctx context.Context, height uint64) error {
 		}
 		chain = chain[1:]
 	}
-	if err := w.commit(ctx, w.batch, chain); err != nil {
+	b := w.batch
+	if err := w.commit(ctx, b, chain); err != nil {
 		return err
 	}
 	w.drop()
+	w.last = b
 	return w.foldTo(ctx, height)
 }
 

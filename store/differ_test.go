@@ -314,7 +314,8 @@ func (g *generator) step(handed []*ledger.Block, tip *modelBlock, all []*modelBl
 	case 2, 3: // a reorg, or back to an older branch
 		back := tip
 		for range g.n("depth", 0, bound) {
-			if back.prev != nil && back.prev.Ref.Height+uint64(bound) > highest(all) {
+			linked := back.prev != nil && back.Parent == back.prev.Ref.Hash // else a block after prev replaces nothing
+			if linked && back.prev.Ref.Height+uint64(bound) > highest(all) {
 				back = back.prev
 			}
 		}

@@ -127,7 +127,7 @@ func (g *generator) spend(m *modelBlock, tx *ledger.Tx) {
 
 func (g *generator) pay(m *modelBlock, tx *ledger.Tx, n int) {
 	if g.n("wide", 0, 19) == 0 {
-		n = 150 // more outputs than a row holds
+		n = 80 // more outputs than a row holds
 	}
 	for i := range n {
 		out := ledger.Output{Address: g.address(g.n("owner", 1, 12)), Value: ledger.NewAmount(uint64(g.n("value", 0, 5000)))}
