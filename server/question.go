@@ -42,18 +42,28 @@ func (s *traces) ask(ctx context.Context, m *spoorv1.TraceRequest) (*question, e
 		return nil, err
 	}
 	if err := q.resolve(ctx, tip, m); err != nil {
+		tip.close()
 		return nil, err
 	}
 	if q.view, err = tip.until(ctx, q.chains, m.GetAsOf()); err != nil {
 		return nil, err
 	}
-	if err := q.withinAsOf(ctx); err != nil {
+	if err := q.fill(ctx, m); err != nil {
+		q.view.close()
 		return nil, err
+	}
+	return q, nil
+}
+
+// fill reads the parts of the request that are judged by the view.
+func (q *question) fill(ctx context.Context, m *spoorv1.TraceRequest) error {
+	if err := q.withinAsOf(ctx); err != nil {
+		return err
 	}
 	if err := q.amounts(m); err != nil {
-		return nil, err
+		return err
 	}
-	return q, q.addresses(m)
+	return q.addresses(m)
 }
 
 func (q *question) limits(m *spoorv1.TraceRequest, maxEvents int) (err error) {
