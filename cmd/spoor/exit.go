@@ -48,13 +48,13 @@ func (e *hintedError) Unwrap() error { return e.error }
 // report prints an error as "spoor: what: why" and a hint, and returns the exit status.
 func report(w io.Writer, what string, err error) int {
 	text := err.Error()
-	if s, ok := status.FromError(err); ok {
+	if s := statusOf(err); s != nil {
 		text = s.Message()
 	}
 	if what != "" {
 		text = what + ": " + text
 	}
-	fmt.Fprintf(w, "spoor: %s\n", render.Clean(strings.ReplaceAll(text, "\n", "; ")))
+	fmt.Fprintf(w, "spoor: %s\n", render.Clean(strings.Join(strings.Fields(text), " ")))
 	for _, c := range candidates(err) {
 		fmt.Fprintf(w, "  %s\n", c)
 	}
@@ -72,7 +72,7 @@ func exitStatus(err error) int {
 		return statusPartial
 	case errors.Is(err, ledger.ErrForeign), errors.Is(err, ledger.ErrNewer), reason == "WRONG_NETWORK", reason == "NEWER_FORMAT":
 		return statusForeign
-	case errors.As(err, &usage), errors.Is(err, ledger.ErrInvalid), reason == "AMBIGUOUS", status.Code(err) == codes.InvalidArgument:
+	case errors.As(err, &usage), errors.Is(err, ledger.ErrInvalid), reason == "AMBIGUOUS", codeOf(err) == codes.InvalidArgument:
 		return statusUsage
 	}
 	return statusFailed
@@ -88,12 +88,20 @@ func reasonOf(err error) string {
 	return ""
 }
 
-func details(err error) []any {
-	if s, ok := status.FromError(err); ok && s != nil {
-		return s.Details()
+// statusOf returns what a service answered, however it is wrapped here; nil
+// when the error is of this process.
+func statusOf(err error) *status.Status {
+	var answer interface{ GRPCStatus() *status.Status }
+	if errors.As(err, &answer) {
+		return answer.GRPCStatus()
 	}
 	return nil
 }
+
+// codeOf is the code of a service's error; OK when it is of this process.
+func codeOf(err error) codes.Code { return statusOf(err).Code() }
+
+func details(err error) []any { return statusOf(err).Details() }
 
 // candidates lists the payments that an ambiguous REF may mean.
 func candidates(err error) []string {
@@ -116,7 +124,7 @@ func hintOf(err error, what string) string {
 		return hinted.hint
 	case errors.As(err, &usage):
 		return strings.TrimSpace("spoor "+what) + " --help"
-	case errors.Is(err, context.Canceled), status.Code(err) == codes.Canceled:
+	case errors.Is(err, context.Canceled), codeOf(err) == codes.Canceled:
 		return "interrupted; what was in force before still is, and the command may be repeated"
 	case errors.Is(err, ledger.ErrBusy):
 		return "wait until that process ends, or stop it"
@@ -131,11 +139,14 @@ func hintOf(err error, what string) string {
 	case "AMBIGUOUS":
 		return "name one of them, or the payee: NETWORK:TX:ADDRESS"
 	case "NOT_IN_BLOCKCHAIN":
+		if strings.HasPrefix(what, "labels") {
+			return "spoor labels show NETWORK:ADDRESS prints the ids of its labels"
+		}
 		return "spoor index status says what is held"
 	case "EXCEEDED_RATE_LIMIT":
 		return "ask for less, or again in a few seconds"
 	}
-	switch status.Code(err) {
+	switch codeOf(err) {
 	case codes.PermissionDenied:
 		return "work on the data directory itself, or ask for a listener that grants more (spoor serve --role)"
 	case codes.Unavailable:

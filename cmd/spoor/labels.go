@@ -131,6 +131,9 @@ func (a *app) labelsAddCommand() *cobra.Command {
 			if label.Network, label.Address, err = qualified("address", args[0]); err != nil {
 				return err
 			}
+			if label.GetCategory() == "" {
+				return &usageError{errors.New("--category: want what kind of owner it is, such as exchange or scam.romance; none if nothing is known")}
+			}
 			n, ok := labels.ParseConfidence(confidence)
 			if !ok {
 				return ledger.Invalid("--confidence", "an id of GraphSense's scale, or 0 to 100", confidence)
@@ -146,9 +149,6 @@ func (a *app) labelsAddCommand() *cobra.Command {
 	f.StringVar(&label.Source, "source", "added by hand", "where the claim comes from: a URL, a file, a court order")
 	f.StringVar(&confidence, "confidence", "forensic_investigation", "trust in the source: an id of GraphSense's scale, or 0 to 100")
 	f.StringVar(&label.Actor, "actor", "", "id of the actor behind the address")
-	if err := cmd.MarkFlagRequired("category"); err != nil {
-		panic(err) // the flag above is misspelt
-	}
 	return cmd
 }
 
