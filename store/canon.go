@@ -180,10 +180,10 @@ func eventsOf(tx *ledger.Tx) func(yield func(ledger.Holder, ledger.Event) bool) 
 
 // sideOf says how an event changes a holder.
 func sideOf(h ledger.Address, e *ledger.Event) side {
-	switch {
-	case e.From == e.To:
+	switch e.From {
+	case e.To:
 		return sideSelf
-	case e.From == h:
+	case h:
 		return sideOut
 	}
 	return sideIn

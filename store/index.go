@@ -3,12 +3,10 @@ package store
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 
@@ -68,138 +66,6 @@ func (x *index) release() error {
 		err = errors.Join(err, os.RemoveAll(x.dir))
 	}
 	return err
-}
-
-// createIndex makes an empty generation in a directory that does not exist.
-func createIndex(ctx context.Context, dir string, engine Engine, c ledger.Chain, meta *Contents, minFree uint64) (*index, error) {
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("store: generation: %w", err)
-	}
-	kv, err := engine(filepath.Join(dir, "engine"))
-	if err != nil {
-		return nil, err
-	}
-	a, err := createAnchor(dir)
-	if err != nil {
-		return nil, errors.Join(err, kv.Close())
-	}
-	params, _ := c.Params()
-	none := mark{ref: ledger.BlockRef{Chain: c}}
-	h := head{format: formatVersion, chain: c, genesis: params.Genesis, epoch: 1, tip: none, folded: none, nextAddr: 1, nextAsset: 1}
-	x := &index{dir: dir, chain: c, kv: kv, anchor: a, journal: journal{dir}, raw: rawWriter{dir: dir}, minFree: minFree, refs: 1}
-	if x.state.meta = meta; meta == nil {
-		x.state.meta = &Contents{}
-	} else {
-		h.export = meta.Export
-		value := meta.encode()
-		h.meta = sha256.Sum256(value)
-		err = kv.Write(ctx, []Op{sealed(metaKey(), value)})
-	}
-	if err == nil {
-		err = x.publish(ctx, h, nil, nil)
-	}
-	if err != nil {
-		return nil, errors.Join(err, x.release())
-	}
-	return x, nil
-}
-
-// openIndex opens a generation, finishes what a crash left and compares it with its anchor.
-func openIndex(ctx context.Context, dir string, engine Engine, c ledger.Chain, minFree uint64) (*index, error) {
-	a, err := openAnchor(dir)
-	if err != nil {
-		return nil, err
-	}
-	kv, err := engine(filepath.Join(dir, "engine"))
-	if err != nil {
-		return nil, errors.Join(err, a.file.Close())
-	}
-	x := &index{dir: dir, chain: c, kv: kv, anchor: a, journal: journal{dir}, raw: rawWriter{dir: dir}, minFree: minFree, refs: 1}
-	if err := x.recover(ctx); err != nil {
-		return nil, errors.Join(err, x.release())
-	}
-	return x, nil
-}
-
-// recover reads the published head, finishes a batch that the journal holds and
-// loads the overlay. It runs at open and after a write that broke off.
-func (x *index) recover(ctx context.Context) error {
-	stored, h, err := x.loadHead()
-	if err != nil {
-		return err
-	}
-	p, err := x.journal.read()
-	if err != nil {
-		return err
-	}
-	if p != nil && bytes.Equal(p.old, stored) {
-		if err := x.apply(ctx, p.old, p.next, p.ops); err != nil {
-			return err
-		}
-		if stored, h, err = x.loadHead(); err != nil {
-			return err
-		}
-	}
-	if err := x.anchor.check(h); err != nil {
-		return err
-	}
-	if err := x.journal.clear(); err != nil {
-		return err
-	}
-	return x.load(stored, h)
-}
-
-func (x *index) loadHead() ([]byte, *head, error) {
-	r, done := x.kv.View()
-	defer done()
-	stored, err := r.Get(headKey().partition, headKey().sort)
-	if errors.Is(err, ErrAbsent) {
-		return nil, nil, &RolledBackError{
-			Have: ledger.BlockRef{Chain: x.chain},
-			Want: ledger.BlockRef{Chain: x.chain, Height: x.anchor.last.height, Hash: x.anchor.last.hash},
-		}
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	h, err := decodeHead(stored)
-	if err != nil {
-		return nil, nil, err
-	}
-	params, _ := x.chain.Params()
-	switch {
-	case h.format > formatVersion:
-		return nil, nil, fmt.Errorf("store: index format %d: %w; this program knows format %d", h.format, ledger.ErrNewer, formatVersion)
-	case h.format < formatVersion:
-		return nil, nil, fmt.Errorf("store: index format %d is older than %d: build the index again: %w", h.format, formatVersion, ledger.ErrPrecondition)
-	case h.chain != x.chain || h.genesis != params.Genesis:
-		return nil, nil, fmt.Errorf("store: index of %s (genesis %.16s) in the place of %s: %w", h.chain, h.genesis, x.chain, ledger.ErrForeign)
-	}
-	return stored, h, nil
-}
-
-// load makes the state that readers see from what is published.
-func (x *index) load(stored []byte, h *head) error {
-	r, done := x.kv.View()
-	defer done()
-	held, err := loadOverlay(r, x.chain)
-	if err != nil {
-		return err
-	}
-	chain, err := chainTo(held, h.tip, h.folded)
-	if err != nil {
-		return err
-	}
-	meta, err := loadContents(viewRows{r}, h)
-	if err != nil {
-		return err
-	}
-	x.raw.segment, x.raw.end = h.rawSegment, h.rawEnd
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.state = state{*h, stored, chain, held, meta}
-	x.unsure = false
-	return nil
 }
 
 // publish moves the head, then the anchor, then what readers see. The rows that

@@ -68,9 +68,8 @@ func (n *Network) Rebuild(ctx context.Context, blocks iter.Seq2[*ledger.Block, e
 	return n.rebuild(ctx, blocks, c, o)
 }
 
-// Repair builds the next generation from the blocks that the current one still
-// holds and can prove. It is for an engine that lost data (RolledBackError) or a
-// damaged journal: ingest goes on from the tip that it returns.
+// rebuild does the work of Rebuild and Repair; the caller holds write, or the
+// network is not shared yet.
 func (n *Network) rebuild(ctx context.Context, blocks iter.Seq2[*ledger.Block, error], c Contents, o AppendOptions) error {
 	number, err := generationNumber(n.generation())
 	if err != nil {

@@ -150,7 +150,7 @@ func (s *Store) Repair(ctx context.Context, c ledger.Chain) (*Network, error) {
 		contents := *x.current().meta
 		if v != nil {
 			blocks = v.withRaw(ctx)
-			defer v.close()
+			defer v.done()
 		}
 		o := AppendOptions{KeepRaw: true, Target: x.current().head.tip.ref.Height}
 		err = n.rebuild(ctx, blocks, contents, o)

@@ -150,7 +150,9 @@ func TestBadTransactions(t *testing.T) {
 			if exported(t, n) != before {
 				t.Errorf("%s, bound %d: the index changed", name, bound)
 			}
-			s.Close()
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 }

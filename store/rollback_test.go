@@ -75,7 +75,7 @@ func rolledBack(t *rapid.T, g *generator, dir string, chain []*ledger.Block) {
 		t.Fatalf("open: %v", err)
 	}
 	defer s.Close()
-	n, err = s.Network(ctx, "bitcoin")
+	_, err = s.Network(ctx, "bitcoin")
 	var report *store.RolledBackError
 	if lost != errors.As(err, &report) {
 		t.Fatalf("open of a rolled-back engine: got %v, want a RolledBackError %v", err, lost)
@@ -153,36 +153,37 @@ func TestDataDirectory(t *testing.T) {
 		if _, err := s.Network(ctx, "bitcoin"); !errors.Is(err, ledger.ErrCorrupt) {
 			t.Errorf("%s: got %v, want %v", name, err, ledger.ErrCorrupt)
 		}
-		s.Close()
+		err = s.Close()
 		if before == nil {
-			err = os.Remove(c.file)
+			err = errors.Join(err, os.Remove(c.file))
 		} else {
-			err = os.WriteFile(c.file, before, 0o600)
+			err = errors.Join(err, os.WriteFile(c.file, before, 0o600))
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	s, _ = open(t, dir, engine, "bitcoin")
-	s.Close()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Rename(filepath.Join(dir, "networks/bitcoin"), filepath.Join(dir, "networks/bitcoin-testnet")); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := store.Open(dir, moved(engine), store.Options{}); err == nil {
-		if _, err := s.Network(ctx, "bitcoin-testnet"); !errors.Is(err, ledger.ErrForeign) && !errors.Is(err, ledger.ErrNotFound) && !errors.Is(err, ledger.ErrInvalid) {
-			t.Errorf("index of another chain: got %v, want %v", err, ledger.ErrForeign)
-		}
-		s.Close()
+	s, err := store.Open(dir, moved(engine), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.Network(ctx, "bitcoin-testnet"); !errors.Is(err, ledger.ErrForeign) {
+		t.Errorf("index of another chain: got %v, want %v", err, ledger.ErrForeign)
 	}
 }
 
 // moved opens what was made under the folder of bitcoin.
 func moved(engine store.Engine) store.Engine {
 	return func(dir string) (store.KV, error) {
-		for _, name := range []string{"bitcoin-testnet", "testnet", "ethereum"} {
-			dir = strings.Replace(dir, "networks/"+name, "networks/bitcoin", 1)
-		}
-		return engine(dir)
+		return engine(strings.Replace(dir, "networks/bitcoin-testnet", "networks/bitcoin", 1))
 	}
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"io/fs"
 	"path/filepath"
 
@@ -42,7 +43,7 @@ func (n *Network) Status() (Status, error) {
 		Addresses: s.head.nextAddr - 1, Assets: s.head.nextAsset - 1,
 	}
 	if v != nil {
-		defer v.close()
+		defer v.done()
 		h := v.head
 		st.Tip, st.Digest, st.Folded, st.Spans = v.asOf.ref, v.asOf.digest, h.folded.ref.Height, v.spans
 		st.Blocks, st.Txs, st.Events, st.UnknownInputs = h.blocks, h.txs, h.events, h.unknown
@@ -68,13 +69,20 @@ func (st *Status) add(y *young) {
 func diskUse(dir string) (uint64, error) {
 	var total uint64
 	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if errors.Is(err, fs.ErrNotExist) || err == nil && d.IsDir() {
 			return nil
 		}
-		if info, err := d.Info(); err == nil {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err == nil {
 			total += allocated(info)
 		}
-		return nil
+		return err
 	})
 	return total, err
 }

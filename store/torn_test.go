@@ -95,7 +95,9 @@ func torn(t *rapid.T, c ledger.Chain, dir string) {
 		}
 		left = 1 << 30
 		compareSnap(t, snap, before, memindex.Options{}) // beside rows of a torn batch
-		snap.Close()
+		if err := snap.Close(); err != nil {
+			t.Fatalf("close: %v", err)
+		}
 		if err != nil && g.n("reopen", 0, 1) == 0 {
 			if err := s.Close(); err != nil {
 				t.Fatalf("close: %v", err)

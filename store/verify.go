@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spoortrace/spoor/ledger"
@@ -18,7 +19,7 @@ func (n *Network) Verify(ctx context.Context, progress func(Progress)) error {
 	if err != nil || v == nil {
 		return err
 	}
-	defer v.close()
+	defer v.done()
 	c := &checker{view: v, progress: progress}
 	if err := c.run(ctx); err != nil {
 		return fmt.Errorf("store: verify %s: %w", n.chain, err)
@@ -223,10 +224,10 @@ func (c *checker) checkDicts() error {
 // count adds up the leaves below a node.
 func (c *checker) count(d dict, path []byte, depth int) (uint64, error) {
 	b, err := d.loader(c.rows)(d.key(path, depth))
-	if err == ErrAbsent && depth == 0 {
+	if errors.Is(err, ErrAbsent) && depth == 0 {
 		return 0, nil
 	}
-	if err == ErrAbsent {
+	if errors.Is(err, ErrAbsent) {
 		return 0, corrupt("bucket %s is missing", d.key(path, depth))
 	}
 	if err != nil || !b.split {

@@ -1,0 +1,48 @@
+package store
+
+import (
+	"context"
+	"slices"
+
+	"github.com/spoortrace/spoor/ledger"
+)
+
+// Covered reports whether every block (in an export: every transfer of that
+// account, by the claims) from a position to the as-of is held whole. The last
+// block of a run that does not reach down to genesis covers nothing: such blocks
+// are samples, and what came after one of them is not known.
+func (s *Snapshot) Covered(_ context.Context, a ledger.Address, from ledger.Position) (bool, error) {
+	v := s.views[a.Chain]
+	if v == nil {
+		return false, nil
+	}
+	first, last := from.Height(), v.asOf.ref.Height
+	for _, span := range v.spans {
+		if span.Partial == "" && span.From <= first && last <= span.To {
+			return span.From <= 1 || first < last, nil
+		}
+	}
+	return v.claimed(a, first, last), nil
+}
+
+// claimed reports whether claims that touch each other hold from first to last.
+func (v *view) claimed(a ledger.Address, first, last uint64) bool {
+	var ranges []ledger.Range
+	for _, c := range v.meta.Claims {
+		if c.Account.IsZero() || c.Account == a {
+			ranges = append(ranges, c.Range)
+		}
+	}
+	slices.SortFunc(ranges, func(x, y ledger.Range) int {
+		if x.From < y.From {
+			return -1
+		}
+		return 1
+	})
+	for _, r := range ranges {
+		if r.From <= first {
+			first = max(first, r.To)
+		}
+	}
+	return first > last
+}
