@@ -59,18 +59,6 @@ func (run *run) scheduleAccount(a *account) error {
 	return nil
 }
 
-// watchService finds the point from which the account counts as a service.
-func (run *run) watchService(a *account) error {
-	if run.req.ServicePayees <= 0 || run.req.Through[a.holder.Address] {
-		return nil
-	}
-	at, found, err := run.idx.PayeeAt(run.ctx, a.holder, run.req.ServicePayees+1)
-	if found {
-		a.service = &at
-	}
-	return err
-}
-
 // event moves one transfer between accounts. Batch holds the open accounts
 // that list it (payer, payee or both) and the seeds that are it.
 func (run *run) event(batch []item, seeds []int) error {
@@ -119,41 +107,6 @@ func (run *run) eventOf(batch []item, seeds []int) (e ledger.Event, asset ledger
 		return e, asset, nil, fmt.Errorf("seed %s: %w", s.Ref, ledger.ErrNotFound)
 	}
 	return ledger.Event{At: s.At, Kind: t.Kind, From: t.From, To: t.To, Amount: t.Amount}, s.Asset, &read, nil
-}
-
-// count charges an event to an open account and closes it when its budget is
-// spent, or when the event makes it a service.
-func (run *run) count(a *account, e ledger.Event) error {
-	v := run.visited[a.holder]
-	v.events++
-	over := run.req.AccountEvents > 0 && v.events > run.req.AccountEvents
-	v.pending = v.pending || over
-	run.visited[a.holder] = v
-	if over {
-		return run.closeAs(a, Pending, e.At)
-	}
-	if a.service == nil || e.From != a.holder.Address || e.At.Before(*a.service) {
-		return nil
-	}
-	tags, err := run.tagsOf(a.holder.Address)
-	if err != nil {
-		return err
-	}
-	if exemptFromService(tags, a.last.time) {
-		a.service = nil
-		return nil
-	}
-	return run.closeAs(a, SuspectedService, e.At)
-}
-
-// closeAs ends everything an account holds.
-func (run *run) closeAs(a *account, reason Reason, at ledger.Point) error {
-	t := a.terminal(reason)
-	t.LastKnown = at
-	run.ended = append(run.ended, t)
-	a.closed = true
-	delete(run.accounts, a.holder)
-	return run.tally(a.holder.Asset).add(a.held.segs, bucketField(reason.Bucket()))
 }
 
 func (a *account) terminal(reason Reason) Terminal {
@@ -292,6 +245,9 @@ func (run *run) describe(a *arrival, tx *ledger.Tx) error {
 		return fmt.Errorf("%s lists no transfer at slot %d: %w", tx.ID, a.At.Slot, ledger.ErrCorrupt)
 	}
 	a.Tx, a.Index, a.Time, a.Grade = tx.ID, t.Index, tx.Time, max(tx.Grade, t.Grade)
+	if tx.Status == ledger.StatusUnknown || t.Status == ledger.StatusUnknown {
+		a.Grade = ledger.GradeInferred
+	}
 	return nil
 }
 

@@ -18,7 +18,7 @@ type arrival struct {
 func (run *run) settle(a *arrival, open bool) (stays bool, err error) {
 	a.Dirty = a.parcel.dirty()
 	a.Shares = a.parcel.shares()
-	reason, err := run.stop(a)
+	reason, err := run.stop(a, open)
 	if err != nil {
 		return false, err
 	}
@@ -38,7 +38,8 @@ func (run *run) settle(a *arrival, open bool) (stays bool, err error) {
 
 // stop returns the reason for which the trace ends at the payee, or none. What
 // the user says goes before labels, labels before what the engine suspects.
-func (run *run) stop(a *arrival) (Reason, error) {
+// The limit of depth is one of ledgers: what comes to an open one is in reach.
+func (run *run) stop(a *arrival, open bool) (Reason, error) {
 	switch {
 	case run.req.StopAt[a.To]:
 		return StoppedByUser, nil
@@ -60,7 +61,7 @@ func (run *run) stop(a *arrival) (Reason, error) {
 			return SuspectedService, err
 		}
 	}
-	if run.req.Hops > 0 && a.Depth > run.req.Hops {
+	if !open && run.req.Hops > 0 && a.Depth > run.req.Hops {
 		return Pending, nil
 	}
 	if run.visited[ledger.Holder{Address: a.To, Asset: a.Asset}].pending {

@@ -249,33 +249,12 @@ func (run *run) charge(chain ledger.Chain, at ledger.Point) bool {
 // markSeeds lays the seeds of one transfer over its parcel and books them.
 func (run *run) markSeeds(p parcel, seeds []int) (parcel, error) {
 	for _, i := range seeds {
-		s, label := run.req.Seeds[i], Label(i+1)
-		segs, marked := mark(p.segs, label, s.Amount)
-		if !run.req.Policy.Conserves && !marked.IsZero() {
-			segs = push(nil, Segment{Tainted, totalOf(segs)})
-			p.set = union(p.set, []Label{label})
-		}
-		p.segs = segs
 		run.seedDone[i] = true
-		t := run.tally(s.Asset)
-		for _, row := range []*Row{&t.total, t.row(label)} {
-			if err := addInto(&row.Seeded, s.Amount); err != nil {
-				return p, err
-			}
-			if err := addInto(&row.Collided, s.Amount.Minus(marked)); err != nil {
-				return p, err
-			}
-		}
 	}
-	return p, nil
+	return run.req.lay(p, seeds, run.tallies)
 }
 
-func (run *run) tally(a ledger.Asset) *tally {
-	if run.tallies[a] == nil {
-		run.tallies[a] = &tally{}
-	}
-	return run.tallies[a]
-}
+func (run *run) tally(a ledger.Asset) *tally { return tallyOf(run.tallies, a) }
 
 // tagsOf reads an address's tags once per run.
 func (run *run) tagsOf(a ledger.Address) ([]ledger.Tag, error) {

@@ -40,6 +40,9 @@ func Resolve(ctx context.Context, idx Index, chains []ledger.Chain, ref Ref, ass
 	if err != nil {
 		return nil, err
 	}
+	if txs[0].Chain.UTXO() {
+		txs = txs[len(txs)-1:] // of two coinbases with one id (BIP 30) the later overwrote the coins of the earlier
+	}
 	var all []Seed
 	for _, tx := range txs {
 		all = append(all, payments(tx)...)
@@ -53,7 +56,7 @@ func Resolve(ctx context.Context, idx Index, chains []ledger.Chain, ref Ref, ass
 			return nil, err
 		}
 	}
-	if len(picked) > 1 && ref.Pick != PickAddress {
+	if len(picked) > 1 {
 		picked = moving(picked)
 	}
 	if len(picked) > 1 && ref.Pick != PickAddress {

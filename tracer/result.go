@@ -64,39 +64,8 @@ func (f *finish) heads() error {
 
 // add books a terminal's parcel and lists it.
 func (f *finish) add(t Terminal, p parcel) error {
-	if f.tallies[t.Asset] == nil {
-		f.tallies[t.Asset] = &tally{}
-	}
 	f.trace.Terminals = append(f.trace.Terminals, t)
-	return f.tallies[t.Asset].add(p.segs, bucketField(t.Reason.Bucket()))
-}
-
-// seedsLeft lists the payments that the trace's budget did not reach.
-func (f *finish) seedsLeft() error {
-	for i, s := range f.r.req.Seeds {
-		if f.r.seedDone[i] {
-			continue
-		}
-		label := Label(i + 1)
-		if f.tallies[s.Asset] == nil {
-			f.tallies[s.Asset] = &tally{}
-		}
-		tally := f.tallies[s.Asset]
-		for _, row := range []*Row{&tally.total, tally.row(label)} {
-			if err := addInto(&row.Seeded, s.Amount); err != nil {
-				return err
-			}
-		}
-		p := parcel{segs: push(nil, Segment{label, s.Amount})}
-		t := Terminal{
-			Address: s.Address, Asset: s.Asset, Dirty: s.Amount, Low: s.Amount, High: s.Amount, Shares: p.shares(), Reason: Pending,
-			Tx: s.Tx, Index: s.Index, At: s.At, Via: s.From, ArrivedAt: s.Time, LastKnown: f.r.progress[s.Chain].reached, coin: s.Output,
-		}
-		if err := f.add(t, p); err != nil {
-			return err
-		}
-	}
-	return nil
+	return tallyOf(f.tallies, t.Asset).add(p.segs, bucketField(t.Reason.Bucket()))
 }
 
 func (f *finish) restingAccounts() error {
@@ -180,7 +149,13 @@ func (f *finish) restReason(a ledger.Address, arrived ledger.Position) (Reason, 
 func (f *finish) balances() error {
 	for i := range f.trace.Terminals {
 		t := &f.trace.Terminals[i]
-		if t.coin || t.Address.IsZero() {
+		if t.coin {
+			if err := f.coinBalance(t); err != nil {
+				return err
+			}
+			continue
+		}
+		if t.Address.IsZero() {
 			continue
 		}
 		end := ledger.Point{Pos: ledger.EndOf(f.asOf[t.Asset.Chain].Height)}
@@ -189,6 +164,21 @@ func (f *finish) balances() error {
 			return fmt.Errorf("balance of %s: %w", t.Address, err)
 		}
 		t.BalanceNow = b.Amount
+	}
+	return nil
+}
+
+// coinBalance is the coin's value while nobody has spent it.
+func (f *finish) coinBalance(t *Terminal) error {
+	if t.At.Pos >= ledger.EndOf(f.asOf[t.Asset.Chain].Height) {
+		return nil // a payment that the snapshot does not see yet
+	}
+	tx, err := f.idx.TxAt(f.ctx, t.Asset.Chain, t.At.Pos)
+	if err != nil {
+		return fmt.Errorf("coin %s:%d: %w", t.Tx, t.Index, err)
+	}
+	if out := tx.Outputs[t.Index]; out.SpentBy == 0 {
+		t.BalanceNow = out.Value
 	}
 	return nil
 }

@@ -53,6 +53,13 @@ type tally struct {
 	rows  map[Label]*Row
 }
 
+func tallyOf(tallies map[ledger.Asset]*tally, a ledger.Asset) *tally {
+	if tallies[a] == nil {
+		tallies[a] = &tally{}
+	}
+	return tallies[a]
+}
+
 func (t *tally) row(l Label) *Row {
 	if t.rows == nil {
 		t.rows = map[Label]*Row{}

@@ -168,16 +168,22 @@ func restsAs(tags []ledger.Tag, at int64) (Reason, bool) {
 // exemptFromService reports a label whose addresses are never a suspected
 // service: what the trace looks for.
 func exemptFromService(tags []ledger.Tag, at int64) bool {
+	return slices.ContainsFunc(exempting(tags), func(t ledger.Tag) bool { return t.ValidAt(at) })
+}
+
+// exempting returns the tags that exempt, at whatever time.
+func exempting(tags []ledger.Tag) []ledger.Tag {
+	var exempt []ledger.Tag
 	for _, t := range tags {
-		if t.Confidence < MinTagConfidence || !t.ValidAt(at) {
+		if t.Confidence < MinTagConfidence {
 			continue
 		}
 		switch topCategory(t.Category) {
 		case "scam", "ransomware", "stolen_funds":
-			return true
+			exempt = append(exempt, t)
 		}
 	}
-	return false
+	return exempt
 }
 
 // topCategory cuts a sub-category ("scam.romance") to its parent.

@@ -8,7 +8,7 @@ import (
 // traced units.
 type Hop struct {
 	ID     int // from 1, in replay order
-	Parent int // the hop that first brought traced units to From; 0 for a seed's own transfer
+	Parent int // the hop that first brought traced units to From; 0 where From held none: a seed's own transfer
 	Depth  int // 1 for a seed's own transfer
 	Chain  ledger.Chain
 	Tx     ledger.TxID

@@ -74,11 +74,7 @@ func (run *run) transaction(chain ledger.Chain, pos ledger.Position, seeds []int
 	}
 	filled := run.req.Policy.split(s.in, slots)
 	for i := range tx.Outputs {
-		p := s.parcelOf(filled[i])
-		if p, err = run.markSeeds(p, run.seedsAt(seeds, uint32(i))); err != nil {
-			return err
-		}
-		if err := run.output(s, uint32(i), p); err != nil {
+		if err := run.output(s, uint32(i), s.parcelOf(filled[i]), run.seedsAt(seeds, uint32(i))); err != nil {
 			return err
 		}
 	}
@@ -154,97 +150,30 @@ func (s *spending) addSource(owner ledger.Address, hop, depth int) {
 	}
 }
 
-// gatherCoinbase lays the subsidy and, when fees are followed, the fees of the
-// block in transaction order before a coinbase.
-func (run *run) gatherCoinbase(s *spending) error {
-	paid, err := outputSum(s.tx)
-	if err != nil {
+// output lays the seeds of an output over its slot and puts the traced units
+// into a coin, or ends them.
+func (run *run) output(s *spending, index uint32, carried parcel, seeds []int) error {
+	p, err := run.markSeeds(carried, seeds)
+	if err != nil || p.dirty().IsZero() {
 		return err
-	}
-	if !run.req.FeesToCoinbase {
-		s.in, s.total = push(nil, Segment{Clean, paid}), paid
-		return nil
-	}
-	var line []Segment
-	var fees ledger.Amount
-	for tx, err := range run.idx.BlockTxs(run.ctx, s.tx.Chain, s.tx.Pos.Height()) {
-		if err != nil {
-			return err
-		}
-		if tx.Coinbase {
-			continue
-		}
-		fee, err := feeOf(tx)
-		if err != nil {
-			return err
-		}
-		if fees, err = fees.Add(fee); err != nil {
-			return err
-		}
-		line = run.takeFee(s, line, tx, fee)
-	}
-	subsidy := paid.SubFloor(fees)
-	s.in = push(nil, Segment{Clean, subsidy})
-	for _, seg := range line {
-		s.in = push(s.in, seg)
-	}
-	s.total, err = subsidy.Add(fees)
-	return err
-}
-
-func (run *run) takeFee(s *spending, line []Segment, tx ledger.Tx, fee ledger.Amount) []Segment {
-	key := place{tx.Chain, tx.Pos}
-	p, traced := run.fees[key]
-	if !traced {
-		return push(line, Segment{Clean, fee})
-	}
-	delete(run.fees, key)
-	for _, seg := range p.segs {
-		line = push(line, seg)
-	}
-	s.set = union(s.set, p.set)
-	s.addSource(ledger.Address{}, p.hop, p.depth)
-	return line
-}
-
-// fee ends what the miner took, or sends it on to the coinbase of the block.
-func (run *run) fee(s *spending, p parcel) error {
-	if p.dirty().IsZero() {
-		return nil
-	}
-	asset := ledger.NativeAsset(s.tx.Chain)
-	if !run.req.FeesToCoinbase || s.tx.Coinbase {
-		return run.tally(asset).add(p.segs, feesField)
-	}
-	for tx, err := range run.idx.BlockTxs(run.ctx, s.tx.Chain, s.tx.Pos.Height()) {
-		if err != nil {
-			return err
-		}
-		if tx.Coinbase {
-			run.fees[place{s.tx.Chain, s.tx.Pos}] = feeParcel{parcel: p, asset: asset, hop: s.parent, depth: s.depth}
-			heap.Push(&run.queue, item{chain: tx.Chain, at: ledger.Point{Pos: tx.Pos}, seed: -1})
-			return nil
-		}
-	}
-	return run.tally(asset).add(p.segs, feesField)
-}
-
-// output puts a slot's traced units into a coin, or ends them.
-func (run *run) output(s *spending, index uint32, p parcel) error {
-	if p.dirty().IsZero() {
-		return nil
 	}
 	out := s.tx.Outputs[index]
 	a := &arrival{parcel: p, Hop: Hop{
-		Parent: s.parent, Depth: s.depth + 1, Chain: s.tx.Chain, Tx: s.tx.ID, Index: index,
+		Depth: 1, Chain: s.tx.Chain, Tx: s.tx.ID, Index: index,
 		At: ledger.Point{Pos: s.tx.Pos, Slot: index}, Time: s.tx.Time, To: out.Address,
 		Asset: ledger.NativeAsset(s.tx.Chain), Amount: out.Value, Grade: s.tx.Grade,
 	}}
-	switch {
-	case len(s.from) > 0:
-		a.From, a.FromOthers = s.from[0], s.from[1:]
-	case len(s.tx.Inputs) > 0:
+	if len(s.tx.Inputs) > 0 {
 		a.From = s.tx.Inputs[0].Address
+	}
+	if !carried.dirty().IsZero() {
+		a.Parent = s.parent
+		if len(s.from) > 0 {
+			a.From, a.FromOthers = s.from[0], s.from[1:]
+		}
+		if len(seeds) == 0 {
+			a.Depth = s.depth + 1
+		}
 	}
 	stays, err := run.settle(a, false)
 	if err != nil || !stays {

@@ -126,8 +126,16 @@ type column struct {
 
 func columns(r tracer.Row) []column {
 	return []column{
-		{"seeded", r.Seeded}, {"collided", r.Collided}, {"converted_in", r.ConvertedIn}, {"resting", r.Resting}, {"stopped", r.Stopped},
-		{"burnt", r.Burnt}, {"fees", r.Fees}, {"converted_out", r.ConvertedOut}, {"pruned", r.Pruned}, {"pending", r.Pending},
+		{"seeded", r.Seeded},
+		{"collided", r.Collided},
+		{"converted_in", r.ConvertedIn},
+		{"resting", r.Resting},
+		{"stopped", r.Stopped},
+		{"burnt", r.Burnt},
+		{"fees", r.Fees},
+		{"converted_out", r.ConvertedOut},
+		{"pruned", r.Pruned},
+		{"pending", r.Pending},
 	}
 }
 
