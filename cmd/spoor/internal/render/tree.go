@@ -1,7 +1,6 @@
 package render
 
 import (
-	"cmp"
 	"slices"
 	"strconv"
 
@@ -13,15 +12,19 @@ import (
 const shownHops = 60
 
 // tree prints the hops below those that first brought money to their payers.
-// Only where money parts is the tree indented, so that a long peel chain stays
-// within the page.
+// Of several children the one with most hops below it goes on at the same
+// indent, so that a long peel chain stays within the page.
 func (v *traceView) tree(p *paper) {
 	if len(v.GetHops()) == 0 {
 		return
 	}
-	t := &hopTree{view: v, children: map[uint32][]*spoorv1.Hop{}, shown: v.mainHops(), grid: &grid{right: []bool{true, false, true, true, true, true}}}
+	t := &hopTree{view: v, children: map[uint32][]*spoorv1.Hop{}, size: map[uint32]int{}, shown: v.mainHops(), grid: &grid{right: []bool{true, true, false, true, true, true, true}}}
 	for _, h := range v.GetHops() {
 		t.children[h.GetParent()] = append(t.children[h.GetParent()], h)
+	}
+	for _, h := range slices.Backward(v.GetHops()) { // parents come before their children
+		t.size[h.GetId()]++
+		t.size[h.GetParent()] += t.size[h.GetId()]
 	}
 	p.line("")
 	if n := len(t.shown); n < len(v.GetHops()) {
@@ -29,10 +32,15 @@ func (v *traceView) tree(p *paper) {
 	} else {
 		p.line("Where it went: %s", plural(int64(len(v.GetHops())), "hop", "hops"))
 	}
-	t.grid.add("hop", "time (UTC)", "after", "traced", "of", "share", "grade", "")
-	t.walk(t.children[0], "", true)
+	t.grid.add("hop", "prev", "time (UTC)", "after", "traced", "of", "share", "grade", "")
+	for _, h := range t.children[0] {
+		if t.shown[h.GetId()] {
+			t.add(h, "→ ")
+			t.below(h, "")
+		}
+	}
 	p.print(t.grid)
-	p.line("  What a payer sends on hangs below the hop that first brought it traced money.")
+	p.line("  prev is the hop that first brought traced money to the payer.")
 	if !v.style.Wide {
 		p.line("  --wide adds the transactions; -o csv and -o json have everything.")
 	}
@@ -65,65 +73,83 @@ func (v *traceView) mainHops() map[uint32]bool {
 type hopTree struct {
 	view     *traceView
 	children map[uint32][]*spoorv1.Hop
+	size     map[uint32]int // a hop and all below it
 	shown    map[uint32]bool
 	grid     *grid
 }
 
-// walk adds siblings and what follows each of them. trunk says that they start
-// at the left edge.
-func (t *hopTree) walk(siblings []*spoorv1.Hop, indent string, trunk bool) {
-	hidden := 0
-	var visible []*spoorv1.Hop
-	for _, h := range siblings {
-		if t.shown[h.GetId()] {
-			visible = append(visible, h)
-		} else {
-			hidden += t.count(h)
+// below adds what follows a hop: its branches, each with what follows it, then
+// the trunk, which goes on at the same indent.
+func (t *hopTree) below(h *spoorv1.Hop, indent string) {
+	for h != nil {
+		branches, trunk, hidden := t.split(t.children[h.GetId()])
+		for i, b := range branches {
+			branch, deeper := "├─ → ", "│  "
+			if i == len(branches)-1 && trunk == nil && hidden == 0 {
+				branch, deeper = "└─ → ", "   "
+			}
+			t.add(b, indent+branch)
+			t.below(b, indent+deeper)
 		}
+		if hidden > 0 {
+			mark := "├─ "
+			if trunk == nil {
+				mark = "└─ "
+			}
+			t.grid.add("", "", "", "", "", "", "", "", indent+mark+plural(int64(hidden), "hop", "hops")+" more")
+		}
+		if trunk != nil {
+			mark := "└→ "
+			if len(branches)+hidden == 0 {
+				mark = "→ "
+			}
+			t.add(trunk, indent+mark)
+		}
+		h = trunk
 	}
-	slices.SortStableFunc(visible, func(a, b *spoorv1.Hop) int { return cmp.Compare(a.GetId(), b.GetId()) })
-	for i, h := range visible {
-		last := i == len(visible)-1 && hidden == 0
-		branch, below := indent+"├─ ", indent+"│  "
+}
+
+// split tells the trunk from the branches in replay order, and counts the hops
+// that are not shown. The trunk is the only child, or the one with most hops
+// below it, unless that would print it after later transactions.
+func (t *hopTree) split(children []*spoorv1.Hop) (branches []*spoorv1.Hop, trunk *spoorv1.Hop, hidden int) {
+	for _, h := range children {
 		switch {
-		case trunk:
-			branch, below = indent, indent
-		case last:
-			branch, below = indent+"└─ ", indent+"   "
+		case !t.shown[h.GetId()]:
+			hidden += t.size[h.GetId()]
+		case trunk == nil || t.size[h.GetId()] > t.size[trunk.GetId()]:
+			trunk = h
+			fallthrough
+		default:
+			branches = append(branches, h)
 		}
-		t.add(h, branch)
-		next := t.children[h.GetId()]
-		t.walk(next, below, len(next) == 1 && t.shown[next[0].GetId()])
 	}
-	if hidden > 0 {
-		t.grid.add("", "", "", "", "", "", "", indent+"└─ "+plural(int64(hidden), "hop", "hops")+" more")
+	if trunk == nil || len(children) == 1 {
+		return nil, trunk, hidden
 	}
+	if last := branches[len(branches)-1]; t.size[trunk.GetId()] == 1 || last.GetTx() != trunk.GetTx() {
+		return branches, nil, hidden
+	}
+	return slices.DeleteFunc(branches, func(h *spoorv1.Hop) bool { return h == trunk }), trunk, hidden
 }
 
-// count counts a hop and all below it. The hops of a peel chain nest deeply, so it does not recurse.
-func (t *hopTree) count(h *spoorv1.Hop) int {
-	n := 0
-	for open := []*spoorv1.Hop{h}; len(open) > 0; n++ {
-		last := open[len(open)-1]
-		open = append(open[:len(open)-1], t.children[last.GetId()]...)
-	}
-	return n
-}
-
+// add adds the row of a hop; branch is drawn before its payee.
 func (t *hopTree) add(h *spoorv1.Hop, branch string) {
 	v, network := t.view, h.GetAsset().GetNetwork()
 	payment := v.paymentOf(h.GetShares())
-	of := ""
+	of, prev := "", ""
 	if h.GetAmount() != h.GetDirty() {
 		of = coins(h.GetAmount(), h.GetAsset())
 	}
-	payee := withTags(address(network, h.GetTo()), h.GetToLabels())
-	if h.GetTo() == "" {
-		payee = "nobody"
+	if h.GetParent() != 0 {
+		prev = strconv.Itoa(int(h.GetParent()))
 	}
-	line := branch + "→ " + payee
+	line := branch + withTags(address(network, h.GetTo()), h.GetToLabels())
+	if h.GetTo() == "" {
+		line = branch + "nobody"
+	}
 	if h.GetParent() == 0 && h.GetFrom() != "" {
-		line = branch + withTags(address(network, h.GetFrom()), h.GetFromLabels()) + " → " + payee
+		line = withTags(address(network, h.GetFrom()), h.GetFromLabels()) + " " + line
 	}
 	if tier := h.GetTier(); tier != "" {
 		line += " (" + Clean(tier) + " " + Clean(h.GetHeuristic()) + ")"
@@ -131,6 +157,6 @@ func (t *hopTree) add(h *spoorv1.Hop, branch string) {
 	if v.style.Wide {
 		line += "  " + Clean(h.GetTx()) + ":" + Clean(h.GetIndex())
 	}
-	t.grid.add(strconv.Itoa(int(h.GetId())), v.style.column(h.GetTime()), since(h.GetTime(), payment.GetTime()),
+	t.grid.add(strconv.Itoa(int(h.GetId())), prev, v.style.column(h.GetTime()), since(h.GetTime(), payment.GetTime()),
 		money(h.GetDirty(), h.GetAsset()), of, v.share(h.GetDirty(), h.GetAsset()), Clean(h.GetGrade()), line)
 }
