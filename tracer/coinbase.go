@@ -73,10 +73,21 @@ func (run *run) fee(s *spending, p parcel) error {
 			return err
 		}
 		if tx.Coinbase {
-			run.fees[place{s.tx.Chain, s.tx.Pos}] = feeParcel{parcel: p, asset: asset, hop: s.parent, depth: s.depth}
+			run.fees[place{s.tx.Chain, s.tx.Pos}] = s.feeParcel(p, asset)
 			heap.Push(&run.queue, item{chain: tx.Chain, at: ledger.Point{Pos: tx.Pos}, seed: -1})
 			return nil
 		}
 	}
 	return run.tally(asset).add(p.segs, feesField)
+}
+
+func (s *spending) feeParcel(p parcel, asset ledger.Asset) feeParcel {
+	fee := feeParcel{
+		parcel: p, asset: asset, txID: s.tx.ID, slot: uint32(len(s.tx.Outputs)),
+		hop: s.parent, depth: s.depth, time: s.tx.Time,
+	}
+	if len(s.from) > 0 {
+		fee.from = s.from[0]
+	}
+	return fee
 }

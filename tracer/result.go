@@ -113,10 +113,16 @@ func compareCoins(a, b coinKey) int {
 	return cmp.Or(cmp.Compare(a.chain, b.chain), cmp.Compare(a.pos, b.pos), cmp.Compare(a.index, b.index))
 }
 
-// feesLeft ends traced fees whose coinbase the budget did not reach.
+// feesLeft ends traced fees whose coinbase the budget did not reach: nobody has them yet.
 func (f *finish) feesLeft() error {
-	for _, p := range f.r.fees {
-		if err := f.tallies[p.asset].add(p.segs, bucketField(InPending)); err != nil {
+	for key, p := range f.r.fees {
+		at := ledger.Point{Pos: key.pos, Slot: p.slot}
+		d := p.dirty()
+		t := Terminal{
+			Asset: p.asset, Dirty: d, Low: d, High: d, Shares: p.shares(), Reason: Pending, Tx: p.txID, Index: p.slot, At: at,
+			Via: p.from, Hop: p.hop, ArrivedAt: p.time, LastKnown: f.r.progress[key.chain].reached,
+		}
+		if err := f.add(t, p.parcel); err != nil {
 			return err
 		}
 	}

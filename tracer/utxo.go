@@ -32,8 +32,12 @@ type coin struct {
 type feeParcel struct {
 	parcel
 	asset ledger.Asset
+	txID  ledger.TxID
+	slot  uint32 // after the last output
+	from  ledger.Address
 	hop   int
 	depth int
+	time  int64
 }
 
 // spending is a UTXO transaction with its inputs as segments.
