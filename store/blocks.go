@@ -9,6 +9,9 @@ import (
 	"github.com/spoortrace/spoor/ledger"
 )
 
+// maxHeight is where positions end.
+const maxHeight = 1<<(64-ledger.IndexBits) - 1
+
 // blockRow is the row of a block in the base.
 type blockRow struct {
 	block    ledger.Block // without transactions and raw form
@@ -118,6 +121,9 @@ func normalise(c ledger.Chain, given *ledger.Block) (*ledger.Block, error) {
 			tx.Outputs[j].SpentBy = 0
 		}
 		err = errors.Join(err, checkTx(c, &b, i))
+	}
+	if b.Ref.Height >= maxHeight {
+		err = errors.Join(err, ledger.Invalid("block", "a height below "+itoa(maxHeight), itoa(b.Ref.Height)))
 	}
 	if b.Ref.Chain != c {
 		err = errors.Join(err, ledger.Invalid("block", "a block of "+string(c), string(b.Ref.Chain)))

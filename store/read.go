@@ -39,6 +39,14 @@ func (v *view) blockAt(height uint64) (*ledger.Block, *stored, error) {
 	return s.Block, s, nil
 }
 
+// check compares the block with the digest that was taken when it came.
+func (s *stored) check() error {
+	if digest, _ := digestOf(s.Block); s.digest != (ledger.Hash{}) && digest != s.digest {
+		return corrupt("block %d has digest %s, stored is %s", s.Ref.Height, digest, s.digest)
+	}
+	return nil
+}
+
 func (y *young) stored() *stored {
 	b := *y.block
 	b.Txs = make([]ledger.Tx, len(y.block.Txs))

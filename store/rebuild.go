@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"path/filepath"
 
 	"github.com/spoortrace/spoor/ledger"
 )
@@ -33,9 +32,13 @@ func (n *Network) Blocks(ctx context.Context) iter.Seq2[*ledger.Block, error] {
 	}
 }
 
+// withRaw yields only what its digest proves: a generation is built from it.
 func (v *view) withRaw(ctx context.Context) iter.Seq2[*ledger.Block, error] {
 	return func(yield func(*ledger.Block, error) bool) {
 		for s, err := range v.blocks(ctx) {
+			if err == nil {
+				err = s.check()
+			}
 			if err != nil {
 				yield(nil, err)
 				return
@@ -120,62 +123,4 @@ func unknownInputs(b *ledger.Block) (n int) {
 		}
 	}
 	return n
-}
-
-// Repair builds the next generation of a network from the blocks that the
-// current one still holds and proves, and puts it in force. It is the explicit
-// answer to a RolledBackError or a damaged journal or anchor: what the engine
-// lost in the middle of a batch cannot be trusted in place, so nothing of it is
-// kept but whole blocks. Ingest goes on from the tip of the network that comes
-// back. If a block itself is damaged, the network must be ingested afresh.
-func (s *Store) Repair(ctx context.Context, c ledger.Chain) (*Network, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.networks[c] != nil {
-		return nil, fmt.Errorf("store: network %s is open and sound: %w", c, ledger.ErrPrecondition)
-	}
-	dir := s.folder(c)
-	name, err := readCurrent(dir)
-	if err != nil {
-		return nil, err
-	}
-	x, err := openDamaged(filepath.Join(dir, name), s.engine, c, s.o.MinFree)
-	if err != nil {
-		return nil, fmt.Errorf("store: network %s: %w", c, err)
-	}
-	n := &Network{chain: c, dir: dir, engine: s.engine, minFree: s.o.MinFree, cur: x}
-	v, err := n.view(^uint64(0))
-	if err == nil {
-		blocks := func(func(*ledger.Block, error) bool) {}
-		contents := *x.current().meta
-		if v != nil {
-			blocks = v.withRaw(ctx)
-			defer v.done()
-		}
-		o := AppendOptions{KeepRaw: true, Target: x.current().head.tip.ref.Height}
-		err = n.rebuild(ctx, blocks, contents, o)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("store: repair %s: %w", c, err), n.close())
-	}
-	s.networks[c] = n
-	return n, nil
-}
-
-// openDamaged opens a generation for Repair: its head as it is, whatever the
-// anchor and the journal say.
-func openDamaged(dir string, engine Engine, c ledger.Chain, minFree uint64) (*index, error) {
-	kv, err := engine(filepath.Join(dir, "engine"))
-	if err != nil {
-		return nil, err
-	}
-	x := &index{dir: dir, chain: c, kv: kv, anchor: &anchor{}, raw: rawWriter{dir: dir}, minFree: minFree, refs: 1, unsure: true}
-	stored, h, err := x.loadHead()
-	if err == nil {
-		err = x.load(stored, h)
-	}
-	if err != nil {
-		return nil, errors.Join(err, kv.Close())
-	}
-	return x, nil
 }

@@ -84,11 +84,12 @@ func TestRefusedBlocks(t *testing.T) {
 		want  error
 		text  string
 	}{
-		"deep reorg":    {plain("bitcoin", 40, blocks[29].Ref.Hash, 5), store.ErrDeepReorg, blocks[30].Ref.Hash.String()},
-		"back-fill":     {plain("bitcoin", 5, ledger.Hash{}, 0), store.ErrBackfill, "height 5"},
-		"orphan":        {stray, store.ErrUnlinked, "height 149"},
-		"broken link":   {plain("bitcoin", 151, ledger.Hash{9}, 0), store.ErrUnlinked, "height 151"},
-		"another chain": {plain("tron", 151, ledger.Hash{9}, 0), ledger.ErrInvalid, `got "tron"`},
+		"deep reorg":     {plain("bitcoin", 40, blocks[29].Ref.Hash, 5), store.ErrDeepReorg, blocks[30].Ref.Hash.String()},
+		"back-fill":      {plain("bitcoin", 5, ledger.Hash{}, 0), store.ErrBackfill, "height 5"},
+		"orphan":         {stray, store.ErrUnlinked, "height 149"},
+		"broken link":    {plain("bitcoin", 151, ledger.Hash{9}, 0), store.ErrUnlinked, "height 151"},
+		"no such height": {plain("bitcoin", 1<<44, ledger.Hash{9}, 0), ledger.ErrInvalid, "want a height below"},
+		"another chain":  {plain("tron", 151, ledger.Hash{9}, 0), ledger.ErrInvalid, `got "tron"`},
 	} {
 		err := n.Append(ctx, series(c.block), store.AppendOptions{})
 		if !errors.Is(err, c.want) || !strings.Contains(fmt.Sprint(err), c.text) {

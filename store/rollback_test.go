@@ -217,3 +217,37 @@ func TestDiskNearlyFull(t *testing.T) {
 		t.Error("the index changed")
 	}
 }
+
+// TestEverythingLost empties the engine under an index that had acknowledged blocks.
+func TestEverythingLost(t *testing.T) {
+	ctx := context.Background()
+	dir, f := t.TempDir(), forgetful{map[string]*mapKV{}}
+	s, n := open(t, dir, f.open, "bitcoin")
+	blocks := run("bitcoin", 1, 9)
+	if err := n.Append(ctx, series(blocks...), store.AppendOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	want := exported(t, n)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	clear(f.kvs)
+	s, err := store.Open(dir, f.open, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var report *store.RolledBackError
+	if _, err := s.Network(ctx, "bitcoin"); !errors.As(err, &report) || report.Want.Height != 9 {
+		t.Errorf("got %v, want height 9 missed", err)
+	}
+	if n, err = s.Repair(ctx, "bitcoin"); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Append(ctx, series(blocks...), store.AppendOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := exported(t, n); got != want {
+		t.Errorf("export:\ngot\n%s\nwant\n%s", got, want)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spoortrace/spoor/ledger"
 )
@@ -186,6 +187,9 @@ func (c *checker) checkAccount(names *naming, addr uint64, a *account, h ledger.
 				return err
 			}
 			last = e.at
+			if e.at.Pos >= c.limit { // of a batch that broke off
+				continue
+			}
 			event := names.event(h, e)
 			c.nEvents++
 			c.lists.events.add(eventHash(h, &event))
@@ -198,10 +202,28 @@ func (c *checker) checkAccount(names *naming, addr uint64, a *account, h ledger.
 	if err != nil {
 		return err
 	}
-	if uint64(len(found.at)) != a.payees || string(found.encode()) != string(stored.encode()) {
+	if !found.begin(stored, c.limit) || uint64(len(found.at)) > a.payees {
 		return corrupt("account (%d, %d): its payees are not those of its events", addr, a.asset)
 	}
 	return names.err
+}
+
+// begin reports whether stored payees are p and otherwise only such as a batch
+// that broke off has added at or above limit.
+func (p *payees) begin(stored *payees, limit ledger.Position) bool {
+	n := len(p.at)
+	if n > len(stored.at) || !slices.Equal(p.at, stored.at[:n]) {
+		return false
+	}
+	if n < len(stored.at) && stored.at[n].Pos < limit {
+		return false
+	}
+	for _, id := range p.ids {
+		if _, held := slices.BinarySearch(stored.ids, id); !held && len(stored.at) < maxPayees {
+			return false
+		}
+	}
+	return len(stored.at) == maxPayees || len(stored.ids) == len(stored.at)
 }
 
 // checkDicts counts the entries of the dictionaries.
