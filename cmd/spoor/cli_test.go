@@ -50,7 +50,7 @@ const (
 func TestBadInput(t *testing.T) {
 	dir := demoIndex(t)
 	key := filepath.Join(dir, "key.pem")
-	if err := os.WriteFile(key, []byte("x"), 0o644); err != nil { //nolint:gosec // that others can read it is the case
+	if err := os.WriteFile(key, []byte("x"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	config := filepath.Join(dir, "config.yaml")
@@ -148,7 +148,7 @@ func serving(t *testing.T, args ...string) string {
 	ended := make(chan int, 1)
 	go func() {
 		ended <- run(ctx, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...), strings.NewReader(""), io.Discard, log)
-		log.Close()
+		_ = log.Close() // a pipe's never fails
 	}()
 	found := make(chan string, 1)
 	go func() {
