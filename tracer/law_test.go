@@ -15,7 +15,7 @@ import (
 // lawful checks what every answer must keep, whatever was asked: sheets re-add
 // per label, every terminal counts in one row of them, a share never exceeds
 // its slot, its label or the payment, and every hop follows from an earlier one.
-func lawful(t *rapid.T, req tracer.Request, tr *tracer.Trace) {
+func lawful(t rapid.TB, req tracer.Request, tr *tracer.Trace) {
 	for _, s := range tr.Sheets {
 		if s.Conserves != (req.Policy.Name != "poison") {
 			t.Fatalf("%s says conserves %v", req.Policy.Name, s.Conserves)
@@ -52,7 +52,7 @@ func lawful(t *rapid.T, req tracer.Request, tr *tracer.Trace) {
 	}
 }
 
-func add(t *rapid.T, amounts ...ledger.Amount) ledger.Amount {
+func add(t rapid.TB, amounts ...ledger.Amount) ledger.Amount {
 	total, err := ledger.Sum(amounts...)
 	if err != nil {
 		t.Fatalf("sum of %v: %v", amounts, err)
@@ -61,7 +61,7 @@ func add(t *rapid.T, amounts ...ledger.Amount) ledger.Amount {
 }
 
 // seededOf is what each label can have at most.
-func seededOf(t *rapid.T, tr *tracer.Trace) map[tracer.Label]ledger.Amount {
+func seededOf(t rapid.TB, tr *tracer.Trace) map[tracer.Label]ledger.Amount {
 	most := map[tracer.Label]ledger.Amount{}
 	for _, s := range tr.Sheets {
 		for _, r := range s.Rows {
@@ -71,7 +71,7 @@ func seededOf(t *rapid.T, tr *tracer.Trace) map[tracer.Label]ledger.Amount {
 	return most
 }
 
-func sharesAdd(t *rapid.T, req tracer.Request, seeded map[tracer.Label]ledger.Amount, dirty ledger.Amount, shares []tracer.Segment) {
+func sharesAdd(t rapid.TB, req tracer.Request, seeded map[tracer.Label]ledger.Amount, dirty ledger.Amount, shares []tracer.Segment) {
 	var sum ledger.Amount
 	for i, s := range shares {
 		if s.Label < 1 || int(s.Label) > len(req.Seeds) || (i > 0 && s.Label <= shares[i-1].Label) {
@@ -88,7 +88,7 @@ func sharesAdd(t *rapid.T, req tracer.Request, seeded map[tracer.Label]ledger.Am
 }
 
 // terminalsCount compares the terminals of each bucket with the sheet's row.
-func terminalsCount(t *rapid.T, s tracer.Sheet, tr *tracer.Trace) {
+func terminalsCount(t rapid.TB, s tracer.Sheet, tr *tracer.Trace) {
 	sums := map[tracer.Bucket]ledger.Amount{}
 	for _, x := range tr.Terminals {
 		if x.Asset == s.Asset {
