@@ -222,9 +222,11 @@ func TestServerEqualsDirect(t *testing.T) {
 	}
 }
 
+// outcome is all that a command says, but for lines of the log, which have the time.
 func outcome(t *testing.T, command string, more ...string) string {
 	t.Helper()
 	out, errOut, status := call(t, append(strings.Fields(command), more...)...)
+	errOut = regexp.MustCompile(`(?m)^time=.*\n`).ReplaceAllString(errOut, "")
 	return fmt.Sprintf("%s%sexit %d", out, errOut, status)
 }
 

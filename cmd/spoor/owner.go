@@ -42,9 +42,32 @@ const maxSocketPath = 100
 
 func socketPath(dir string) string { return filepath.Join(dir, socketName) }
 
+// smallIndex is the size in bytes up to which an index is opened with little
+// memory, so that a command on it starts at once. Ingesting 112 MB of blocks
+// into a fresh one took 34 s so and 32 s with large buffers.
+const smallIndex = 256 << 20
+
+// engine opens the engine of one generation. Another engine is another case here.
+func engine(dir string) (store.KV, error) {
+	var size int64
+	files, err := os.ReadDir(dir)
+	if err != nil && !os.IsNotExist(err) {
+		return nil, err
+	}
+	for _, f := range files {
+		if info, err := f.Info(); err == nil {
+			size += info.Size()
+		}
+	}
+	if size <= smallIndex {
+		return badgerkv.New(badgerkv.Small())(dir)
+	}
+	return badgerkv.New(badgerkv.Options{})(dir)
+}
+
 // openOwner takes the data directory; ledger.ErrBusy when another process has it.
 func openOwner(dir string, limits ServeConfig, log *slog.Logger) (*owner, error) {
-	st, err := store.Open(dir, badgerkv.New(badgerkv.Small()), store.Options{})
+	st, err := store.Open(dir, engine, store.Options{})
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// TestExampleConfig: the example is read, and shows every key that there is.
+func TestExampleConfig(t *testing.T) {
+	const example = "spoor.example.yaml"
+	got, err := readConfig(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Config{
+		Data: "/var/lib/spoor", Output: "table", Timezone: "Asia/Bangkok",
+		Serve: ServeConfig{Listen: "127.0.0.1:9090", Role: "investigator", MaxTraces: 8, MaxEvents: 5_000_000, KeepTraces: 256, Rate: 200},
+	}
+	if got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	raw, err := os.ReadFile(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shown map[string]any
+	if err := yaml.Unmarshal(raw, &shown); err != nil {
+		t.Fatal(err)
+	}
+	serve, _ := shown["serve"].(map[string]any)
+	for kind, keys := range map[reflect.Type]map[string]any{reflect.TypeFor[Config](): shown, reflect.TypeFor[ServeConfig](): serve} {
+		for i := range kind.NumField() {
+			if key := kind.Field(i).Tag.Get("yaml"); !has(keys, key) {
+				t.Errorf("%s does not show %q", example, key)
+			}
+		}
+	}
+}
+
+func has(keys map[string]any, key string) bool {
+	_, ok := keys[key]
+	return ok
+}
+
+// TestOrder: a flag goes before the environment, and that before the settings.
+func TestOrder(t *testing.T) {
+	dir := t.TempDir()
+	config := filepath.Join(dir, "settings.yaml")
+	if err := os.WriteFile(config, []byte("data: "+filepath.Join(dir, "of-settings")+"\noutput: csv\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"SPOOR_DATA", "SPOOR_SERVER", "SPOOR_CONFIG"} {
+		t.Setenv(name, "")
+	}
+	missing := func(args ...string) string {
+		_, errOut, _ := call(t, append([]string{"index", "status"}, args...)...)
+		return errOut
+	}
+	if got := missing(); !strings.Contains(got, defaultData+" is no data directory") {
+		t.Errorf("by default: %s", got)
+	}
+	t.Setenv("SPOOR_CONFIG", config)
+	if got := missing(); !strings.Contains(got, "of-settings is no data directory") {
+		t.Errorf("by the settings: %s", got)
+	}
+	t.Setenv("SPOOR_DATA", filepath.Join(dir, "of-environment"))
+	if got := missing(); !strings.Contains(got, "of-environment is no data directory") {
+		t.Errorf("by the environment: %s", got)
+	}
+	if got := missing("--data", filepath.Join(dir, "of-flag")); !strings.Contains(got, "of-flag is no data directory") {
+		t.Errorf("by the flag: %s", got)
+	}
+	t.Setenv("SPOOR_SERVER", "127.0.0.1:1")
+	if got := missing(); !strings.Contains(got, "connection") {
+		t.Errorf("a server in the environment is not asked: %s", got)
+	}
+	if got := missing("--data", filepath.Join(dir, "of-flag")); !strings.Contains(got, "of-flag is no data directory") {
+		t.Errorf("--data does not go before SPOOR_SERVER: %s", got)
+	}
+}

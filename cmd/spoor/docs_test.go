@@ -1,0 +1,109 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestDocs runs every command that the documents show in a block of code, in a
+// folder where `make demo` was run: lines that begin with spoor, ./spoor or
+// "$ spoor", up to a pipe, a redirection or a comment. Commands that do not
+// end, or that need what is not here, are those of notHere.
+func TestDocs(t *testing.T) {
+	var files []string
+	for _, pattern := range []string{"../../*.md", "../../docs/*.md"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	if len(files) == 0 {
+		t.Fatal("no documents")
+	}
+	shown := map[string][]string{}
+	for _, name := range files {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, command := range commands(string(raw)) {
+			if !notHere(command) {
+				shown[name] = append(shown[name], command)
+			}
+		}
+	}
+	if len(shown) == 0 {
+		return
+	}
+	dir := demoIndex(t)
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"demo-data", demoDir} {
+		if err := os.CopyFS(name, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("SPOOR_DATA", "demo-data")
+	for name, list := range shown {
+		for _, command := range list {
+			if _, errOut, status := call(t, words(command)...); status != 0 {
+				t.Errorf("%s: spoor %s: exit status %d\n%s", name, command, status, errOut)
+			}
+		}
+	}
+}
+
+// commands lists what a document shows in blocks of code, without the program's name.
+func commands(text string) []string {
+	var list []string
+	code := false
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "```") {
+			code = !code
+			continue
+		}
+		line = strings.TrimPrefix(strings.TrimPrefix(line, "$ "), "./")
+		command, ok := strings.CutPrefix(line, "spoor ")
+		if !code || !ok {
+			continue
+		}
+		for _, end := range []string{" | ", " > ", " # ", " &"} {
+			command, _, _ = strings.Cut(command, end)
+		}
+		list = append(list, strings.TrimSpace(command))
+	}
+	return list
+}
+
+// notHere tells commands that do not end by themselves, or read files and servers of the reader's.
+func notHere(command string) bool {
+	first, _, _ := strings.Cut(command, " ")
+	return first == "serve" || first == "ingest" || first == "demo" || strings.HasPrefix(command, "labels import") || strings.Contains(command, "--server")
+}
+
+// words splits a command as a shell does, as far as documents go: double quotes group.
+func words(command string) []string {
+	var list []string
+	for i, part := range strings.Split(command, `"`) {
+		if i%2 == 1 {
+			list = append(list, part)
+			continue
+		}
+		list = append(list, strings.Fields(part)...)
+	}
+	return list
+}
+
+func TestCommandsOfDocs(t *testing.T) {
+	text := "spoor not code\n```\n$ spoor trace x -o dot | dot -Tsvg > x.svg\n./spoor labels add a \"b c\" --category scam   # why\n  answer of spoor\n```\nspoor after\n"
+	got := commands(text)
+	if len(got) != 2 || got[0] != "trace x -o dot" || got[1] != `labels add a "b c" --category scam` {
+		t.Fatalf("got %q", got)
+	}
+	if w := words(got[1]); len(w) != 6 || w[3] != "b c" {
+		t.Errorf("got %q", w)
+	}
+}
