@@ -72,9 +72,25 @@ func (x *index) append(ctx context.Context, blocks iter.Seq2[*ledger.Block, erro
 			return err
 		}
 	}
+	if err := x.clear(ctx); err != nil {
+		return err
+	}
 	err := w.run(ctx, blocks)
 	w.drop()
 	return err
+}
+
+// clear deletes what a crash left in the overlay. It is durable with the next
+// publication, the first one that could cover such rows.
+func (x *index) clear(ctx context.Context) error {
+	if len(x.leftover) == 0 {
+		return nil
+	}
+	if err := x.kv.Write(ctx, x.leftover); err != nil {
+		return fmt.Errorf("store: clear the overlay: %w", err)
+	}
+	x.leftover = nil
+	return nil
 }
 
 func (w *appender) run(ctx context.Context, blocks iter.Seq2[*ledger.Block, error]) error {

@@ -25,6 +25,8 @@ type index struct {
 	minFree uint64
 	unsure  bool // a write broke off: look at the engine again before the next
 
+	leftover []Op // deletes of overlay rows that no head names; before the next write
+
 	mu    sync.Mutex
 	state state
 	refs  int  // snapshots, and one while it is the current generation
@@ -142,7 +144,7 @@ func (x *index) apply(ctx context.Context, old, next []byte, ops []Op) error {
 }
 
 // drop deletes the rows of overlay blocks that no tip can reach. If it breaks
-// off, they are left out when the overlay is loaded and deleted with a later fold.
+// off, they are deleted when the overlay is loaded.
 func (x *index) drop(ctx context.Context, was, is map[ledger.Hash]*young) error {
 	var ops []Op
 	for _, hash := range slices.SortedFunc(maps.Keys(was), func(a, b ledger.Hash) int { return bytes.Compare(a[:], b[:]) }) {

@@ -188,24 +188,28 @@ func makeOf[T any](in *decoder) []T {
 	return nil
 }
 
-// loadOverlay reads every block of the overlay that is whole, by hash. A block
-// that a crash cut short was never published and is left out.
-func loadOverlay(r Reader, c ledger.Chain) (map[ledger.Hash]*young, error) {
+// loadOverlay returns the overlay blocks that lead down to the base, by hash,
+// and deletes of all other rows: of blocks that a crash cut short, that the base
+// has passed, or that were written whole and never published. The last ones must
+// go before anything else is written: their raw forms lie where the next go.
+func loadOverlay(r Reader, h *head) (map[ledger.Hash]*young, []Op, error) {
 	held := map[ledger.Hash]*young{}
+	var rows [][]byte
 	var value []byte
 	var parts uint64
 	for row, err := range r.Scan([]byte{tableOverlay}, nil, nil, false) {
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		part, err := unseal(key{[]byte{tableOverlay}, row.Sort}, row.Value)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		n, w := binary.Uvarint(part)
 		if w <= 0 || len(row.Sort) != 44 {
-			return nil, corrupt("overlay row %x", row.Sort)
+			return nil, nil, corrupt("overlay row %x", row.Sort)
 		}
+		rows = append(rows, slices.Clone(row.Sort))
 		if i := binary.BigEndian.Uint32(row.Sort[40:]); i == 0 {
 			value, parts = nil, 1
 		} else if parts++; uint64(i) != parts-1 {
@@ -214,16 +218,34 @@ func loadOverlay(r Reader, c ledger.Chain) (map[ledger.Hash]*young, error) {
 		if value = append(value, part[w:]...); parts != n {
 			continue
 		}
-		y, err := decodeYoung(c, value)
+		y, err := decodeYoung(h.chain, value)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if ledger.Hash(row.Sort[8:40]) != y.at.ref.Hash {
-			return nil, corrupt("overlay row %x holds block %s", row.Sort, y.at.ref.Hash)
+			return nil, nil, corrupt("overlay row %x holds block %s", row.Sort, y.at.ref.Hash)
 		}
-		held[y.at.ref.Hash], value = y, nil
+		if value = nil; !y.raw.beyond(h) {
+			held[y.at.ref.Hash] = y
+		}
 	}
-	return held, nil
+	held = reachable(held, h.folded)
+	return held, leftovers(rows, held), nil
+}
+
+// beyond reports a raw form that no published head covers.
+func (r rawRef) beyond(h *head) bool {
+	return r.kept && (r.segment > h.rawSegment || r.segment == h.rawSegment && r.offset+r.size > h.rawEnd)
+}
+
+func leftovers(rows [][]byte, held map[ledger.Hash]*young) []Op {
+	var ops []Op
+	for _, sort := range rows {
+		if held[ledger.Hash(sort[8:40])] == nil {
+			ops = append(ops, Op{Partition: []byte{tableOverlay}, Sort: sort, Delete: true})
+		}
+	}
+	return ops
 }
 
 // chainTo returns the overlay blocks from above the base to a tip, ascending.

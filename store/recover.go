@@ -124,7 +124,7 @@ func (x *index) loadHead() ([]byte, *head, error) {
 func (x *index) load(stored []byte, h *head) error {
 	r, done := x.kv.View()
 	defer done()
-	held, err := loadOverlay(r, x.chain)
+	held, leftover, err := loadOverlay(r, h)
 	if err != nil {
 		return err
 	}
@@ -140,6 +140,6 @@ func (x *index) load(stored []byte, h *head) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.state = state{*h, stored, chain, held, meta}
-	x.unsure = false
+	x.unsure, x.leftover = false, leftover
 	return nil
 }

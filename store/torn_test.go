@@ -126,3 +126,57 @@ func pinned(t fataler, n *store.Network) *store.Snapshot {
 	}
 	return snap
 }
+
+// refusing is an engine whose next Publish fails without effect.
+type refusing struct {
+	store.KV
+	refuse *bool
+}
+
+func (r refusing) Publish(ctx context.Context, partition, sort, old, next []byte, epoch uint64) error {
+	if *r.refuse {
+		return errCrash
+	}
+	return r.KV.Publish(ctx, partition, sort, old, next, epoch)
+}
+
+// TestUnpublishedSibling crashes after a block is written whole and before it is
+// published, takes another block in its place, whose raw form lies where the
+// first one's lay, and then goes back to the first.
+func TestUnpublishedSibling(t *testing.T) {
+	ctx := context.Background()
+	refuse := false
+	inner := mapEngine()
+	engine := func(dir string) (store.KV, error) {
+		kv, err := inner(dir)
+		return refusing{kv, &refuse}, err
+	}
+	dir, o := t.TempDir(), store.AppendOptions{KeepRaw: true}
+	s, n := open(t, dir, engine, "bitcoin")
+	blocks := run("bitcoin", 1, 5)
+	first := plain("bitcoin", 6, blocks[4].Ref.Hash, 1)
+	second := plain("bitcoin", 6, blocks[4].Ref.Hash, 2)
+	child := plain("bitcoin", 7, first.Ref.Hash, 3)
+	if err := n.Append(ctx, series(blocks...), o); err != nil {
+		t.Fatal(err)
+	}
+	refuse = true
+	if err := n.Append(ctx, series(first), o); !errors.Is(err, errCrash) {
+		t.Fatalf("append: got %v, want %v", err, errCrash)
+	}
+	refuse = false
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, n = open(t, dir, engine, "bitcoin")
+	defer s.Close()
+	if err := n.Append(ctx, series(second, first, child), o); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Verify(ctx, nil); err != nil {
+		t.Error(err)
+	}
+	if got, want := exported(t, n), fresh(t, t.TempDir(), append(blocks, first, child)); got != want {
+		t.Errorf("export:\ngot\n%s\nwant\n%s", got, want)
+	}
+}
