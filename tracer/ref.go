@@ -1,8 +1,6 @@
 package tracer
 
 import (
-	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -82,7 +80,7 @@ func (r *Ref) parsePick(s string) error {
 		}
 		return nil
 	}
-	if s == "" || strings.Trim(s, "0123456789-+") == "" {
+	if s == "" || s == "i" || strings.Trim(s, "0123456789-+") == "" {
 		return ledger.Invalid("ref", "an index, an address, n or iN after the hash", r.Text)
 	}
 	r.Pick, r.Address = PickAddress, s
@@ -93,46 +91,5 @@ func (r *Ref) parsePick(s string) error {
 	return nil
 }
 
-// explorers maps host names to networks. A path may name a test network.
-func explorers() map[string]ledger.Chain {
-	return map[string]ledger.Chain{
-		"mempool.space": "bitcoin", "blockstream.info": "bitcoin", "blockchair.com": "bitcoin", "www.blockchain.com": "bitcoin",
-		"etherscan.io": "ethereum", "bscscan.com": "bnb", "polygonscan.com": "polygon", "arbiscan.io": "arbitrum", "basescan.org": "base",
-		"tronscan.org": "tron", "www.tronscan.org": "tron", "nile.tronscan.org": "tron-nile",
-	}
-}
-
-var (
-	hashInURL = regexp.MustCompile(`(?:^|[/=])(?:0x)?([0-9a-fA-F]{64})(?:$|[/?&#:])`)
-	voutInURL = regexp.MustCompile(`(?:vout=|output:|[0-9a-fA-F]{64}:)([0-9]+)`)
-)
-
-func parseURL(text string) (Ref, error) {
-	ref := Ref{Text: text}
-	u, err := url.Parse(text)
-	if err != nil {
-		return ref, ledger.Invalid("ref", refWanted, text)
-	}
-	chain, ok := explorers()[strings.TrimPrefix(u.Hostname(), "www.")]
-	if !ok {
-		chain, ok = explorers()[u.Hostname()]
-	}
-	where := u.Path + "#" + u.Fragment + "?" + u.RawQuery
-	found := hashInURL.FindStringSubmatch(strings.NewReplacer("#", "/", "?", "/").Replace(where))
-	if !ok || found == nil {
-		return ref, ledger.Invalid("ref", "a transaction page of mempool.space, blockstream.info, the etherscan family or tronscan.org", text)
-	}
-	ref.Chain = chain
-	for part, c := range map[string]ledger.Chain{"testnet": "bitcoin-testnet", "signet": "bitcoin-signet"} {
-		if chain == "bitcoin" && strings.HasPrefix(strings.TrimPrefix(u.Path, "/"), part+"/") {
-			ref.Chain = c
-		}
-	}
-	if ref.Tx, err = ledger.ParseTxID(found[1]); err != nil {
-		return ref, err
-	}
-	if vout := voutInURL.FindStringSubmatch(where); vout != nil && ref.Chain.UTXO() {
-		return ref, ref.parsePick(vout[1])
-	}
-	return ref, nil
-}
+// exact reports a Ref that names one payment by its place.
+func (r Ref) exact() bool { return r.Pick != PickOnly && r.Pick != PickAddress }

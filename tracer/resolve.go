@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spoortrace/spoor/ledger"
@@ -45,7 +46,7 @@ func Resolve(ctx context.Context, idx Index, chains []ledger.Chain, ref Ref, ass
 	}
 	var all []Seed
 	for _, tx := range txs {
-		all = append(all, payments(tx)...)
+		all = append(all, payments(ref, tx)...)
 	}
 	picked, err := pick(ref, txs[0].Chain, all)
 	if err != nil {
@@ -118,9 +119,14 @@ func notFound(ctx context.Context, idx Index, chains, searched []ledger.Chain, r
 	return fmt.Errorf("transaction %s: %w; %s", ref.Tx, ledger.ErrNotFound, strings.Join(to, ", "))
 }
 
-// payments lists everything that a transaction pays, as seeds of the whole amount.
-func payments(tx ledger.Tx) []Seed {
+// payments lists everything that a transaction pays, as seeds of the whole
+// amount. What failed is no candidate beside what took effect, unless it is
+// asked for by its index: then it is refused with the reason.
+func payments(ref Ref, tx ledger.Tx) []Seed {
 	var all []Seed
+	effective := slices.ContainsFunc(tx.Transfers, func(t ledger.Transfer) bool {
+		return t.Kind != ledger.TransferFee && t.Status != ledger.StatusFailed && !t.Amount.IsZero()
+	})
 	for i, o := range tx.Outputs {
 		all = append(all, Seed{
 			Ref: fmt.Sprintf("%s:%s:%d", tx.Chain, tx.ID, i), Chain: tx.Chain, Tx: tx.ID, Index: uint32(i), Output: true,
@@ -128,7 +134,7 @@ func payments(tx ledger.Tx) []Seed {
 		})
 	}
 	for _, t := range tx.Transfers {
-		if t.Kind == ledger.TransferFee {
+		if t.Kind == ledger.TransferFee || (t.Status == ledger.StatusFailed && effective && !ref.exact()) {
 			continue
 		}
 		all = append(all, Seed{
