@@ -34,8 +34,9 @@ type Options struct {
 	MemTable int64
 	// Cache is the memory for blocks of tables in bytes; 0: 256 MiB.
 	Cache int64
-	// Reserve is the free space in bytes below which nothing is written and no
-	// store is opened: background work may still need it. 0: 16 write buffers.
+	// Reserve is the free space in bytes that writing leaves for work in the
+	// background, beside what the next compaction may take; a store opens with half
+	// of it. 0: 16 write buffers.
 	Reserve uint64
 	// VerifyUpTo is the size of all tables in bytes up to which every block is
 	// checked when a store opens; above it only every index is. 0: 1 GiB.
@@ -90,6 +91,7 @@ func settings(dir string, o Options) badger.Options {
 		WithIndexCacheSize(o.Cache / 4).
 		WithValueLogFileSize(valueLogSize).
 		WithValueThreshold(min(inlineUpTo, o.MemTable/8)).
+		WithMaxLevels(levels).
 		WithNumVersionsToKeep(1).
 		WithNumCompactors(2).
 		WithDetectConflicts(false).
@@ -102,6 +104,7 @@ func settings(dir string, o Options) badger.Options {
 type kv struct {
 	dir     string
 	reserve uint64
+	chunk   int64 // bytes that go to Badger between two looks at the free space
 	db      *badger.DB
 	lock    *os.File
 
@@ -123,16 +126,13 @@ func open(dir string, o Options) (_ *kv, err error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &kv{dir: dir, reserve: o.Reserve, lock: lock, side: side{dir: dir}}
+	k := &kv{dir: dir, reserve: o.Reserve, chunk: o.MemTable / 4, lock: lock, side: side{dir: dir}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, lock.Close())
 		}
 	}()
-	if err := checkSpace(dir, o.Reserve/2); err != nil {
-		return nil, err
-	}
-	if err := check(dir, o.VerifyUpTo); err != nil {
+	if err := check(dir, o); err != nil {
 		return nil, err
 	}
 	if k.db, err = openBadger(settings(dir, o)); err != nil {

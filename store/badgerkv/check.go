@@ -15,6 +15,9 @@ import (
 	"github.com/spoortrace/spoor/ledger"
 )
 
+// levels is the number of levels of tables.
+const levels = 7
+
 const (
 	memExt   = ".mem"
 	vlogExt  = ".vlog"
@@ -36,7 +39,7 @@ func corrupt(format string, args ...any) error {
 // The last log may end early: a crash leaves it so, and a damaged one cannot be
 // told from that. What it lost was newer than everything else, so that the store
 // is whole as of an earlier publication; the anchor of package store tells.
-func check(dir string, verifyUpTo int64) error {
+func check(dir string, o Options) error {
 	files, err := list(dir)
 	if err != nil {
 		return err
@@ -45,8 +48,11 @@ func check(dir string, verifyUpTo int64) error {
 	if err != nil {
 		return err
 	}
-	newest, err := checkTables(dir, tables, verifyUpTo)
+	newest, sizes, err := checkTables(dir, tables, o.VerifyUpTo)
 	if err != nil {
+		return err
+	}
+	if err := checkSpace(dir, o.Reserve/2+mergingOf(sizes)); err != nil {
 		return err
 	}
 	leftover, err := checkLogs(dir, files.with(memExt), newest)
@@ -161,7 +167,7 @@ func replay(dir string) (tables map[uint64]badger.TableManifest, err error) {
 		return nil, corrupt("MANIFEST: %v", err)
 	}
 	for id, t := range m.Tables {
-		if int(t.Level) >= badger.DefaultOptions(dir).MaxLevels || t.KeyID != 0 {
+		if t.Level >= levels || t.KeyID != 0 {
 			return nil, corrupt("MANIFEST: table %d is at level %d with key %d", id, t.Level, t.KeyID)
 		}
 	}

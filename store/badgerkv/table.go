@@ -20,30 +20,32 @@ import (
 
 // checkTables checks the tables that a MANIFEST names: their indexes always, and
 // every block when all of them have no more than a number of bytes. It returns
-// the newest version of any row in them.
+// the newest version of any row in them, and the bytes of every level.
 //
 // Badger's own check of a table ends the process on some damage, in goroutines of
 // its own, hence this one.
-func checkTables(dir string, tables map[uint64]badger.TableManifest, verifyUpTo int64) (newest uint64, err error) {
-	var total int64
-	for id := range tables {
+func checkTables(dir string, tables map[uint64]badger.TableManifest, verifyUpTo int64) (newest uint64, sizes []int64, err error) {
+	total := int64(0)
+	sizes = make([]int64, levels)
+	for id, t := range tables {
 		info, err := os.Stat(table.NewFilename(id, dir))
 		if errors.Is(err, fs.ErrNotExist) {
-			return 0, corrupt("table %s is missing", table.IDToFilename(id))
+			return 0, nil, corrupt("table %s is missing", table.IDToFilename(id))
 		}
 		if err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 		total += info.Size()
+		sizes[t.Level] += info.Size()
 	}
 	for id, t := range tables {
 		version, err := checkTable(table.NewFilename(id, dir), t.Compression, total <= verifyUpTo)
 		if err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 		newest = max(newest, version)
 	}
-	return newest, nil
+	return newest, sizes, nil
 }
 
 // checkTable checks one file: blocks, index, length of the index, checksum of the

@@ -17,10 +17,6 @@ import (
 	"github.com/spoortrace/spoor/store"
 )
 
-// writeChunk is how many bytes go to Badger between two looks at the free space
-// and at the context.
-const writeChunk = 8 << 20
-
 // Write hands the ops to Badger in chunks. ledger.ErrExhausted when the disk is
 // nearly full: what came before the chunk that found out is written.
 func (k *kv) Write(ctx context.Context, ops []store.Op) error {
@@ -33,12 +29,12 @@ func (k *kv) Write(ctx context.Context, ops []store.Op) error {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("badgerkv: write: %w", err)
 		}
-		if err := checkSpace(k.dir, k.reserve); err != nil {
+		if err := checkSpace(k.dir, k.reserve+k.merging()); err != nil {
 			return err
 		}
-		n, size := 0, 0
-		for n < len(ops) && size < writeChunk {
-			size += len(ops[n].Partition) + len(ops[n].Sort) + len(ops[n].Value)
+		n, size := 0, int64(0)
+		for n < len(ops) && size < k.chunk {
+			size += int64(len(ops[n].Partition) + len(ops[n].Sort) + len(ops[n].Value))
 			n++
 		}
 		if err := k.write(ops[:n]); err != nil {
@@ -47,6 +43,28 @@ func (k *kv) Write(ctx context.Context, ops []store.Op) error {
 		ops = ops[n:]
 	}
 	return nil
+}
+
+// merging is the space that a compaction may take before it frees any: that of
+// the tables which it merges, at most those of level 0 and of the first level
+// below that has any. What goes further down moves less; the reserve covers it.
+func (k *kv) merging() uint64 {
+	var sizes []int64
+	for _, l := range k.db.Levels() {
+		sizes = append(sizes, l.Size)
+	}
+	return mergingOf(sizes)
+}
+
+func mergingOf(sizes []int64) uint64 {
+	total := sizes[0]
+	for _, size := range sizes[1:] {
+		if size > 0 {
+			total += size
+			break
+		}
+	}
+	return uint64(total)
 }
 
 func (k *kv) write(ops []store.Op) (err error) {
@@ -79,7 +97,7 @@ func (k *kv) Publish(ctx context.Context, partition, sort, old, next []byte, epo
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("badgerkv: publish: %w", err)
 	}
-	if err := checkSpace(k.dir, k.reserve/2); err != nil {
+	if err := checkSpace(k.dir, k.reserve/2+k.merging()); err != nil {
 		return err
 	}
 	if err := k.publish(rowKey(partition, sort), old, next, epoch); err != nil {

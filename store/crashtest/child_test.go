@@ -28,9 +28,11 @@ type order struct {
 	Straight, Reorgs, Txs int
 	Until                 int // ingest: blocks to take in; then the process kills itself
 
-	// Damage and fill.
+	// Damage.
 	Images   []string
 	From, To int
+
+	MiB, Filler int64 // fill: size of the disk, and of what else is on it
 }
 
 func (o order) script() *script { return newScript(o.Seed, o.Straight, o.Reorgs, o.Txs) }

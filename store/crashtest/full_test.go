@@ -1,5 +1,0 @@
-package crashtest
-
-import "context"
-
-func fill(context.Context, order) error { return nil }
