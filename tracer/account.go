@@ -12,6 +12,8 @@ import (
 type account struct {
 	holder   ledger.Holder
 	held     parcel
+	sum      ledger.Amount // of held, kept beside it: an account may hold very many segments
+	dirt     ledger.Amount // traced units in held
 	depth    int
 	hop      int // the hop that opened it
 	openedAt ledger.Point
@@ -124,13 +126,10 @@ func (run *run) transfer(e ledger.Event, asset ledger.Asset, tx *ledger.Tx, seed
 	payer := run.accounts[ledger.Holder{Address: e.From, Asset: asset}]
 	p := parcel{segs: push(nil, Segment{Clean, e.Amount})}
 	if payer != nil {
-		if payer.held.total().Less(e.Amount) {
-			return fmt.Errorf("%s pays %s of %s: %w", e.From, e.Amount, payer.held.total(), ledger.ErrCorrupt)
+		if payer.sum.Less(e.Amount) {
+			return fmt.Errorf("%s pays %s of %s: %w", e.From, e.Amount, payer.sum, ledger.ErrCorrupt)
 		}
-		p.segs, payer.held.segs = run.req.Policy.take(payer.held.segs, e.Amount)
-		if !dirtyOf(p.segs).IsZero() {
-			p.set = payer.held.set
-		}
+		p = payer.take(run.req.Policy, e.Amount)
 	}
 	fromPayer := !p.dirty().IsZero()
 	p, err := run.markSeeds(p, seeds)
@@ -149,7 +148,7 @@ func (run *run) transfer(e ledger.Event, asset ledger.Asset, tx *ledger.Tx, seed
 		}
 		err = run.creditTraced(a, e, tx)
 	}
-	if err == nil && payer != nil && payer.held.dirty().IsZero() {
+	if err == nil && payer != nil && payer.dirt.IsZero() {
 		run.close(payer)
 	}
 	return err
@@ -170,12 +169,29 @@ func (run *run) creditClean(e ledger.Event, asset ledger.Asset) error {
 }
 
 func (run *run) credit(a *account, p parcel) error {
-	if _, err := a.held.total().Add(p.total()); err != nil {
+	sum, err := a.sum.Add(p.total())
+	if err != nil {
 		return fmt.Errorf("balance of %s: %w", a.holder.Address, err)
 	}
 	a.held.segs = run.req.Policy.credit(a.held.segs, p.segs)
 	a.held.set = union(a.held.set, p.set)
+	a.sum, a.dirt = sum, a.dirt.Plus(p.dirty())
+	if !run.req.Policy.Conserves && !a.dirt.IsZero() {
+		a.dirt = sum // all of it
+	}
 	return nil
+}
+
+// take removes x of the units that the account holds.
+func (a *account) take(policy Policy, x ledger.Amount) parcel {
+	var p parcel
+	p.segs, a.held.segs = policy.take(a.held.segs, x)
+	d := p.dirty()
+	if !d.IsZero() {
+		p.set = a.held.set
+	}
+	a.sum, a.dirt = a.sum.Minus(x), a.dirt.Minus(d)
+	return p
 }
 
 func (run *run) creditTraced(a *arrival, e ledger.Event, tx *ledger.Tx) error {
@@ -219,7 +235,7 @@ func (run *run) open(h ledger.Holder, a *arrival) (*account, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening balance of %s: %w", h.Address, err)
 	}
-	acct := &account{holder: h, depth: a.Depth, hop: a.ID, openedAt: a.At, seen: a.At}
+	acct := &account{holder: h, depth: a.Depth, hop: a.ID, openedAt: a.At, seen: a.At, sum: b.Amount}
 	acct.held.segs = run.req.Policy.credit(nil, push(nil, Segment{Clean, b.Amount}))
 	v := run.visited[h]
 	v.deficit = b.Deficit
