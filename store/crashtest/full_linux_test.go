@@ -81,14 +81,6 @@ func fill(ctx context.Context, o order) error {
 	return nil
 }
 
-func filled(seed, n int) []byte {
-	b := make([]byte, n)
-	rng := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)})
-	// It never fails.
-	_, _ = rng.Read(b)
-	return b
-}
-
 // tight is an engine with the reserve of its defaults.
 func tight() store.Engine { return badgerkv.New(badgerkv.Options{MemTable: 1 << 20, Cache: 4 << 20}) }
 
@@ -154,7 +146,7 @@ func untilFull(ctx context.Context, kv store.KV, from uint64) (uint64, error) {
 func fillStore(ctx context.Context, o order, filler string) error {
 	s := newScript(uint64(o.MiB), 400, 0, 10)
 	for i, b := range s.blocks {
-		b.Raw = filled(i, 150<<10)
+		b.Raw = noise(fmt.Sprint(i), 150<<10)
 	}
 	dir := filepath.Join(o.Dir, "data")
 	st, err := store.Open(dir, tight(), store.Options{MinFree: 16 << 20})

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 
 	"github.com/spoortrace/spoor/store"
 )
@@ -29,8 +30,15 @@ func pointer(n uint64) []byte {
 }
 
 func rowValue(batch uint64, i int) []byte {
-	h := sha256.Sum256(fmt.Appendf(nil, "%d %d", batch, i))
-	return bytes.Repeat(h[:], sizeOfRow/len(h))
+	return noise(fmt.Sprintf("%d %d", batch, i), sizeOfRow)
+}
+
+// noise returns bytes that do not compress.
+func noise(seed string, n int) []byte {
+	b := make([]byte, n)
+	// It never fails.
+	_, _ = rand.NewChaCha8(sha256.Sum256([]byte(seed))).Read(b)
+	return b
 }
 
 func published(kv store.KV) (uint64, error) {
