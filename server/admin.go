@@ -192,7 +192,7 @@ func (s *admin) ExportIndex(m *spoorv1.ExportIndexRequest, stream spoorv1.AdminS
 	}
 	defer v.close()
 	out := &chunks{send: func(b []byte) error { return stream.Send(&spoorv1.ExportIndexResponse{Chunk: b}) }}
-	if err := v.Snapshot.Export(stream.Context(), c, out); err != nil {
+	if err := v.Export(stream.Context(), c, out); err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
 	return out.flush()

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
@@ -12,7 +14,7 @@ import (
 
 // coverage says of each network of a trace how much of what it needed is held:
 // of blocks, every one from the first payment to the as-of; of an export,
-// every transfer of every account in which money rests or was assumed.
+// every transfer of every account that the money came to, but for services.
 func (v *view) coverage(ctx context.Context, t *tracer.Trace) ([]*spoorv1.Coverage, error) {
 	var all []*spoorv1.Coverage
 	for _, ref := range t.AsOf {
@@ -96,14 +98,12 @@ func exportCoverage(m *spoorv1.Coverage, extent store.Extent) {
 
 func traceOfExport(m *spoorv1.Coverage, extent store.Extent, c ledger.Chain, t *tracer.Trace) {
 	m.Missing = nil
-	open := map[ledger.Address]bool{}
-	for _, terminal := range t.Terminals {
-		if terminal.Reason == tracer.NotCovered && terminal.Asset.Chain == c {
-			open[terminal.Address] = true
-		}
-	}
+	open := notCovered(c, t)
 	if len(open) > 0 {
 		m.Missing = append(m.Missing, fmt.Sprintf("later transfers of %d accounts in which money was last seen", len(open)))
+	}
+	if gaps := gapsOnTheWay(c, extent.Claims, t, open); gaps > 0 {
+		m.Missing = append(m.Missing, fmt.Sprintf("transfers of %d accounts that passed it on", gaps))
 	}
 	assumed := 0
 	for _, o := range t.Openings {
@@ -119,6 +119,60 @@ func traceOfExport(m *spoorv1.Coverage, extent store.Extent, c ledger.Chain, t *
 	}
 }
 
+// notCovered are the addresses where money was last seen before a gap.
+func notCovered(c ledger.Chain, t *tracer.Trace) map[ledger.Address]bool {
+	open := map[ledger.Address]bool{}
+	for _, terminal := range t.Terminals {
+		if terminal.Reason == tracer.NotCovered && terminal.Asset.Chain == c {
+			open[terminal.Address] = true
+		}
+	}
+	return open
+}
+
+// stay is how long an account that passed money on had it, in heights.
+type stay struct{ from, to uint64 }
+
+// gapsOnTheWay counts the accounts that passed money on and may have had
+// transfers meanwhile that the export does not hold: with them, other money
+// would have left.
+func gapsOnTheWay(c ledger.Chain, claims []ledger.Claim, t *tracer.Trace, known map[ledger.Address]bool) int {
+	arrived, stays := map[ledger.Address]uint64{}, map[ledger.Address]stay{}
+	for _, h := range t.Hops {
+		if h.Chain != c {
+			continue
+		}
+		if from, ok := arrived[h.From]; ok && !known[h.From] {
+			stays[h.From] = stay{from, h.At.Pos.Height()}
+		}
+		if _, ok := arrived[h.To]; !ok {
+			arrived[h.To] = h.At.Pos.Height()
+		}
+	}
+	ranges := map[ledger.Address][]ledger.Range{}
+	for _, c := range claims {
+		ranges[c.Account] = append(ranges[c.Account], c.Range)
+	}
+	gaps := 0
+	for a, s := range stays {
+		if !s.within(slices.Concat(ranges[ledger.Address{}], ranges[a])) {
+			gaps++
+		}
+	}
+	return gaps
+}
+
+// within reports whether ranges that touch each other hold over the stay.
+func (s stay) within(ranges []ledger.Range) bool {
+	slices.SortFunc(ranges, func(x, y ledger.Range) int { return cmp.Compare(x.From, y.From) })
+	for _, r := range ranges {
+		if r.From <= s.from {
+			s.from = max(s.from, r.To)
+		}
+	}
+	return s.from > s.to
+}
+
 func traceOfBlocks(m *spoorv1.Coverage, extent store.Extent, head ledger.BlockRef, t *tracer.Trace) {
 	first := head.Height
 	for _, s := range t.Seeds {
@@ -129,6 +183,9 @@ func traceOfBlocks(m *spoorv1.Coverage, extent store.Extent, head ledger.BlockRe
 	m.Missing, m.State = nil, ledger.CoverageComplete.String()
 	if last := extent.Spans[len(extent.Spans)-1]; last.From > first || last.Partial != "" {
 		m.Missing = append(m.Missing, fmt.Sprintf("blocks between %d and %d", first, head.Height))
+	}
+	if len(m.Missing) == 0 && len(notCovered(head.Chain, t)) > 0 { // a sample: its last block says nothing of later ones
+		m.Missing = append(m.Missing, fmt.Sprintf("blocks after %d", head.Height))
 	}
 	assumed := 0
 	for _, i := range t.Inputs {

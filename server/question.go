@@ -22,6 +22,7 @@ type question struct {
 	req     tracer.Request
 	view    *view
 	chains  []ledger.Chain // of the seeds, by name
+	refs    []int          // of each seed, the place of its REF in the request
 }
 
 // ask resolves a request: networks and as-of first, since the payments are
@@ -89,20 +90,25 @@ func (q *question) limits(m *spoorv1.TraceRequest, maxEvents int) (err error) {
 	return nil
 }
 
-// resolve finds the payments; a payment that is named twice is asked for once.
+// resolve finds the payments. One that is named twice is two seeds: the first
+// takes it, and the second collides with it.
 func (q *question) resolve(ctx context.Context, tip *view, m *spoorv1.TraceRequest) error {
 	chains := tip.Chains()
+	var only ledger.Chain
 	if n := m.GetNetwork(); n != "" {
 		c, err := ledger.ParseChain(n)
 		if err != nil {
 			return err
 		}
-		chains = []ledger.Chain{c}
+		only = c
 	}
-	for _, text := range m.GetRefs() {
+	for i, text := range m.GetRefs() {
 		ref, err := tracer.ParseRef(text)
 		if err != nil {
 			return err
+		}
+		if ref.Chain == "" {
+			ref.Chain = only
 		}
 		asset, err := tip.parseAsset(ctx, ref, chains, m.GetAsset())
 		if err != nil {
@@ -113,6 +119,7 @@ func (q *question) resolve(ctx context.Context, tip *view, m *spoorv1.TraceReque
 			return err
 		}
 		q.req.Seeds = append(q.req.Seeds, seeds...)
+		q.refs = append(q.refs, slices.Repeat([]int{i}, len(seeds))...)
 	}
 	for _, s := range q.req.Seeds {
 		if !slices.Contains(q.chains, s.Chain) {
@@ -126,6 +133,9 @@ func (q *question) resolve(ctx context.Context, tip *view, m *spoorv1.TraceReque
 func (q *question) withinAsOf(ctx context.Context) error {
 	for _, s := range q.req.Seeds {
 		head, err := q.view.AsOf(ctx, s.Chain)
+		if errors.Is(err, ledger.ErrNotFound) {
+			return fmt.Errorf("%s holds nothing up to the as-of %s: %w", s.Chain, q.message.GetAsOf(), ledger.ErrPrecondition)
+		}
 		if err != nil {
 			return err
 		}
@@ -147,8 +157,8 @@ func describeHeight(v *view, c ledger.Chain, h uint64) string {
 // amounts sets how much of each payment is the victim's, and the floors.
 func (q *question) amounts(m *spoorv1.TraceRequest) error {
 	given := m.GetAmounts()
-	if n := len(given); n > 1 && n != len(q.req.Seeds) {
-		return ledger.Invalid("amounts", fmt.Sprintf("one, or one for each of %d payments", len(q.req.Seeds)), strconv.Itoa(n))
+	if n := len(given); n > 1 && n != len(m.GetRefs()) {
+		return ledger.Invalid("amounts", fmt.Sprintf("one, or one for each of %d REFs", len(m.GetRefs())), strconv.Itoa(n))
 	}
 	for i := range q.req.Seeds {
 		s := &q.req.Seeds[i]
@@ -157,7 +167,7 @@ func (q *question) amounts(m *spoorv1.TraceRequest) error {
 			return err
 		}
 		if len(given) > 0 {
-			if s.Amount, err = partOf(s.Amount, given[min(i, len(given)-1)], info); err != nil {
+			if s.Amount, err = partOf(s.Amount, given[min(q.refs[i], len(given)-1)], info); err != nil {
 				return err
 			}
 		}

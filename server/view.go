@@ -112,43 +112,77 @@ func (v *view) heightOf(ctx context.Context, c ledger.Chain, asOf string) (uint6
 	return v.lastBlockBy(ctx, c, ms)
 }
 
-// clockWindow is by how many blocks a chain's clock may run backwards: a
-// Bitcoin block is younger than the median of the eleven before it.
-const clockWindow = 11
-
 // lastBlockBy returns the height of the last block whose time is not after ms.
 func (v *view) lastBlockBy(ctx context.Context, c ledger.Chain, ms int64) (uint64, error) {
 	extent, err := v.Extent(c)
 	if err != nil {
 		return 0, err
 	}
+	k := &clock{ctx: ctx, view: v, chain: c}
 	for _, span := range slices.Backward(extent.Spans) {
-		var fault error
-		timeAt := func(height uint64) int64 {
-			ref, err := v.BlockRef(ctx, c, height)
-			fault = errors.Join(fault, err)
-			return ref.Time
+		height, ok := k.lastBy(span.From, span.To+1, ms)
+		if k.err != nil {
+			return 0, k.err
 		}
-		end := span.To + 1
-		low, high := span.From, end // the first block after ms by its own clock
-		for low < high {
-			middle := (low + high) / 2
-			if timeAt(middle) <= ms {
-				low = middle + 1
-			} else {
-				high = middle
-			}
-		}
-		for h := min(low+clockWindow, end); h > span.From && fault == nil; h-- {
-			if timeAt(h-1) <= ms {
-				return h - 1, nil
-			}
-		}
-		if fault != nil {
-			return 0, fault
+		if ok {
+			return height, nil
 		}
 	}
 	return 0, fmt.Errorf("as_of: %s holds no block up to that time: %w", c, ledger.ErrPrecondition)
+}
+
+// clock reads the times of a chain's blocks; the first error stays.
+type clock struct {
+	ctx   context.Context //nolint:containedctx // one call
+	view  *view
+	chain ledger.Chain
+	err   error
+}
+
+func (k *clock) at(height uint64) int64 {
+	if k.err != nil {
+		return 0
+	}
+	ref, err := k.view.BlockRef(k.ctx, k.chain, height)
+	k.err = err
+	return ref.Time
+}
+
+// medianWindow is of how many blocks before it the median is older than a
+// Bitcoin block. A block's own clock may be hours ahead, so that the times of
+// blocks are in no order; the medians are.
+const medianWindow = 11
+
+// median is that of the blocks before a height, the median time past of BIP 113.
+func (k *clock) median(height uint64) int64 {
+	times := make([]int64, medianWindow)
+	for i := range times {
+		times[i] = k.at(height - uint64(i) - 1)
+	}
+	slices.Sort(times)
+	return times[medianWindow/2]
+}
+
+// lastBy finds the last of the linked blocks from one height up to another (not
+// included) whose time is not after ms. Where the median before a block is not
+// before ms, that block and all later ones are younger; of the window below
+// that height half are not.
+func (k *clock) lastBy(from, to uint64, ms int64) (uint64, bool) {
+	low, high := min(from+medianWindow, to), to
+	for low < high && k.err == nil {
+		middle := (low + high) / 2
+		if k.median(middle) < ms {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	for h := low; h > from && k.err == nil; h-- {
+		if k.at(h-1) <= ms {
+			return h - 1, k.err == nil
+		}
+	}
+	return 0, false
 }
 
 // info returns what is known of an asset: from the table, else what a file claimed.
@@ -170,6 +204,9 @@ func (v *view) parseAsset(ctx context.Context, ref tracer.Ref, chains []ledger.C
 		if _, err := v.FindTx(ctx, c, ref.Tx); err == nil {
 			chain = c
 		}
+	}
+	if chain == "" {
+		return nil, nil //nolint:nilnil // the payment is not held: that is what is wrong
 	}
 	if text == "native" {
 		asset := ledger.NativeAsset(chain)
