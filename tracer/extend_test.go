@@ -2,7 +2,11 @@ package tracer_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -129,3 +133,71 @@ func TestCoinsExtend(t *testing.T)    { rapid.Check(t, coinsExtend) }
 
 func FuzzAccountsExtend(f *testing.F) { f.Fuzz(rapid.MakeFuzz(accountsExtend)) }
 func FuzzCoinsExtend(f *testing.F)    { f.Fuzz(rapid.MakeFuzz(coinsExtend)) }
+
+// TestDeficitRises: a pays 70 more than was known of it when the trace began.
+// The opening was too small, so that the state does not fit and is started again.
+func TestDeficitRises(t *testing.T) {
+	s := newScript(t)
+	for _, line := range []string{"chain tron", "asset usdt", "v1 @1 victim -> a 50", "t1 @2 a -> b 20", "t2 @3 a -> c 100"} {
+		s.line = line
+		s.do(strings.Fields(line))
+	}
+	whole := s.build()
+	req, _ := s.request(whole, []string{"v1", "policy=fifo"})
+	at := func(height uint64) tracer.Index {
+		o := s.options
+		o.AsOf = map[ledger.Chain]uint64{"tron": height}
+		idx, err := memindex.New(slices.Collect(maps.Values(s.blocks)), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return idx
+	}
+	state, err := tracer.NewReplay(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := state.Advance(t.Context(), at(2)); err != nil {
+		t.Fatal(err)
+	}
+	for height, want := range map[uint64]bool{2: true, 3: false} {
+		if got, err := state.Fits(t.Context(), at(height)); got != want || err != nil {
+			t.Errorf("fits as of %d: %v, %v; want %v", height, got, err, want)
+		}
+	}
+	// With 70 there before, clean units pay b and the first 50 of c's 100.
+	got := mustRun(t, at(3), req)
+	if len(got.Terminals) != 1 || got.Terminals[0].Address != s.person("c") || got.Openings[0].Deficit.String() != "70" {
+		t.Errorf("terminals %+v, openings %+v", got.Terminals, got.Openings)
+	}
+	before := mustRun(t, at(2), req)
+	if len(before.Terminals) != 2 || len(before.Openings) != 0 {
+		t.Errorf("before: terminals %+v, openings %+v", before.Terminals, before.Openings)
+	}
+}
+
+// TestForeignPast: a state is not taken to a chain on which its coin is another transaction's.
+func TestForeignPast(t *testing.T) {
+	build := func(name string) tracer.Index {
+		s := newScript(t)
+		s.line = name
+		s.do([]string{"chain", "bitcoin"})
+		s.do(strings.Fields(name + " @1 coinbase -> a 50"))
+		return s.build()
+	}
+	here := build("here")
+	req := unlimited(t, "fifo", []tracer.Seed{{
+		Chain: "bitcoin", Tx: txID("here"), At: ledger.Point{Pos: ledger.At(1, 0)}, Output: true,
+		Address: named("bitcoin", "a"), Asset: ledger.NativeAsset("bitcoin"), Amount: ledger.NewAmount(50),
+	}})
+	state, err := tracer.NewReplay(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := state.Advance(t.Context(), here); err != nil {
+		t.Fatal(err)
+	}
+	if err := state.Advance(t.Context(), build("elsewhere")); !errors.Is(err, ledger.ErrCorrupt) {
+		t.Errorf("advanced on another chain: %v, want ErrCorrupt", err)
+	}
+}

@@ -25,6 +25,28 @@ func drawAmount(t *rapid.T, most uint64) ledger.Amount {
 	return ledger.NewAmount(rapid.Uint64Range(1, most).Draw(t, "units"))
 }
 
+// drawHuge lifts some amounts of a ledger to where sums leave 256 bits.
+func drawHuge(t *rapid.T, w *world) {
+	for _, b := range w.blocks {
+		for i := range b.Txs {
+			for j := range b.Txs[i].Transfers {
+				if rapid.IntRange(0, 2).Draw(t, "huge") > 0 {
+					continue
+				}
+				a, err := ledger.AmountFromBytes(append([]byte{0xff}, rapid.SliceOfN(rapid.Byte(), 31, 31).Draw(t, "bytes")...))
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.Txs[i].Transfers[j].Amount = a
+			}
+		}
+	}
+	if before := w.seeds; len(before) > 0 {
+		w.seeds = nil
+		w.listSeeds(before[0].Asset)
+	}
+}
+
 // drawAccounts makes a random ledger of accounts on TRON: two assets, mints,
 // burns, fees, failures, zero values and transfers to oneself.
 func drawAccounts(t *rapid.T) *world {

@@ -170,11 +170,11 @@ func (run *run) schedule() error {
 		return err
 	}
 	for key, c := range run.coins {
-		tx, err := run.idx.TxAt(run.ctx, key.chain, key.pos)
+		out, err := outputAt(run.ctx, run.idx, key, c.txID)
 		if err != nil {
-			return fmt.Errorf("coin %s:%d: %w", c.txID, key.index, err)
+			return err
 		}
-		c.spentBy = tx.Outputs[key.index].SpentBy
+		c.spentBy = out.SpentBy
 		run.scheduleCoin(key.chain, c)
 	}
 	for h, a := range run.accounts {

@@ -179,14 +179,11 @@ func (f *finish) coinBalance(t *Terminal) error {
 	if t.At.Pos >= ledger.EndOf(f.asOf[t.Asset.Chain].Height) {
 		return nil // a payment that the snapshot does not see yet
 	}
-	tx, err := f.idx.TxAt(f.ctx, t.Asset.Chain, t.At.Pos)
-	if err != nil {
-		return fmt.Errorf("coin %s:%d: %w", t.Tx, t.Index, err)
-	}
-	if out := tx.Outputs[t.Index]; out.SpentBy == 0 {
+	out, err := outputAt(f.ctx, f.idx, coinKey{t.Asset.Chain, t.At.Pos, t.Index}, t.Tx)
+	if err == nil && out.SpentBy == 0 {
 		t.BalanceNow = out.Value
 	}
-	return nil
+	return err
 }
 
 func (f *finish) sheets() error {

@@ -2,6 +2,7 @@ package tracer
 
 import (
 	"container/heap"
+	"context"
 	"fmt"
 
 	"github.com/spoortrace/spoor/ledger"
@@ -49,6 +50,19 @@ type spending struct {
 	from   []ledger.Address // owners of traced inputs, in listed order, each once
 	parent int
 	depth  int // least depth of the traced inputs; 0: none
+}
+
+// outputAt reads an output again. Another transaction in its place means that
+// the snapshot's past is not the one that was replayed.
+func outputAt(ctx context.Context, idx Index, key coinKey, id ledger.TxID) (ledger.Output, error) {
+	tx, err := idx.TxAt(ctx, key.chain, key.pos)
+	if err == nil && (tx.ID != id || int(key.index) >= len(tx.Outputs)) {
+		err = ledger.ErrCorrupt
+	}
+	if err != nil {
+		return ledger.Output{}, fmt.Errorf("coin %s:%d: %w", id, key.index, err)
+	}
+	return tx.Outputs[key.index], nil
 }
 
 func (run *run) scheduleCoin(chain ledger.Chain, c *coin) {
