@@ -104,7 +104,7 @@ func btcdText(t *rapid.T, a ledger.Address, params *chaincfg.Params) string {
 
 func TestScripts(t *testing.T) { rapid.Check(t, scripts) }
 
-func FuzzScripts(f *testing.F) { f.Fuzz(rapid.MakeFuzz(scripts)) }
+func FuzzScripts(f *testing.F) { fuzz(f, scripts) }
 
 // accounts: EVM prints as go-ethereum does, TRON in base58check; every form reads back.
 func accounts(t *rapid.T) {
@@ -134,7 +134,7 @@ func accounts(t *rapid.T) {
 
 func TestAccounts(t *testing.T) { rapid.Check(t, accounts) }
 
-func FuzzAccounts(f *testing.F) { f.Fuzz(rapid.MakeFuzz(accounts)) }
+func FuzzAccounts(f *testing.F) { fuzz(f, accounts) }
 
 // FuzzParseAddress: whatever is accepted prints a text that reads back as the
 // same address; whatever is refused is refused with a short reason.

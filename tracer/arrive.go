@@ -76,7 +76,11 @@ func (run *run) suspected(a *arrival, tags []ledger.Tag) (bool, error) {
 	if run.req.ServicePayees <= 0 || a.Chain.UTXO() || exemptFromService(tags, a.Time) {
 		return false, nil
 	}
-	at, found, err := run.idx.PayeeAt(run.ctx, ledger.Holder{Address: a.To, Asset: a.Asset}, run.req.ServicePayees+1)
+	h := ledger.Holder{Address: a.To, Asset: a.Asset}
+	if payee := run.accounts[h]; payee != nil { // open: it was asked for already
+		return payee.service != nil && !a.At.Before(*payee.service), nil
+	}
+	at, found, err := run.idx.PayeeAt(run.ctx, h, run.req.ServicePayees+1)
 	return found && !a.At.Before(at), err
 }
 

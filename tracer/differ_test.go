@@ -53,5 +53,5 @@ func coinsEqualTwin(t *rapid.T) {
 func TestAccountsEqualTwin(t *testing.T) { rapid.Check(t, accountsEqualTwin) }
 func TestCoinsEqualTwin(t *testing.T)    { rapid.Check(t, coinsEqualTwin) }
 
-func FuzzAccountsEqualTwin(f *testing.F) { f.Fuzz(rapid.MakeFuzz(accountsEqualTwin)) }
-func FuzzCoinsEqualTwin(f *testing.F)    { f.Fuzz(rapid.MakeFuzz(coinsEqualTwin)) }
+func FuzzAccountsEqualTwin(f *testing.F) { fuzz(f, accountsEqualTwin) }
+func FuzzCoinsEqualTwin(f *testing.F)    { fuzz(f, coinsEqualTwin) }

@@ -131,8 +131,8 @@ func coinsExtend(t *rapid.T)    { extends(t, drawCoins(t)) }
 func TestAccountsExtend(t *testing.T) { rapid.Check(t, accountsExtend) }
 func TestCoinsExtend(t *testing.T)    { rapid.Check(t, coinsExtend) }
 
-func FuzzAccountsExtend(f *testing.F) { f.Fuzz(rapid.MakeFuzz(accountsExtend)) }
-func FuzzCoinsExtend(f *testing.F)    { f.Fuzz(rapid.MakeFuzz(coinsExtend)) }
+func FuzzAccountsExtend(f *testing.F) { fuzz(f, accountsExtend) }
+func FuzzCoinsExtend(f *testing.F)    { fuzz(f, coinsExtend) }
 
 // TestDeficitRises: a pays 70 more than was known of it when the trace began.
 // The opening was too small, so that the state does not fit and is started again.

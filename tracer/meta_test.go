@@ -192,6 +192,6 @@ func TestRelabelled(t *testing.T) { rapid.Check(t, relabelled) }
 func TestPadded(t *testing.T)     { rapid.Check(t, padded) }
 func TestSplit(t *testing.T)      { rapid.Check(t, split) }
 
-func FuzzRelabelled(f *testing.F) { f.Fuzz(rapid.MakeFuzz(relabelled)) }
-func FuzzPadded(f *testing.F)     { f.Fuzz(rapid.MakeFuzz(padded)) }
-func FuzzSplit(f *testing.F)      { f.Fuzz(rapid.MakeFuzz(split)) }
+func FuzzRelabelled(f *testing.F) { fuzz(f, relabelled) }
+func FuzzPadded(f *testing.F)     { fuzz(f, padded) }
+func FuzzSplit(f *testing.F)      { fuzz(f, split) }

@@ -33,9 +33,15 @@ func TestScripts(t *testing.T) {
 	}
 }
 
-// TestMain registers -update.
+// TestMain registers -update. SPOOR_TRIALS is the number of random ledgers of
+// each law, 100 without it.
 func TestMain(m *testing.M) {
 	flag.Bool("update", false, "rewrite the answers of testdata/*.txt")
+	if n := os.Getenv("SPOOR_TRIALS"); n != "" {
+		if err := flag.Set("rapid.checks", n); err != nil {
+			panic(err)
+		}
+	}
 	flag.Parse()
 	os.Exit(m.Run())
 }

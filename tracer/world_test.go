@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"iter"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -168,4 +169,19 @@ func differ(want, got []string) string {
 		out = fmt.Sprintf("%d lines, want %d\n", len(got), len(want))
 	}
 	return out
+}
+
+// fuzz runs a law on the fuzzer's bytes. The first inputs are long enough for a
+// whole ledger.
+func fuzz(f *testing.F, law func(*rapid.T)) {
+	f.Helper()
+	for i := range uint64(4) {
+		random := rand.NewChaCha8([32]byte{byte(i)})
+		bits := make([]byte, 8<<10)
+		if _, err := random.Read(bits); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(bits)
+	}
+	f.Fuzz(rapid.MakeFuzz(law))
 }
