@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
@@ -92,24 +93,25 @@ func dialOptions(creds credentials.TransportCredentials) []grpc.DialOption {
 	return []grpc.DialOption{grpc.WithTransportCredentials(creds), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer))}
 }
 
-// dialSocket connects to the owner's socket file. It tries the socket first, so
-// that a file that a dead owner left is told from an owner.
+// dialSocket connects to the owner's socket file, if one serves it: an owner
+// that just starts, ends, or is dead does not count.
 func (a *app) dialSocket(ctx context.Context) (*link, error) {
 	path, err := filepath.Abs(socketPath(a.dataDir))
 	if err != nil {
 		return nil, err
 	}
-	var d net.Dialer
-	probe, err := d.DialContext(ctx, "unix", path)
-	if err != nil {
-		return nil, err
-	}
-	if err := probe.Close(); err != nil {
-		return nil, err
-	}
 	conn, err := grpc.NewClient("unix://"+path, dialOptions(insecure.NewCredentials())...)
 	if err != nil {
 		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, busyFor)
+	defer cancel()
+	state, err := healthpb.NewHealthClient(conn).Check(ctx, &healthpb.HealthCheckRequest{})
+	if err == nil && state.GetStatus() != healthpb.HealthCheckResponse_SERVING {
+		err = ledger.ErrBusy
+	}
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
 	}
 	return newLink(conn, nothing), nil
 }

@@ -150,7 +150,7 @@ func hintOf(err error, what string) string {
 	case codes.PermissionDenied:
 		return "work on the data directory itself, or ask for a listener that grants more (spoor serve --role)"
 	case codes.Unavailable:
-		return "is the server running, and is --server right?"
+		return "nobody answers: check --server, or repeat the command if it was on a data directory"
 	default:
 		return ""
 	}

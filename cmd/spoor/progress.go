@@ -53,13 +53,15 @@ func (m *meter) show(p *spoorv1.Progress) {
 	if phase := p.GetNetwork() + p.GetPhase(); m.bar == nil || phase != m.phase {
 		m.end()
 		m.phase = phase
-		m.bar = m.bars.AddBar(p.GetTotal(),
+		m.bar = m.bars.AddBar(0, // a bar that is made with a total ends only when it is reached
 			mpb.PrependDecorators(decor.Name(p.GetNetwork()+" "+p.GetPhase()+" ")),
 			mpb.AppendDecorators(decor.CurrentNoUnit(" %d "+p.GetUnit()), decor.Elapsed(decor.ET_STYLE_GO, decor.WCSyncSpace)))
 	}
+	m.bar.SetTotal(max(p.GetTotal(), p.GetDone()+1), false)
 	m.bar.SetCurrent(p.GetDone())
 }
 
+// end completes the bar of a phase, wherever its last report was.
 func (m *meter) end() {
 	if m.bar != nil {
 		m.bar.SetTotal(-1, true)
