@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -19,6 +20,14 @@ import (
 
 // domain is what ErrorInfo calls this service.
 const domain = "spoor"
+
+// internalText is all that clients hear of what is wrong inside.
+const internalText = "internal error; the server's log has it"
+
+// maxListed bounds the items of one error detail. Details travel in the
+// trailers, and clients refuse trailers of more than 8 to 16 KiB; the message
+// says how many more there are.
+const maxListed = 20
 
 // retryAfter is what a client is told to wait when a limit was reached.
 const retryAfter = 2 * time.Second
@@ -66,7 +75,7 @@ func toStatus(log *slog.Logger, err error) error {
 		return withDetails(codes.DataLoss, err, info("CORRUPT"))
 	}
 	log.Error("internal", "error", err)
-	return status.Error(codes.Internal, "internal error; the server's log has it")
+	return status.Error(codes.Internal, internalText)
 }
 
 func withDetails(code codes.Code, err error, details ...protoadapt.MessageV1) error {
@@ -75,6 +84,13 @@ func withDetails(code codes.Code, err error, details ...protoadapt.MessageV1) er
 		return status.Error(code, err.Error())
 	}
 	return s.Err()
+}
+
+// absent is the answer to the name of something that this server does not
+// have, a trace or a label; what a chain does not have is NOT_IN_BLOCKCHAIN.
+func absent(kind, name, text string) error {
+	return withDetails(codes.NotFound, fmt.Errorf("%s: %s", name, text), info("NOT_FOUND"),
+		&errdetails.ResourceInfo{ResourceType: kind, ResourceName: name, Description: text})
 }
 
 func info(reason string) *errdetails.ErrorInfo {
@@ -98,7 +114,7 @@ func violation(e *ledger.InvalidError) *errdetails.BadRequest {
 
 func candidates(e *tracer.AmbiguousError) *spoorv1.AmbiguousRef {
 	m := &spoorv1.AmbiguousRef{Ref: e.Ref}
-	for _, c := range e.Candidates {
+	for _, c := range e.Candidates[:min(len(e.Candidates), maxListed)] {
 		m.Candidates = append(m.Candidates, &spoorv1.Candidate{
 			Ref: c.Ref, From: c.From.String(), To: c.Address.String(), Asset: assetMessage(ledger.InfoOf(c.Asset)), Amount: c.Amount.String(),
 		})

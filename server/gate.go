@@ -2,16 +2,21 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
@@ -49,7 +54,13 @@ func (g *gate) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServer
 	if err := g.admit(stream.Context(), info.FullMethod); err != nil {
 		return err
 	}
-	return handle(srv, &checkedStream{stream, g})
+	checked := &checkedStream{stream, g}
+	if info.FullMethod == healthpb.Health_Watch_FullMethodName {
+		ctx, cancel := context.WithCancel(stream.Context())
+		defer cancel()
+		return handle(srv, &watchStream{checked, ctx, cancel, g.server})
+	}
+	return handle(srv, checked)
 }
 
 // checkedStream applies the request rules to every message that comes in.
@@ -65,14 +76,39 @@ func (s *checkedStream) RecvMsg(m any) error {
 	return s.gate.validate(m)
 }
 
+// watchStream ends a health watch once it has said that the server stops: it
+// would keep Stop waiting for as long as its client likes.
+type watchStream struct {
+	*checkedStream
+	ctx    context.Context //nolint:containedctx // of one stream
+	cancel func()
+	server *Server
+}
+
+func (s *watchStream) Context() context.Context { return s.ctx }
+
+func (s *watchStream) SendMsg(m any) error {
+	err := s.checkedStream.SendMsg(m)
+	if r, ok := m.(*healthpb.HealthCheckResponse); ok && r.GetStatus() == healthpb.HealthCheckResponse_NOT_SERVING && s.server.stopping() {
+		s.cancel()
+	}
+	return err
+}
+
 // outcome turns a panic into an internal error, logged with its stack, and
 // every other error into its status.
 func (g *gate) outcome(method string, panicked any, err error) error {
 	if panicked != nil {
-		g.server.cfg.Log.Error("panic", "method", method, "value", fmt.Sprint(panicked), "stack", string(debug.Stack()))
-		return status.Error(codes.Internal, "internal error; the server's log has it")
+		return bug(g.server.cfg.Log, method, panicked)
 	}
 	return toStatus(g.server.cfg.Log, err)
+}
+
+// bug logs a panic with its stack and is what the client hears of it. It is
+// called while the panic is being recovered.
+func bug(log *slog.Logger, where string, panicked any) error {
+	log.Error("panic", "method", where, "value", fmt.Sprint(panicked), "stack", string(debug.Stack()))
+	return status.Error(codes.Internal, internalText)
 }
 
 // admit denies by default: a method of ours without a required_role is refused to everyone.
@@ -112,12 +148,29 @@ func (g *gate) validate(m any) error {
 	}
 	bad := &errdetails.BadRequest{}
 	var texts []string
-	for _, v := range broken.Violations {
-		field, text := protovalidate.FieldPathString(v.Proto.GetField()), v.Proto.GetMessage()
+	for _, v := range broken.Violations[:min(len(broken.Violations), maxListed)] {
+		field, text := protovalidate.FieldPathString(v.Proto.GetField()), v.Proto.GetMessage()+cameAs(v)
 		bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{Field: field, Description: text})
 		texts = append(texts, field+": "+text)
 	}
-	return withDetails(codes.InvalidArgument, fmt.Errorf("%s", strings.Join(texts, "; ")), info("INVALID_ARGUMENT"), bad)
+	if more := len(broken.Violations) - maxListed; more > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", more))
+	}
+	return withDetails(codes.InvalidArgument, errors.New(strings.Join(texts, "; ")), info("INVALID_ARGUMENT"), bad)
+}
+
+// cameAs says which text or number broke a rule.
+func cameAs(v *protovalidate.Violation) string {
+	if v.FieldDescriptor == nil || !v.FieldValue.IsValid() {
+		return ""
+	}
+	switch came := v.FieldValue.Interface().(type) {
+	case int32, int64, protoreflect.EnumNumber:
+		return fmt.Sprintf(", got %d", came)
+	case string:
+		return fmt.Sprintf(", got %.120q", came)
+	}
+	return ""
 }
 
 func exhausted(format string, args ...any) error {
@@ -160,15 +213,19 @@ func (l *limiter) take(ctx context.Context) error {
 		}
 	}
 	one := l.of(client)
-	allowed := one.Allow()
-	header := metadata.Pairs("x-ratelimit-limit", fmt.Sprint(int(2*l.rate)), "x-ratelimit-remaining", fmt.Sprint(max(0, int(one.Tokens()))))
-	if allowed {
+	next := one.Reserve()
+	wait := next.Delay()
+	header := metadata.Pairs("x-ratelimit-limit", strconv.Itoa(one.Burst()))
+	if wait == 0 {
+		header.Append("x-ratelimit-remaining", strconv.Itoa(max(0, int(one.Tokens()))))
 		return grpc.SetHeader(ctx, header)
 	}
-	header.Append("retry-after", fmt.Sprint(int(retryAfter.Seconds())))
+	next.Cancel()
+	header.Append("x-ratelimit-remaining", "0")
+	header.Append("retry-after", strconv.Itoa(int(wait/time.Second)+1))
 	if err := grpc.SetHeader(ctx, header); err != nil {
 		return err
 	}
-	return withDetails(codes.ResourceExhausted, fmt.Errorf("more than %d requests a second", int(l.rate)),
-		info("EXCEEDED_RATE_LIMIT"), &errdetails.RetryInfo{RetryDelay: durationpb.New(retryAfter)})
+	return withDetails(codes.ResourceExhausted, fmt.Errorf("more than %v requests a second", float64(l.rate)),
+		info("EXCEEDED_RATE_LIMIT"), &errdetails.RetryInfo{RetryDelay: durationpb.New(wait)})
 }

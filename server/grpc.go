@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -130,9 +131,9 @@ func (s *Server) Serve(lis net.Listener, trust Trust) error {
 		s.health.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
 	}
 	if !s.add(server) {
-		return nil
+		return lis.Close()
 	}
-	if err := server.Serve(lis); err != nil {
+	if err := server.Serve(lis); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 		return fmt.Errorf("server: %s: %w", lis.Addr(), err)
 	}
 	return nil
@@ -145,20 +146,28 @@ func (s *Server) add(server *grpc.Server) bool {
 	return !s.stopped
 }
 
+func (s *Server) stopping() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stopped
+}
+
 // Stop tells clients by health that it ends, lets running calls finish until
 // ctx is done, then cuts them off. Traces begun with StartTrace are cancelled.
 func (s *Server) Stop(ctx context.Context) {
-	s.health.Shutdown()
 	s.mu.Lock()
 	s.stopped = true
 	servers := s.started
 	s.mu.Unlock()
+	s.health.Shutdown()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		var all sync.WaitGroup
 		for _, server := range servers {
-			server.GracefulStop()
+			all.Go(server.GracefulStop) // at once, or the last would go on taking calls
 		}
+		all.Wait()
 	}()
 	select {
 	case <-done:

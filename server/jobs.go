@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"log/slog"
 	"strconv"
 	"sync"
@@ -90,10 +89,20 @@ func (j *jobs) start(requestID string, request *spoorv1.TraceRequest, slot func(
 	go func() {
 		defer j.wait.Done()
 		defer release()
-		trace, err := do(j.ctx, func(tracer.Hop) { j.progress(one) })
+		trace, err := j.run(one, do)
 		j.finish(name, one, trace, err)
 	}()
 	return one.trace, nil
+}
+
+// run works outside of any call, where no interceptor stands: a panic would end the process.
+func (j *jobs) run(one *job, do work) (trace *spoorv1.Trace, err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			trace, err = nil, bug(j.log, "a trace begun with StartTrace", panicked)
+		}
+	}()
+	return do(j.ctx, func(tracer.Hop) { j.progress(one) })
 }
 
 func (j *jobs) progress(one *job) {
@@ -130,5 +139,5 @@ func (j *jobs) get(name string) (*spoorv1.Trace, error) {
 	if one := j.byName[name]; one != nil {
 		return one.trace, nil
 	}
-	return nil, fmt.Errorf("%s: %w; traces are kept until the server stops or newer ones push them out", name, ledger.ErrNotFound)
+	return nil, absent("trace", name, "no such trace; traces are kept until the server stops or newer ones push them out")
 }

@@ -15,7 +15,7 @@ import (
 
 // LookupTransaction shows one transaction with labels.
 func (s *traces) LookupTransaction(ctx context.Context, m *spoorv1.LookupTransactionRequest) (*spoorv1.Transaction, error) {
-	ref, err := tracer.ParseRef(m.GetRef())
+	ref, err := parseRef(m.GetRef())
 	if err != nil {
 		return nil, err
 	}

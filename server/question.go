@@ -103,7 +103,7 @@ func (q *question) resolve(ctx context.Context, tip *view, m *spoorv1.TraceReque
 		only = c
 	}
 	for i, text := range m.GetRefs() {
-		ref, err := tracer.ParseRef(text)
+		ref, err := parseRef(text)
 		if err != nil {
 			return err
 		}
@@ -128,6 +128,16 @@ func (q *question) resolve(ctx context.Context, tip *view, m *spoorv1.TraceReque
 	}
 	slices.Sort(q.chains)
 	return nil
+}
+
+// parseRef reads a REF; of what is wrong with its hash the field is the REF, too.
+func parseRef(text string) (tracer.Ref, error) {
+	ref, err := tracer.ParseRef(text)
+	var invalid *ledger.InvalidError
+	if errors.As(err, &invalid) && invalid.Field == "transaction hash" {
+		err = ledger.Invalid("ref", invalid.Want, invalid.Got)
+	}
+	return ref, err
 }
 
 func (q *question) withinAsOf(ctx context.Context) error {
