@@ -87,34 +87,47 @@ func TestRealExportEqualsTwin(t *testing.T) {
 	w := realExport(t)
 	idx := w.index(t, memindex.Options{})
 	past := historyOf(slices.Collect(w.txs()), w.seeds[0].Asset)
-	random := rand.New(rand.NewPCG(20200810, 20230728))
-	hops := 0
-	for i := range 400 {
-		count := 1
-		if i%2 == 1 {
-			count = 10
-		}
-		var seeds []tracer.Seed
-		for range count {
-			s := w.seeds[random.IntN(len(w.seeds))]
-			if n, _ := s.Amount.Uint64(); random.IntN(3) == 0 {
-				s.Amount = ledger.NewAmount(1 + random.Uint64N(n))
+	t.Logf("%d payments to choose from", len(w.seeds))
+	for _, count := range []int{1, 10} {
+		t.Run(strconv.Itoa(count), func(t *testing.T) {
+			t.Parallel()
+			random := rand.New(rand.NewPCG(20200810, uint64(count)))
+			hops := 0
+			for range 200 {
+				hops += w.equalsTwin(t, idx, past, w.randomSeeds(random, count))
 			}
-			seeds = append(seeds, s)
-		}
-		for _, name := range []string{"fifo", "lifo", "haircut", "dirty-first", "libr"} {
-			req := unlimited(t, name, seeds)
-			tr := mustRun(t, idx, req)
-			hops += len(tr.Hops)
-			slow := newTwin(req)
-			slow.accounts(past)
-			if d := differ(slow.answer(), linesOf(tr)); d != "" {
-				t.Fatalf("question %d under %s, seeds %v, -twin +replay:\n%s", i, name, seeds, d)
+			t.Logf("%d hops in 1,000 traces", hops)
+			if hops < 1000 {
+				t.Errorf("the questions led to %d hops, want at least one each", hops)
 			}
+		})
+	}
+}
+
+// randomSeeds picks payments; of every third one only a part.
+func (w *world) randomSeeds(random *rand.Rand, count int) []tracer.Seed {
+	var seeds []tracer.Seed
+	for range count {
+		s := w.seeds[random.IntN(len(w.seeds))]
+		if n, _ := s.Amount.Uint64(); random.IntN(3) == 0 {
+			s.Amount = ledger.NewAmount(1 + random.Uint64N(n))
+		}
+		seeds = append(seeds, s)
+	}
+	return seeds
+}
+
+func (w *world) equalsTwin(t *testing.T, idx tracer.Index, past history, seeds []tracer.Seed) (hops int) {
+	t.Helper()
+	for _, name := range []string{"fifo", "lifo", "haircut", "dirty-first", "libr"} {
+		req := unlimited(t, name, seeds)
+		tr := mustRun(t, idx, req)
+		hops += len(tr.Hops)
+		slow := newTwin(req)
+		slow.accounts(past)
+		if d := differ(slow.answer(), linesOf(tr)); d != "" {
+			t.Fatalf("%s, seeds %v, -twin +replay:\n%s", name, seeds, d)
 		}
 	}
-	t.Logf("%d payments to choose from, %d hops in 2,000 traces", len(w.seeds), hops)
-	if hops < 2000 {
-		t.Errorf("the questions led to %d hops, want at least one each", hops)
-	}
+	return hops
 }

@@ -169,12 +169,12 @@ func (s *script) assetOf(name string) ledger.Asset {
 
 func (s *script) person(name string) ledger.Address {
 	a := named(s.chain, name)
-	switch {
-	case name == "nobody":
+	switch name {
+	case "nobody":
 		return ledger.Address{}
-	case name == "zero":
+	case "zero":
 		a = ledger.AccountAddress(s.chain, [20]byte{})
-	case name == "return":
+	case "return":
 		a = ledger.ScriptAddress(s.chain, []byte{0x6a, 1, 7})
 	}
 	s.people[a] = name
