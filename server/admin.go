@@ -97,7 +97,7 @@ func (s *admin) networkStatus(ctx context.Context, c ledger.Chain) (*spoorv1.Net
 		return nil, err
 	}
 	m := &spoorv1.NetworkStatus{
-		Format: st.Format, Blocks: count(st.Blocks), Transactions: count(st.Txs), Transfers: count(st.Events),
+		Format: st.Format, Blocks: count(st.Blocks), Transactions: count(st.Txs), Events: count(st.Events),
 		Addresses: count(st.Addresses), Digest: st.Digest.String(), DiskBytes: count(st.Bytes),
 		AsOf: &spoorv1.AsOf{Network: string(c)}, Coverage: &spoorv1.Coverage{Network: string(c), State: ledger.CoverageUnknown.String(), Detail: "holds nothing"},
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
@@ -59,16 +60,16 @@ func (v *view) networkCoverage(c ledger.Chain) (*spoorv1.Coverage, error) {
 			from = extent.Spans[i-1].To + 1
 		}
 		if s.From > from {
-			m.Missing = append(m.Missing, fmt.Sprintf("blocks %d to %d", from, s.From-1))
+			m.Missing = append(m.Missing, blockRange(from, s.From-1))
 		}
 		if s.Partial != "" {
-			m.Missing = append(m.Missing, fmt.Sprintf("%s of blocks %d to %d", s.Partial, s.From, s.To))
+			m.Missing = append(m.Missing, s.Partial+" of "+blockRange(s.From, s.To))
 		}
 	}
 	if extent.UnknownInputs > 0 {
-		m.Missing = append(m.Missing, fmt.Sprintf("the coins of %d inputs", extent.UnknownInputs))
+		m.Missing = append(m.Missing, "the coins of "+plural(int(extent.UnknownInputs), "input"))
 	}
-	m.Detail = fmt.Sprintf("blocks up to %d are held in %d runs", head.Height, len(extent.Spans))
+	m.Detail = fmt.Sprintf("blocks up to %d are held in %s", head.Height, plural(len(extent.Spans), "run"))
 	if len(m.Missing) == 0 {
 		m.State = ledger.CoverageComplete.String()
 		m.Detail = fmt.Sprintf("every block from 0 to %d is held", head.Height)
@@ -88,11 +89,11 @@ func exportCoverage(m *spoorv1.Coverage, extent store.Extent) {
 	switch {
 	case len(extent.Claims) == 0:
 		m.State = ledger.CoverageUnknown.String()
-		m.Detail = fmt.Sprintf("%d export files, stated complete for nothing", len(extent.Files))
+		m.Detail = plural(len(extent.Files), "export file") + ", stated complete for nothing"
 	case everything:
-		m.Detail = fmt.Sprintf("%d export files, stated complete for all accounts in a range of time", len(extent.Files))
+		m.Detail = plural(len(extent.Files), "export file") + ", stated complete for all accounts in a range of time"
 	default:
-		m.Detail = fmt.Sprintf("%d export files, stated complete for %d accounts", len(extent.Files), accounts)
+		m.Detail = plural(len(extent.Files), "export file") + ", stated complete for " + plural(accounts, "account")
 	}
 }
 
@@ -100,10 +101,10 @@ func traceOfExport(m *spoorv1.Coverage, extent store.Extent, c ledger.Chain, t *
 	m.Missing = nil
 	open := notCovered(c, t)
 	if len(open) > 0 {
-		m.Missing = append(m.Missing, fmt.Sprintf("later transfers of %d accounts in which money was last seen", len(open)))
+		m.Missing = append(m.Missing, "later transfers of "+plural(len(open), "account")+" in which money was last seen")
 	}
 	if gaps := gapsOnTheWay(c, extent.Claims, t, open); gaps > 0 {
-		m.Missing = append(m.Missing, fmt.Sprintf("transfers of %d accounts that passed it on", gaps))
+		m.Missing = append(m.Missing, "transfers of "+plural(gaps, "account")+" that passed it on")
 	}
 	assumed := 0
 	for _, o := range t.Openings {
@@ -112,7 +113,7 @@ func traceOfExport(m *spoorv1.Coverage, extent store.Extent, c ledger.Chain, t *
 		}
 	}
 	if assumed > 0 {
-		m.Missing = append(m.Missing, fmt.Sprintf("earlier transfers of %d accounts whose opening is a lower bound", assumed))
+		m.Missing = append(m.Missing, "earlier transfers of "+plural(assumed, "account")+" whose opening is a lower bound")
 	}
 	if len(m.Missing) == 0 && len(extent.Claims) > 0 {
 		m.State = ledger.CoverageComplete.String()
@@ -194,11 +195,27 @@ func traceOfBlocks(m *spoorv1.Coverage, extent store.Extent, head ledger.BlockRe
 		}
 	}
 	if assumed > 0 {
-		m.Missing = append(m.Missing, fmt.Sprintf("the coins of some inputs of %d transactions", assumed))
+		m.Missing = append(m.Missing, "the coins of some inputs of "+plural(assumed, "transaction"))
 	}
 	if len(m.Missing) > 0 {
 		m.State = ledger.CoveragePartial.String()
 		return
 	}
 	m.Detail = fmt.Sprintf("every block from %d to %d is held", first, head.Height)
+}
+
+// plural prints a count with its noun.
+func plural(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + one + "s"
+}
+
+// blockRange names heights, both ends included.
+func blockRange(from, to uint64) string {
+	if from == to {
+		return fmt.Sprintf("block %d", from)
+	}
+	return fmt.Sprintf("blocks %d to %d", from, to)
 }

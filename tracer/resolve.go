@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spoortrace/spoor/ledger"
 )
@@ -110,13 +111,22 @@ func notFound(ctx context.Context, idx Index, chains, searched []ledger.Chain, r
 	var to []string
 	for _, c := range searched {
 		if head, err := idx.AsOf(ctx, c); err == nil {
-			to = append(to, fmt.Sprintf("%s indexed to height %d", c, head.Height))
+			to = append(to, fmt.Sprintf("%s indexed to %s", c, headText(head)))
 		}
 	}
 	if len(to) == 0 {
 		to = []string{"no network is indexed"}
 	}
 	return fmt.Errorf("transaction %s: %w; %s", ref.Tx, ledger.ErrNotFound, strings.Join(to, ", "))
+}
+
+// headText prints a height, or the time where a network is made of exports,
+// whose height is that time.
+func headText(head ledger.BlockRef) string {
+	if head.Time != 0 && head.Height == uint64(head.Time) {
+		return time.UnixMilli(head.Time).UTC().Format(time.RFC3339)
+	}
+	return fmt.Sprintf("height %d", head.Height)
 }
 
 // payments lists everything that a transaction pays, as seeds of the whole

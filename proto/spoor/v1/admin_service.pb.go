@@ -597,8 +597,8 @@ type NetworkStatus struct {
 	Blocks int64 `protobuf:"varint,6,opt,name=blocks,proto3" json:"blocks,omitempty"`
 	// Transactions held.
 	Transactions int64 `protobuf:"varint,7,opt,name=transactions,proto3" json:"transactions,omitempty"`
-	// Transfers held, on account chains; outputs on UTXO chains.
-	Transfers int64 `protobuf:"varint,8,opt,name=transfers,proto3" json:"transfers,omitempty"`
+	// In- and outflows held: a transfer between two accounts is two, an input or an output is one.
+	Events int64 `protobuf:"varint,8,opt,name=events,proto3" json:"events,omitempty"`
 	// Addresses seen.
 	Addresses int64 `protobuf:"varint,9,opt,name=addresses,proto3" json:"addresses,omitempty"`
 	// Digest at the tip, hex.
@@ -690,9 +690,9 @@ func (x *NetworkStatus) GetTransactions() int64 {
 	return 0
 }
 
-func (x *NetworkStatus) GetTransfers() int64 {
+func (x *NetworkStatus) GetEvents() int64 {
 	if x != nil {
-		return x.Transfers
+		return x.Events
 	}
 	return 0
 }
@@ -1196,7 +1196,7 @@ const file_spoor_v1_admin_service_proto_rawDesc = "" +
 	"\x13IndexStatusResponse\x123\n" +
 	"\bnetworks\x18\x01 \x03(\v2\x17.spoor.v1.NetworkStatusR\bnetworks\x12%\n" +
 	"\x0elabel_sequence\x18\x02 \x01(\x04R\rlabelSequence\x12\x16\n" +
-	"\x06labels\x18\x03 \x01(\x03R\x06labels\"\xaf\x03\n" +
+	"\x06labels\x18\x03 \x01(\x03R\x06labels\"\xa9\x03\n" +
 	"\rNetworkStatus\x12#\n" +
 	"\x05as_of\x18\x01 \x01(\v2\x0e.spoor.v1.AsOfR\x04asOf\x12.\n" +
 	"\bcoverage\x18\x02 \x01(\v2\x12.spoor.v1.CoverageR\bcoverage\x12\x18\n" +
@@ -1204,8 +1204,8 @@ const file_spoor_v1_admin_service_proto_rawDesc = "" +
 	"\x06format\x18\x04 \x01(\rR\x06format\x12(\n" +
 	"\rfolded_height\x18\x05 \x01(\rH\x00R\ffoldedHeight\x88\x01\x01\x12\x16\n" +
 	"\x06blocks\x18\x06 \x01(\x03R\x06blocks\x12\"\n" +
-	"\ftransactions\x18\a \x01(\x03R\ftransactions\x12\x1c\n" +
-	"\ttransfers\x18\b \x01(\x03R\ttransfers\x12\x1c\n" +
+	"\ftransactions\x18\a \x01(\x03R\ftransactions\x12\x16\n" +
+	"\x06events\x18\b \x01(\x03R\x06events\x12\x1c\n" +
 	"\taddresses\x18\t \x01(\x03R\taddresses\x12\x16\n" +
 	"\x06digest\x18\n" +
 	" \x01(\tR\x06digest\x12\x1d\n" +

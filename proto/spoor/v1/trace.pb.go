@@ -428,7 +428,7 @@ type Hop struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id, from 1, in replay order.
 	Id uint32 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	// Hop that first brought traced value to the payer; 0: a seed did.
+	// Hop that first brought traced value to the payer; 0 for a payment itself.
 	Parent uint32 `protobuf:"varint,2,opt,name=parent,proto3" json:"parent,omitempty"`
 	// Transaction hash.
 	Tx string `protobuf:"bytes,3,opt,name=tx,proto3" json:"tx,omitempty"`
@@ -452,7 +452,7 @@ type Hop struct {
 	Dirty string `protobuf:"bytes,12,opt,name=dirty,proto3" json:"dirty,omitempty"`
 	// The traced part by seed; they add up to `dirty`. Under poison they name the seeds and have no amounts.
 	Shares []*Share `protobuf:"bytes,13,rep,name=shares,proto3" json:"shares,omitempty"`
-	// How far the step is proven: PROVEN, ATTESTED or INFERRED.
+	// How far the step is proven: proven (by the chain's own work), attested (by its source) or inferred (by a rule).
 	Grade string `protobuf:"bytes,14,opt,name=grade,proto3" json:"grade,omitempty"`
 	// T0, T1 or T2 for a step that rests on a heuristic; empty else.
 	Tier string `protobuf:"bytes,15,opt,name=tier,proto3" json:"tier,omitempty"`
@@ -462,7 +462,7 @@ type Hop struct {
 	FromLabels []*Label `protobuf:"bytes,17,rep,name=from_labels,json=fromLabels,proto3" json:"from_labels,omitempty"`
 	// Labels of the payee that hold at the hop.
 	ToLabels []*Label `protobuf:"bytes,18,rep,name=to_labels,json=toLabels,proto3" json:"to_labels,omitempty"`
-	// Steps from the seed: 1 for the first hop after the payment.
+	// Steps from the seed: 1 for the payment itself.
 	Depth         uint32 `protobuf:"varint,19,opt,name=depth,proto3" json:"depth,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -659,7 +659,7 @@ type Terminal struct {
 	Via string `protobuf:"bytes,11,opt,name=via,proto3" json:"via,omitempty"`
 	// Labels of `via`.
 	ViaLabels []*Label `protobuf:"bytes,12,rep,name=via_labels,json=viaLabels,proto3" json:"via_labels,omitempty"`
-	// Who holds it: "self-custody", "unknown", "issuer-frozen", "VASP hot", "VASP deposit", "unknown service", "contract", "mixer", "state" or "none".
+	// Who holds it: "self-custody or unknown", "unknown", "issuer-frozen", "VASP hot", "VASP deposit", "unknown service", "contract or mixer", "state" or "none".
 	Holder string `protobuf:"bytes,13,opt,name=holder,proto3" json:"holder,omitempty"`
 	// Who can freeze it: ISSUER, VASP, KEY (whoever holds the key), NONE, or DONE when it is frozen or seized.
 	FreezableBy string `protobuf:"bytes,14,opt,name=freezable_by,json=freezableBy,proto3" json:"freezable_by,omitempty"`
@@ -669,7 +669,7 @@ type Terminal struct {
 	ArrivedAt *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=arrived_at,json=arrivedAt,proto3" json:"arrived_at,omitempty"`
 	// Last known position, for NOT_COVERED and PENDING.
 	Position *Position `protobuf:"bytes,17,opt,name=position,proto3" json:"position,omitempty"`
-	// Hop that brought it; 0: the seed itself rests here.
+	// Hop that brought it; 0 when it was pruned.
 	Hop           uint32 `protobuf:"varint,18,opt,name=hop,proto3" json:"hop,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

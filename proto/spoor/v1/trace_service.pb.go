@@ -363,7 +363,7 @@ type Transaction struct {
 	Fee string `protobuf:"bytes,10,opt,name=fee,proto3" json:"fee,omitempty"`
 	// Transfers in order, on account chains.
 	Transfers []*Transfer `protobuf:"bytes,11,rep,name=transfers,proto3" json:"transfers,omitempty"`
-	// PROVEN, ATTESTED or INFERRED.
+	// proven, attested or inferred.
 	Grade string `protobuf:"bytes,12,opt,name=grade,proto3" json:"grade,omitempty"`
 	// Labels of the transaction itself.
 	Labels []*Label `protobuf:"bytes,13,rep,name=labels,proto3" json:"labels,omitempty"`

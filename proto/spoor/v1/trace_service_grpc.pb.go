@@ -33,7 +33,7 @@ const (
 // TraceService is for investigators: follow a payment, and look at what the index holds.
 //
 // A malformed REF, address or amount is INVALID_ARGUMENT and names the field. A transaction that is not held is NOT_FOUND with the indexed height.
-// A REF that fits several payments is FAILED_PRECONDITION with an AmbiguousRef detail. Above a limit: RESOURCE_EXHAUSTED with RetryInfo.
+// A REF that fits several payments is INVALID_ARGUMENT with an AmbiguousRef detail. Above a limit: RESOURCE_EXHAUSTED with RetryInfo.
 type TraceServiceClient interface {
 	// StartTrace begins a trace and answers at once; read it with GetTrace. The same request_id answers with the same trace.
 	StartTrace(ctx context.Context, in *StartTraceRequest, opts ...grpc.CallOption) (*Trace, error)
@@ -121,7 +121,7 @@ func (c *traceServiceClient) LookupAddress(ctx context.Context, in *LookupAddres
 // TraceService is for investigators: follow a payment, and look at what the index holds.
 //
 // A malformed REF, address or amount is INVALID_ARGUMENT and names the field. A transaction that is not held is NOT_FOUND with the indexed height.
-// A REF that fits several payments is FAILED_PRECONDITION with an AmbiguousRef detail. Above a limit: RESOURCE_EXHAUSTED with RetryInfo.
+// A REF that fits several payments is INVALID_ARGUMENT with an AmbiguousRef detail. Above a limit: RESOURCE_EXHAUSTED with RetryInfo.
 type TraceServiceServer interface {
 	// StartTrace begins a trace and answers at once; read it with GetTrace. The same request_id answers with the same trace.
 	StartTrace(context.Context, *StartTraceRequest) (*Trace, error)

@@ -94,7 +94,7 @@ func TestAnswers(t *testing.T) {
 	golden(t, "labels.txt", text(t, styled(Labels, Style{}), retracted))
 	golden(t, "labels.csv", text(t, LabelsCSV, retracted))
 	status := &spoorv1.IndexStatusResponse{LabelSequence: 3, Labels: 7249, Networks: []*spoorv1.NetworkStatus{{
-		AsOf: asOf, Coverage: coverage, Format: 1, FoldedHeight: &height, Blocks: 201, Transactions: 210, Transfers: 222, Addresses: 205, Digest: "cc", DiskBytes: 11_349_999,
+		AsOf: asOf, Coverage: coverage, Format: 1, FoldedHeight: &height, Blocks: 201, Transactions: 210, Events: 222, Addresses: 205, Digest: "cc", DiskBytes: 11_349_999,
 		Files: []*spoorv1.ImportedFile{{Name: "a.csv", Sha256: "dd", SizeBytes: 999}},
 	}}}
 	golden(t, "status.txt", text(t, styled(Status, Style{}), status))

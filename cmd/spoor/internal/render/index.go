@@ -24,7 +24,7 @@ func Status(w io.Writer, r *spoorv1.IndexStatusResponse, s Style) error {
 			g.add("blocks", number(n.GetBlocks())+", final to height "+number(int64(n.GetFoldedHeight())))
 		}
 		g.add("transactions", number(n.GetTransactions()))
-		g.add("transfers", number(n.GetTransfers()))
+		g.add("in, outflows", number(n.GetEvents()))
 		g.add("addresses", number(n.GetAddresses()))
 		g.add("on disk", size(n.GetDiskBytes())+", format "+strconv.Itoa(int(n.GetFormat())))
 		g.add("digest", Clean(n.GetDigest()))
@@ -52,11 +52,11 @@ func size(n int64) string {
 
 // StatusCSV writes one row a network.
 func StatusCSV(w io.Writer, r *spoorv1.IndexStatusResponse) error {
-	s := &records{header: []string{"network", "height", "time", "block_hash", "coverage", "blocks", "folded_height", "transactions", "transfers", "addresses", "format", "disk_bytes", "digest"}}
+	s := &records{header: []string{"network", "height", "time", "block_hash", "coverage", "blocks", "folded_height", "transactions", "events", "addresses", "format", "disk_bytes", "digest"}}
 	for _, n := range r.GetNetworks() {
 		a := n.GetAsOf()
 		s.add(a.GetNetwork(), heightCell(a.Height), utc(a.GetTime()), a.GetBlockHash(), n.GetCoverage().GetState(), count(n.GetBlocks()), heightCell(n.FoldedHeight),
-			count(n.GetTransactions()), count(n.GetTransfers()), count(n.GetAddresses()), strconv.Itoa(int(n.GetFormat())), count(n.GetDiskBytes()), n.GetDigest())
+			count(n.GetTransactions()), count(n.GetEvents()), count(n.GetAddresses()), strconv.Itoa(int(n.GetFormat())), count(n.GetDiskBytes()), n.GetDigest())
 	}
 	return s.write(w)
 }
