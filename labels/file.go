@@ -1,8 +1,11 @@
 package labels
 
 import (
+	"compress/flate"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -59,7 +62,7 @@ func Find(path string) ([]string, error) {
 func (l *Log) ImportFile(ctx context.Context, path string, recorded int64) (Import, error) {
 	read, ok := readerOf(path)
 	if !ok {
-		return Import{}, ledger.Invalid(path, "a TagPack (.yaml) or a label CSV (.csv), plain or .gz", filepath.Base(path))
+		return Import{}, ledger.Invalid(filepath.Base(path), "a TagPack (.yaml) or a label CSV (.csv), plain or .gz", filepath.Base(path))
 	}
 	sum, err := textSum(path)
 	if err != nil {
@@ -84,13 +87,22 @@ func textSum(path string) (sum [32]byte, err error) {
 	defer f.Close()
 	text, err := gunzip(f)
 	if err != nil {
-		return sum, fmt.Errorf("%s: %w", path, err)
+		return sum, zipped(path, err)
 	}
 	h := sha256.New()
 	n, err := io.Copy(h, io.LimitReader(text, maxPack+1))
 	if err == nil && n > maxPack {
-		err = ledger.Invalid(path, "at most 200 MiB", "more")
+		err = ledger.Invalid(filepath.Base(path), "at most 200 MiB", "more")
 	}
 	copy(sum[:], h.Sum(nil))
-	return sum, err
+	return sum, zipped(path, err)
+}
+
+// zipped tells a file that is no whole gzip, which its sender can mend, from a disk that fails.
+func zipped(path string, err error) error {
+	var corrupt flate.CorruptInputError
+	if errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &corrupt) {
+		return ledger.Invalid(filepath.Base(path), "plain text or a whole gzip file", err.Error())
+	}
+	return err
 }

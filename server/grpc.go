@@ -26,6 +26,7 @@ import (
 	"github.com/spoortrace/spoor/labels"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 	"github.com/spoortrace/spoor/store"
+	"github.com/spoortrace/spoor/tracer"
 )
 
 // IngestFunc brings a source into the index. Only the command knows chains.
@@ -39,7 +40,7 @@ type Config struct {
 	Log    *slog.Logger // nil: slog.Default()
 
 	MaxTraces  int     // traces at a time; 8
-	MaxEvents  int     // events of one trace, per chain; 5,000,000
+	MaxEvents  int     // events of one trace, per chain; tracer.DefaultEvents
 	KeepTraces int     // finished traces kept for GetTrace; 256
 	Rate       float64 // requests per second and client on a Remote listener; 200, bursts of twice that
 }
@@ -71,7 +72,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	cfg.MaxTraces, cfg.MaxEvents = orDefault(cfg.MaxTraces, 8), orDefault(cfg.MaxEvents, 5_000_000)
+	cfg.MaxTraces, cfg.MaxEvents = orDefault(cfg.MaxTraces, 8), orDefault(cfg.MaxEvents, tracer.DefaultEvents)
 	cfg.KeepTraces = orDefault(cfg.KeepTraces, 256)
 	if cfg.Rate == 0 {
 		cfg.Rate = 200

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spoortrace/spoor/labels"
 	"github.com/spoortrace/spoor/ledger"
@@ -61,38 +62,44 @@ func (s *labelService) ImportLabels(stream spoorv1.LabelService_ImportLabelsServ
 	}
 	defer os.RemoveAll(dir)
 	answer := &spoorv1.ImportLabelsResponse{}
-	var file *upload
-	for {
-		m, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if file != nil && file.name != m.GetFile() {
-			if err := s.importFile(stream.Context(), file, answer); err != nil {
-				return err
-			}
-			file = nil
-		}
-		if file == nil {
-			if file, err = newUpload(dir, m.GetFile()); err != nil {
-				return err
-			}
-		}
-		if err := file.write(m.GetChunk()); err != nil {
-			return err
-		}
-	}
-	if file == nil {
+	m, err := stream.Recv()
+	if errors.Is(err, io.EOF) {
 		return ledger.Invalid("file", "at least one label file", "")
 	}
-	if err := s.importFile(stream.Context(), file, answer); err != nil {
+	for err == nil {
+		m, err = s.receive(stream, m, dir, answer)
+	}
+	if !errors.Is(err, io.EOF) {
 		return err
 	}
 	answer.Sequence = s.data.labels.Sequence()
 	return stream.SendAndClose(answer)
+}
+
+// receive takes in the file that a message begins and returns the first
+// message of the next one, or io.EOF.
+func (s *labelService) receive(stream spoorv1.LabelService_ImportLabelsServer, m *spoorv1.ImportLabelsRequest, dir string,
+	answer *spoorv1.ImportLabelsResponse,
+) (*spoorv1.ImportLabelsRequest, error) {
+	file, err := newUpload(dir, m.GetFile())
+	if err != nil {
+		return nil, err
+	}
+	defer file.file.Close()
+	var next error
+	for next == nil && m.GetFile() == file.name {
+		if err := file.write(m.GetChunk()); err != nil {
+			return nil, err
+		}
+		m, next = stream.Recv()
+	}
+	if next != nil && !errors.Is(next, io.EOF) {
+		return nil, next // a file that was cut off is no file
+	}
+	if err := s.importFile(stream.Context(), file, answer); err != nil {
+		return nil, err
+	}
+	return m, next
 }
 
 // upload is a label file on its way in.
@@ -103,11 +110,17 @@ type upload struct {
 	out        *bufio.Writer
 }
 
-const maxLabelFile = 200 << 20
+const (
+	maxLabelFile = 200 << 20
+	maxFileName  = 255
+)
 
 func newUpload(dir, name string) (*upload, error) {
 	if name != filepath.Base(name) || strings.HasPrefix(name, ".") {
 		return nil, ledger.Invalid("file", "a file name without folders", name)
+	}
+	if len(name) > maxFileName || strings.ContainsFunc(name, unicode.IsControl) {
+		return nil, ledger.Invalid("file", "a file name of at most 255 bytes without control characters", name)
 	}
 	path := filepath.Join(dir, name)
 	f, err := os.Create(path)
@@ -200,74 +213,6 @@ func (s *labelService) window(query, token string, size int32, n int) (from, to 
 	return from, to, next, nil
 }
 
-// AddLabel adds one label by hand.
-func (s *labelService) AddLabel(ctx context.Context, m *spoorv1.AddLabelRequest) (*spoorv1.Label, error) {
-	tag, err := tagOf(m.GetLabel())
-	if err != nil {
-		return nil, err
-	}
-	if tag.Tx == nil {
-		held, err := s.data.labels.History(ctx, tag.Address)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range held { // the same label again, such as a repeated call, adds nothing
-			if e.Retracted == 0 && sameLabel(e.Tag, tag) {
-				return labelMessage(e), nil
-			}
-		}
-	}
-	added, err := s.data.labels.Add(tag, s.now().UnixMilli())
-	if err != nil {
-		return nil, err
-	}
-	return labelMessage(labels.Entry{Tag: added, Sequence: s.data.labels.Sequence()}), nil
-}
-
-func sameLabel(a, b ledger.Tag) bool {
-	return a.Label == b.Label && a.Category == b.Category && a.Source == b.Source && a.Confidence == b.Confidence &&
-		a.ValidFrom == b.ValidFrom && a.ValidTo == b.ValidTo && a.Actor == b.Actor && a.Abuse == b.Abuse
-}
-
-// tagOf reads a label that a user wrote.
-func tagOf(l *spoorv1.Label) (ledger.Tag, error) {
-	chain, err := ledger.ParseChain(l.GetNetwork())
-	if err != nil {
-		return ledger.Tag{}, err
-	}
-	t := ledger.Tag{
-		Chain: chain, Label: l.GetLabel(), Category: l.GetCategory(), Source: l.GetSource(), Confidence: int(l.GetConfidence()),
-		Actor: l.GetActor(), Abuse: l.GetAbuse(), Concepts: l.GetConcepts(),
-	}
-	if l.GetValidFrom() != nil {
-		t.ValidFrom = l.GetValidFrom().AsTime().UnixMilli()
-	}
-	if l.GetValidTo() != nil {
-		t.ValidTo = l.GetValidTo().AsTime().UnixMilli()
-	}
-	category, known := labels.ParseCategory(l.GetCategory())
-	switch {
-	case strings.TrimSpace(t.Label) == "":
-		return t, ledger.Invalid("label", "a name", t.Label)
-	case !known:
-		return t, ledger.Invalid("category", "a category such as exchange or scam.romance", t.Category)
-	case strings.TrimSpace(t.Source) == "":
-		return t, ledger.Invalid("source", "where the claim comes from", t.Source)
-	case t.Confidence < 1 || t.Confidence > 100:
-		return t, ledger.Invalid("confidence", "1 to 100", strconv.Itoa(t.Confidence))
-	case t.ValidTo != 0 && t.ValidTo <= t.ValidFrom:
-		return t, ledger.Invalid("valid_to", "a time after valid_from", l.GetValidTo().AsTime().Format(time.RFC3339))
-	}
-	t.Category = category.ID
-	if l.GetTx() != "" {
-		id, err := ledger.ParseTxID(l.GetTx())
-		t.Tx = &id
-		return t, err
-	}
-	t.Address, err = ledger.ParseAddress(chain, l.GetAddress())
-	return t, err
-}
-
 // RetractLabel withdraws one label from the next sequence number on.
 func (s *labelService) RetractLabel(ctx context.Context, m *spoorv1.RetractLabelRequest) (*spoorv1.Label, error) {
 	id, err := strconv.ParseUint(m.GetId(), 10, 64)
@@ -275,6 +220,9 @@ func (s *labelService) RetractLabel(ctx context.Context, m *spoorv1.RetractLabel
 		return nil, ledger.Invalid("id", "the number of a label", m.GetId())
 	}
 	before, err := s.data.labels.Tag(ctx, id)
+	if errors.Is(err, ledger.ErrNotFound) {
+		return nil, absent("label", m.GetId(), "no such label")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -282,7 +230,7 @@ func (s *labelService) RetractLabel(ctx context.Context, m *spoorv1.RetractLabel
 	if err != nil {
 		return nil, err
 	}
-	return labelMessage(labels.Entry{Tag: before, Retracted: done.Sequence}), nil
+	return labelMessage(labels.Entry{Tag: before, Sequence: s.data.sequenceOf(id), Retracted: done.Sequence}), nil
 }
 
 // ListLabelSets lists the imports of the log.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -203,26 +204,35 @@ func (s *traces) LookupAddress(ctx context.Context, m *spoorv1.LookupAddressRequ
 	for _, e := range history {
 		answer.Labels = append(answer.Labels, labelMessage(e))
 	}
-	head, err := v.AsOf(ctx, a.Chain)
-	if err != nil {
-		return nil, err
-	}
 	next, err := l.events(answer, a, cursor, pageSize(m.GetPageSize()))
-	if err == nil && next != nil {
-		answer.NextPageToken = s.pages.token("address "+a.Qualified(), append([]uint64{head.Height}, next...)...)
+	if err != nil || next == nil {
+		return answer, err
 	}
+	height, digest, err := l.pin(a.Chain)
+	answer.NextPageToken = s.pages.token("address "+a.Qualified(), append([]uint64{height, digest}, next...)...)
 	return answer, err
 }
 
+// pin names the state of a network: its height and what is held up to there.
+func (l *lookup) pin(c ledger.Chain) (height, digest uint64, err error) {
+	head, err := l.view.AsOf(l.ctx, c)
+	if err != nil {
+		return 0, 0, err
+	}
+	sum, err := l.view.DigestAt(l.ctx, c, head.Height)
+	return head.Height, binary.BigEndian.Uint64(sum[:]), err
+}
+
 // addressView pins the network at its tip, or, for a later page, at the height
-// that the first page saw. The cursor is nil for the first page.
+// that the first page saw; where other blocks or rows are held up to there by
+// now, the token is of a list that is no more. The cursor is nil for the first page.
 func (s *traces) addressView(ctx context.Context, a ledger.Address, token string) (*view, []uint64, error) {
 	v, err := s.data.view(ctx)
 	if err != nil || token == "" {
 		return v, nil, err
 	}
 	defer v.close()
-	cursor, err := s.pages.cursor("address "+a.Qualified(), token, 4)
+	cursor, err := s.pages.cursor("address "+a.Qualified(), token, 5)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -230,7 +240,16 @@ func (s *traces) addressView(ctx context.Context, a ledger.Address, token string
 	if err != nil {
 		return nil, nil, err
 	}
-	return &view{Snapshot: snap, tags: v.tags, data: v.data}, cursor[1:], nil
+	pinned := &view{Snapshot: snap, tags: v.tags, data: v.data}
+	height, digest, err := (&lookup{view: pinned, ctx: ctx}).pin(a.Chain)
+	if err == nil && height == cursor[0] && digest == cursor[1] {
+		return pinned, cursor[2:], nil
+	}
+	pinned.close()
+	if err == nil || errors.Is(err, ledger.ErrNotFound) {
+		err = badToken(token)
+	}
+	return nil, nil, err
 }
 
 // otherForms lists the other ways to write an account or to name a script's owner.

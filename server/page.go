@@ -46,9 +46,13 @@ func (p pager) sign(query string, body []byte) []byte {
 	return mac.Sum(nil)[:signature]
 }
 
+func badToken(token string) error {
+	return ledger.Invalid("page_token", "the next_page_token of this query's page before", token)
+}
+
 // cursor reads a token's numbers, n of them.
 func (p pager) cursor(query, token string, n int) ([]uint64, error) {
-	refused := ledger.Invalid("page_token", "the next_page_token of this query's page before", token)
+	refused := badToken(token)
 	raw, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(raw) < signature {
 		return nil, refused

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/spoortrace/spoor/labels"
@@ -19,6 +20,7 @@ import (
 type data struct {
 	store  *store.Store
 	labels *labels.Log
+	adding sync.Mutex // of labels by hand: looking whether one is there, and adding it
 }
 
 // view is the index as one question sees it: every network at its own as-of,
