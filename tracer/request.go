@@ -9,7 +9,7 @@ const (
 	DefaultServicePayees = 1_000
 	DefaultAccountEvents = 10_000
 	DefaultHops          = 64
-	DefaultEvents        = 5_000_000
+	DefaultEvents        = 1_000_000
 	// MinTagConfidence is the least confidence at which a tag stops a trace.
 	MinTagConfidence = 20
 )

@@ -138,7 +138,7 @@ func (f *finish) restReason(a ledger.Address, arrived ledger.Position) (Reason, 
 	if err != nil {
 		return "", err
 	}
-	if reason, ok := restsAs(tags, f.asOf[a.Chain].Time); ok && !f.r.req.Through[a] {
+	if reason, ok := restsAs(tags, f.asOf[a.Chain].Time); ok {
 		return reason, nil
 	}
 	covered, err := f.idx.Covered(f.ctx, a, arrived)

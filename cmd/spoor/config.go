@@ -40,7 +40,7 @@ type ServeConfig struct {
 	Role string `yaml:"role"`
 	// MaxTraces is how many traces may run at a time; 0: 8.
 	MaxTraces int `yaml:"max_traces"`
-	// MaxEvents is how many events one trace may replay on one network; 0: 5,000,000.
+	// MaxEvents is how many events one trace may replay on one network; 0: 1,000,000.
 	MaxEvents int `yaml:"max_events"`
 	// KeepTraces is how many finished traces are kept for GetTrace; 0: 256.
 	KeepTraces int `yaml:"keep_traces"`

@@ -19,7 +19,7 @@ func TestExampleConfig(t *testing.T) {
 	}
 	want := Config{
 		Data: "/var/lib/spoor", Output: "table", Timezone: "Asia/Bangkok",
-		Serve: ServeConfig{Listen: "127.0.0.1:9090", Role: "investigator", MaxTraces: 8, MaxEvents: 5_000_000, KeepTraces: 256, Rate: 200},
+		Serve: ServeConfig{Listen: "127.0.0.1:9090", Role: "investigator", MaxTraces: 8, MaxEvents: 1_000_000, KeepTraces: 256, Rate: 200},
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
