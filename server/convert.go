@@ -2,7 +2,6 @@ package server
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -43,9 +42,6 @@ func hashText(c ledger.Chain, h [32]byte) string {
 	}
 	return s
 }
-
-// gradeText prints a grade as every word of a closed list is printed.
-func gradeText(g ledger.Grade) string { return strings.ToUpper(g.String()) }
 
 func indexText(i uint32) string { return strconv.FormatUint(uint64(i), 10) }
 
@@ -93,7 +89,7 @@ func (c *converter) hop(h tracer.Hop) (*spoorv1.Hop, error) {
 	m := &spoorv1.Hop{
 		Id: uint32(h.ID), Parent: uint32(h.Parent), Tx: hashText(h.Chain, h.Tx), Index: indexText(h.Index),
 		Height: c.height(h.Chain, h.At.Pos), Time: timeMessage(h.Time), From: h.From.String(), To: h.To.String(), Asset: asset,
-		Amount: h.Amount.String(), Dirty: h.Dirty.String(), Shares: sharesMessage(h.Shares), Grade: gradeText(h.Grade), Depth: uint32(h.Depth),
+		Amount: h.Amount.String(), Dirty: h.Dirty.String(), Shares: sharesMessage(h.Shares), Grade: h.Grade.String(), Depth: uint32(h.Depth),
 	}
 	for _, a := range h.FromOthers {
 		m.FromOthers = append(m.FromOthers, a.String())

@@ -40,9 +40,9 @@ func TestCoverageOfBlocks(t *testing.T) {
 	for name, test := range map[string]struct{ tx, asOf, reason, want string }{
 		"from genesis":         {"pay", "2", "UNSPENT", "COMPLETE:  [0,3)"},
 		"over a gap":           {"pay", "", "NOT_COVERED", "PARTIAL: blocks between 2 and 22" + ranges},
-		"in a lone block":      {"lone", "10", "NOT_COVERED", "PARTIAL: blocks after 10, the coins of some inputs of 1 transactions [0,3) [10,11)"},
+		"in a lone block":      {"lone", "10", "NOT_COVERED", "PARTIAL: blocks after 10, the coins of some inputs of 1 transaction [0,3) [10,11)"},
 		"a run above":          {"in run", "20", "NOT_COVERED", "PARTIAL: blocks after 20 [0,3) [10,11) [20,21)"},
-		"a run, coins assumed": {"in run", "", "UNSPENT", "PARTIAL: the coins of some inputs of 1 transactions" + ranges},
+		"a run, coins assumed": {"in run", "", "UNSPENT", "PARTIAL: the coins of some inputs of 1 transaction" + ranges},
 	} {
 		got := c.trace(t, &spoorv1.TraceRequest{Refs: []string{ref("bitcoin", test.tx, "")}, MinValue: "0", AsOf: test.asOf})
 		if len(got.GetCoverage()) != 1 || basis(got.GetCoverage()[0]) != test.want || got.GetTerminals()[0].GetReason() != test.reason {
@@ -73,11 +73,11 @@ func TestCoverageOfExports(t *testing.T) {
 		a      string // why the money in a rests there
 		want   string
 	}{
-		"nothing":            {nil, "NOT_COVERED", "UNKNOWN: later transfers of 2 accounts in which money was last seen, transfers of 1 accounts that passed it on"},
+		"nothing":            {nil, "NOT_COVERED", "UNKNOWN: later transfers of 2 accounts in which money was last seen, transfers of 1 account that passed it on"},
 		"everything":         {[]ledger.Claim{{Range: hour}}, "UNSPENT", "COMPLETE: "},
 		"all three":          {claims("m", "a", "b"), "UNSPENT", "COMPLETE: "},
-		"not where it rests": {claims("m", "b"), "NOT_COVERED", "PARTIAL: later transfers of 1 accounts in which money was last seen"},
-		"not on the way":     {claims("a", "b"), "UNSPENT", "PARTIAL: transfers of 1 accounts that passed it on"},
+		"not where it rests": {claims("m", "b"), "NOT_COVERED", "PARTIAL: later transfers of 1 account in which money was last seen"},
+		"not on the way":     {claims("a", "b"), "UNSPENT", "PARTIAL: transfers of 1 account that passed it on"},
 		"too short": {
 			[]ledger.Claim{{Range: ledger.Range{From: uint64(export0), To: uint64(export0 + 5000)}}},
 			"NOT_COVERED",

@@ -52,7 +52,7 @@ func (l *lookup) transaction(txs []ledger.Tx) (*spoorv1.Transaction, error) {
 	}
 	m := &spoorv1.Transaction{
 		Network: string(tx.Chain), Tx: hashText(tx.Chain, tx.ID), Height: l.conv.height(tx.Chain, tx.Pos), TxIndex: tx.Pos.Index(),
-		Time: timeMessage(tx.Time), Status: statusText(tx.Status), Grade: gradeText(tx.Grade),
+		Time: timeMessage(tx.Time), Status: statusText(tx.Status), Grade: tx.Grade.String(),
 	}
 	if tx.Coinbase {
 		m.TxIndex = 0

@@ -64,7 +64,7 @@ func TestLookupCoins(t *testing.T) {
 		if got.GetHeight() != height || got.GetBlockHash() != block.Hash.String() || got.GetTime().AsTime().UnixMilli() != block.Time || got.GetTxIndex() != index {
 			t.Errorf("%s: at %d, %s, %v, index %d", tx, got.GetHeight(), got.GetBlockHash(), got.GetTime().AsTime(), got.GetTxIndex())
 		}
-		if got.GetNetwork() != "bitcoin" || got.GetTx() != txID(tx).String() || got.GetGrade() != "PROVEN" || got.GetStatus() != "OK" {
+		if got.GetNetwork() != "bitcoin" || got.GetTx() != txID(tx).String() || got.GetGrade() != "proven" || got.GetStatus() != "OK" {
 			t.Errorf("%s: %s %s %s %s", tx, got.GetNetwork(), got.GetTx(), got.GetGrade(), got.GetStatus())
 		}
 		if got.GetAsOf().GetHeight() != 5 || got.GetCoverage().GetState() != "COMPLETE" {
@@ -94,7 +94,7 @@ func TestLookupAccounts(t *testing.T) {
 	if text := strings.Join(s, ", "); text != "0 victim>d 7 USDT, 1 victim>e 8 USDT" {
 		t.Errorf("transfers %s", text)
 	}
-	if got.Height != nil || got.GetBlockHash() != "" || got.GetTime().AsTime().UnixMilli() != export0+8000 || got.GetGrade() != "ATTESTED" || got.GetStatus() != "OK" {
+	if got.Height != nil || got.GetBlockHash() != "" || got.GetTime().AsTime().UnixMilli() != export0+8000 || got.GetGrade() != "attested" || got.GetStatus() != "OK" {
 		t.Errorf("got %v", got)
 	}
 	if failed := c.transaction(t, ref("tron", "failed", "")); failed.GetStatus() != "FAILED" {

@@ -151,7 +151,7 @@ func checkHops(t *testing.T, name string, m *spoorv1.Trace) {
 		if p := h.GetParent(); p > 0 && m.GetHops()[p-1].GetTo() != h.GetFrom() && !slices.Contains(h.GetFromOthers(), m.GetHops()[p-1].GetTo()) {
 			t.Errorf("%s: hop %d comes from %s, its parent %d went to %s", name, h.GetId(), h.GetFrom(), p, m.GetHops()[p-1].GetTo())
 		}
-		if !slices.Contains([]string{"PROVEN", "ATTESTED", "INFERRED"}, h.GetGrade()) {
+		if !slices.Contains([]string{"proven", "attested", "inferred"}, h.GetGrade()) {
 			t.Errorf("%s: hop %d has the grade %q", name, h.GetId(), h.GetGrade())
 		}
 		if got := total(t, h.GetShares()); h.GetDirty() != got {

@@ -25,6 +25,9 @@ func (n *Network) Verify(ctx context.Context, progress func(Progress)) error {
 	if err := c.run(ctx); err != nil {
 		return fmt.Errorf("store: verify %s: %w", n.chain, err)
 	}
+	if _, err := loadContents(viewRows{v.reader}, v.head); err != nil { // in memory since open; its row is not
+		return fmt.Errorf("store: verify %s: %w", n.chain, err)
+	}
 	for _, f := range v.meta.Files {
 		if err := n.checkFile(f); err != nil {
 			return err
