@@ -1,3 +1,5 @@
+//go:build linux
+
 package crashtest
 
 import (
@@ -133,7 +135,7 @@ func childCommand(t *testing.T, o order) (*exec.Cmd, *os.File) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=^TestChild$", "-test.count=1", "-test.timeout=5m")
+	cmd := exec.Command(os.Args[0], "-test.run=^TestChild$", "-test.count=1", "-test.timeout=1h")
 	cmd.Env = append(os.Environ(), childEnv+"="+string(text), "SPOOR_TRIALS=")
 	cmd.ExtraFiles = []*os.File{w}
 	return cmd, r

@@ -4,5 +4,6 @@
 // processes that they may kill.
 //
 // SPOOR_TRIALS sets the number of trials of each test; without it they make 100
-// (make soak: 1,000).
+// (make soak: 1,000). They need Linux, and power cuts amd64: sparse files, mount
+// namespaces and ptrace.
 package crashtest

@@ -212,8 +212,11 @@ func appendUntilFull(ctx context.Context, n *store.Network, s *script) (int, err
 		from = s.byHash[status.Tip.Hash] + 1
 	}
 	err = n.Append(ctx, s.from(from, len(s.blocks)), s.options(1000, nil))
+	if err == nil {
+		return 0, errors.New("append: the script ended before the disk was full")
+	}
 	if !errors.Is(err, ledger.ErrExhausted) {
-		return 0, fmt.Errorf("append: %v, want %w", err, ledger.ErrExhausted)
+		return 0, fmt.Errorf("append: %w", err)
 	}
 	if status, err = n.Status(); err != nil || status.Empty {
 		return -1, err

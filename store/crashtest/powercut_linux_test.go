@@ -104,8 +104,10 @@ func (t *tracer) call(tid int, th *thread) error {
 		return nil
 	}
 	var regs syscall.PtraceRegs
-	if err := syscall.PtraceGetRegs(tid, &regs); err != nil {
+	if err := syscall.PtraceGetRegs(tid, &regs); errors.Is(err, syscall.ESRCH) {
 		return nil // killed
+	} else if err != nil {
+		return err
 	}
 	if !th.inside {
 		if regs.Rax == 0 {
@@ -131,10 +133,8 @@ func (t *tracer) call(tid int, th *thread) error {
 func (t *tracer) syncing(regs syscall.PtraceRegs) (string, error) {
 	switch regs.Orig_rax {
 	case unix.SYS_FSYNC, unix.SYS_FDATASYNC:
-		path, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", t.pid, regs.Rdi))
-		if err != nil {
-			return "", nil // a bad descriptor
-		}
+		// A bad descriptor has no path, and nothing to sync.
+		path, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", t.pid, regs.Rdi))
 		return path, nil
 	case unix.SYS_MSYNC:
 		return t.mappedAt(regs.Rdi)
