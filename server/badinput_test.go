@@ -49,11 +49,15 @@ const (
 )
 
 // TestBadTraces is the list of bad inputs of a trace: each is refused with its
-// code and reason, naming the field, what was wanted and what came.
+// code and reason, naming the field, what was wanted and what came, after
+// hardly any work, and after none where the form alone is wrong.
 func TestBadTraces(t *testing.T) {
-	w := newWorld(t)
+	w, reads := countedWorld(t)
 	c := local(t, w)
 	v1 := ref("tron", "v1", "")
+	if c.trace(t, &spoorv1.TraceRequest{Refs: []string{v1}}); reads.Load() == 0 {
+		t.Fatal("reads are not counted")
+	}
 	hash := txID("v1").String()
 	with := func(change func(*spoorv1.TraceRequest)) *spoorv1.TraceRequest {
 		m := &spoorv1.TraceRequest{Refs: []string{v1}}
@@ -123,6 +127,13 @@ func TestBadTraces(t *testing.T) {
 			with(func(m *spoorv1.TraceRequest) { n := int64(math.MaxInt64); m.MaxEvents = &n }),
 			refusal{invalid, wrong, "max_events", "at most "},
 		},
+		"good ones before it": {
+			of(append(slices.Repeat([]string{hash}, 5000), "dogecoin:"+hash)...), refusal{invalid, wrong, "network", "dogecoin"},
+		},
+		"time without zone": {
+			with(func(m *spoorv1.TraceRequest) { m.AsOf = "2022-01-05T17:55:12" }),
+			refusal{invalid, wrong, "as_of", "a height or a time with zone"},
+		},
 		"unknown policy": {
 			with(func(m *spoorv1.TraceRequest) { m.Policy = "lilo" }),
 			refusal{invalid, wrong, "policy", "dirty-first, fifo"},
@@ -145,8 +156,13 @@ func TestBadTraces(t *testing.T) {
 		"bech32, mixed case": {stop("bitcoin:bc1QW508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"), refusal{invalid, wrong, "stop_at", "not all lowercase or all uppercase"}},
 		"testnet on mainnet": {stop("bitcoin:tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx"), refusal{invalid, wrong, "stop_at", "another network"}},
 	} {
+		reads.Store(0)
 		_, err := c.stream(t.Context(), test.m)
 		test.want.check(t, name, err)
+		formal := strings.HasPrefix(test.want.field, "request") || slices.Contains([]string{"network", "policy", "stop_at", "through", "max_events", "as_of"}, test.want.field)
+		if n := reads.Load(); n > 100 || formal && n > 0 {
+			t.Errorf("%s: refused after %d reads", name, n)
+		}
 		if test.m == nil || len(test.m.GetRefs()) > 10_000 || test.want.field == "request" || strings.HasPrefix(test.want.field, "request.") {
 			continue // refused before a trace begins
 		}

@@ -19,6 +19,7 @@ import (
 // question is a TraceRequest, resolved and pinned to one view of the index.
 type question struct {
 	message *spoorv1.TraceRequest
+	parsed  []tracer.Ref
 	req     tracer.Request
 	view    *view
 	chains  []ledger.Chain // of the seeds, by name
@@ -35,7 +36,7 @@ func (s *traces) ask(ctx context.Context, m *spoorv1.TraceRequest) (*question, e
 		ServicePayees: tracer.DefaultServicePayees, AccountEvents: tracer.DefaultAccountEvents,
 		Hops: tracer.DefaultHops, Events: s.maxEvents, FeesToCoinbase: m.GetFeesToCoinbase(),
 	}}
-	if err := q.limits(m, s.maxEvents); err != nil {
+	if err := q.form(m, s.maxEvents); err != nil {
 		return nil, err
 	}
 	tip, err := s.data.view(ctx)
@@ -56,15 +57,42 @@ func (s *traces) ask(ctx context.Context, m *spoorv1.TraceRequest) (*question, e
 	return q, nil
 }
 
+// form reads the parts of the request that need no index, so that what is
+// malformed costs nothing.
+func (q *question) form(m *spoorv1.TraceRequest, maxEvents int) error {
+	if err := q.limits(m, maxEvents); err != nil {
+		return err
+	}
+	var only ledger.Chain
+	if n := m.GetNetwork(); n != "" {
+		c, err := ledger.ParseChain(n)
+		if err != nil {
+			return err
+		}
+		only = c
+	}
+	for _, text := range m.GetRefs() {
+		ref, err := parseRef(text)
+		if err != nil {
+			return err
+		}
+		if ref.Chain == "" {
+			ref.Chain = only
+		}
+		q.parsed = append(q.parsed, ref)
+	}
+	if _, err := parseAsOf(m.GetAsOf()); err != nil {
+		return err
+	}
+	return q.addresses(m)
+}
+
 // fill reads the parts of the request that are judged by the view.
 func (q *question) fill(ctx context.Context, m *spoorv1.TraceRequest) error {
 	if err := q.withinAsOf(ctx); err != nil {
 		return err
 	}
-	if err := q.amounts(m); err != nil {
-		return err
-	}
-	return q.addresses(m)
+	return q.amounts(m)
 }
 
 func (q *question) limits(m *spoorv1.TraceRequest, maxEvents int) (err error) {
@@ -94,22 +122,7 @@ func (q *question) limits(m *spoorv1.TraceRequest, maxEvents int) (err error) {
 // takes it, and the second collides with it.
 func (q *question) resolve(ctx context.Context, tip *view, m *spoorv1.TraceRequest) error {
 	chains := tip.Chains()
-	var only ledger.Chain
-	if n := m.GetNetwork(); n != "" {
-		c, err := ledger.ParseChain(n)
-		if err != nil {
-			return err
-		}
-		only = c
-	}
-	for i, text := range m.GetRefs() {
-		ref, err := parseRef(text)
-		if err != nil {
-			return err
-		}
-		if ref.Chain == "" {
-			ref.Chain = only
-		}
+	for i, ref := range q.parsed {
 		asset, err := tip.parseAsset(ctx, ref, chains, m.GetAsset())
 		if err != nil {
 			return err

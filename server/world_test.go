@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/spoortrace/spoor/labels"
@@ -42,13 +43,56 @@ func emptyWorld(t testing.TB, engine store.Engine) *world {
 	return &world{s, l}
 }
 
+// counting is an engine whose reads a test can count.
+type counting struct {
+	store.KV
+	reads *atomic.Int64
+}
+
+func (k counting) View() (store.Reader, func()) {
+	r, done := k.KV.View()
+	return countingReader{r, k.reads}, done
+}
+
+type countingReader struct {
+	store.Reader
+	reads *atomic.Int64
+}
+
+func (r countingReader) Get(partition, sort []byte) ([]byte, error) {
+	r.reads.Add(1)
+	return r.Reader.Get(partition, sort)
+}
+
+func (r countingReader) Scan(partition, from, to []byte, reverse bool) iter.Seq2[store.Row, error] {
+	r.reads.Add(1)
+	return r.Reader.Scan(partition, from, to, reverse)
+}
+
+// countedWorld is newWorld with the number of rows read since.
+func countedWorld(t testing.TB) (*world, *atomic.Int64) {
+	t.Helper()
+	reads, engine := &atomic.Int64{}, memkv.New()
+	w := emptyWorld(t, func(dir string) (store.KV, error) {
+		kv, err := engine(dir)
+		return counting{kv, reads}, err
+	})
+	w.fill(t)
+	return w, reads
+}
+
 // newWorld holds coinBlocks and the export of accountRows.
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := emptyWorld(t, memkv.New())
+	w.fill(t)
+	return w
+}
+
+func (w *world) fill(t testing.TB) {
+	t.Helper()
 	w.append(t, coinBlocks()...)
 	w.export(t, accountRows(), ledger.Claim{Range: ledger.Range{From: uint64(export0), To: uint64(export0 + 3_600_000)}})
-	return w
 }
 
 func (w *world) append(t testing.TB, blocks ...*ledger.Block) {
