@@ -116,7 +116,7 @@ func (g *gate) admit(ctx context.Context, method string) error {
 	if strings.HasPrefix(method, "/spoor.") {
 		need := requiredRole(method)
 		if need == spoorv1.Role_ROLE_UNSPECIFIED || g.trust.Role < need {
-			return status.Errorf(codes.PermissionDenied, "%s needs the role %s; this listener grants %s", method, need, g.trust.Role)
+			return withDetails(codes.PermissionDenied, fmt.Errorf("%s needs the role %s; this listener grants %s", method, need, g.trust.Role), info("PERMISSION_DENIED"))
 		}
 	}
 	if !g.trust.Limited {

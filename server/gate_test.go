@@ -87,6 +87,9 @@ func TestRoles(t *testing.T) {
 			if refused := status.Code(err) == codes.PermissionDenied; refused != (role < m.role) {
 				t.Errorf("%s with %s: %v", m.name, role, err)
 			}
+			if role < m.role {
+				refusal{codes.PermissionDenied, "PERMISSION_DENIED", "", "needs the role " + m.role.String()}.check(t, m.name, err)
+			}
 			if status.Code(err) == codes.Internal || status.Code(err) == codes.Unknown {
 				t.Errorf("%s with an empty message: %v", m.name, err)
 			}

@@ -39,6 +39,11 @@ func TestPages(t *testing.T) {
 			t.Errorf("pages of %d: %s, want %s", size, text, whole)
 		}
 	}
+	long := local(t, longWorld(t, 150))
+	page := long.address(t, &spoorv1.LookupAddressRequest{Address: named("tron", "m").Qualified()})
+	if len(page.GetEvents()) != 100 || page.GetNextPageToken() == "" {
+		t.Errorf("the page of no size has %d events, next %q", len(page.GetEvents()), page.GetNextPageToken())
+	}
 	miner := named("bitcoin", "miner").Qualified()
 	want := eventsOf("bitcoin", c.address(t, &spoorv1.LookupAddressRequest{Address: miner}).GetEvents())
 	tip, n := coinBlocks()[5], 0
@@ -68,27 +73,27 @@ func TestPageTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := "the next_page_token of this query's page before"
-	check := func(name, token string, err error) {
+	check := func(name string, err error) {
 		refusal{invalid, wrong, "page_token", text}.check(t, name, err)
 	}
 	for i := range token {
 		altered := []byte(token)
 		altered[i] ^= 1
-		check(fmt.Sprint("altered at ", i), string(altered), ask(c, victim, string(altered)))
-		check(fmt.Sprint("cut at ", i), token[:i+1][:max(i, 1)], ask(c, victim, token[:max(i, 1)]))
+		check(fmt.Sprint("altered at ", i), ask(c, victim, string(altered)))
+		check(fmt.Sprint("cut at ", i), ask(c, victim, token[:max(i, 1)]))
 	}
-	check("of another address", coins, ask(c, victim, coins))
-	check("of another server", token, ask(other, victim, token))
+	check("of another address", ask(c, victim, coins))
+	check("of another server", ask(other, victim, token))
 	_, err := c.ListLabels(t.Context(), &spoorv1.ListLabelsRequest{Address: victim, PageToken: token})
-	check("of another query", token, err)
+	check("of another query", err)
 	_, err = c.ListLabelSets(t.Context(), &spoorv1.ListLabelSetsRequest{PageToken: token})
-	check("of another query", token, err)
+	check("of another query", err)
 	err = ask(c, victim, strings.Repeat("a", 1025))
 	refusal{invalid, wrong, "page_token", "1024"}.check(t, "endless", err)
 
 	five := block(coinBlocks()[4], 5, coins0+51*minute, spending("other r5", nil, coin{"miner", 50}))
 	w.append(t, five, block(five, 6, coins0+60*minute, spending("other r6", nil, coin{"miner", 50})))
-	check("of blocks that were replaced", coins, ask(c, miner, coins))
+	check("of blocks that were replaced", ask(c, miner, coins))
 	w.export(t, append([]row{{tx: "earlier", from: "victim", to: "m", amount: 5, second: -60}}, accountRows()...))
-	check("of an export that was added to", token, ask(c, victim, token))
+	check("of an export that was added to", ask(c, victim, token))
 }
