@@ -11,7 +11,7 @@
 // Amounts are unsigned decimal strings of base units (satoshi, wei, 10^-6 USDT), never floats; an Asset says how many decimals a whole coin has.
 // Times are RFC 3339 in UTC in JSON. Hashes are lower-case hex without 0x, except on EVM chains, where they begin with 0x.
 // Networks are named as on the command line: bitcoin, ethereum, tron, tron-nile and so on.
-// Words of a closed list (a terminal's reason, a grade) are strings in capitals, so that JSON carries the word itself.
+// Words of a closed list (a terminal's reason, a state) are strings in capitals, a grade in small letters, so that JSON carries the word itself.
 // Unknown is never shown as clean: each answer states its as_of and its coverage.
 
 package spoorv1

@@ -310,7 +310,7 @@ type Seed struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id, from 1, in the order of the request.
 	Id uint32 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	// The REF as asked.
+	// The exact REF of the payment.
 	Ref string `protobuf:"bytes,2,opt,name=ref,proto3" json:"ref,omitempty"`
 	// Transaction hash.
 	Tx string `protobuf:"bytes,3,opt,name=tx,proto3" json:"tx,omitempty"`
