@@ -49,15 +49,9 @@ const smallIndex = 256 << 20
 
 // engine opens the engine of one generation. Another engine is another case here.
 func engine(dir string) (store.KV, error) {
-	var size int64
-	files, err := os.ReadDir(dir)
-	if err != nil && !os.IsNotExist(err) {
+	size, err := bytesIn(dir)
+	if err != nil {
 		return nil, err
-	}
-	for _, f := range files {
-		if info, err := f.Info(); err == nil {
-			size += info.Size()
-		}
 	}
 	if size <= smallIndex {
 		return badgerkv.New(badgerkv.Small())(dir)
@@ -67,7 +61,11 @@ func engine(dir string) (store.KV, error) {
 
 // openOwner takes the data directory; ledger.ErrBusy when another process has it.
 func openOwner(dir string, limits ServeConfig, log *slog.Logger) (*owner, error) {
-	st, err := store.Open(dir, engine, store.Options{})
+	free, err := minFree(dir)
+	if err != nil {
+		return nil, err
+	}
+	st, err := store.Open(dir, engine, store.Options{MinFree: free})
 	if err != nil {
 		return nil, err
 	}
@@ -139,4 +137,38 @@ func (o *owner) close() error {
 	defer cancel()
 	o.server.Stop(ctx)
 	return errors.Join(o.serves.Wait(), o.labels.Close(), o.store.Close())
+}
+
+// bytesIn adds up the files of a folder; a missing one is empty.
+func bytesIn(dir string) (size int64, err error) {
+	files, err := os.ReadDir(dir)
+	if err != nil && !os.IsNotExist(err) {
+		return 0, err
+	}
+	for _, f := range files {
+		if info, err := f.Info(); err == nil {
+			size += info.Size()
+		}
+	}
+	return size, nil
+}
+
+// The space that ingest leaves free: more than either engine keeps for work in
+// the background, so that the index refuses before its engine has to.
+const (
+	freeForSmall = 256 << 20
+	freeForLarge = 1280 << 20
+)
+
+func minFree(dir string) (uint64, error) {
+	engines, err := filepath.Glob(filepath.Join(dir, "networks", "*", "gen-*", "*"))
+	if err != nil {
+		return 0, err
+	}
+	for _, e := range engines {
+		if size, err := bytesIn(e); err == nil && size > smallIndex {
+			return freeForLarge, nil
+		}
+	}
+	return freeForSmall, nil
 }
