@@ -50,7 +50,7 @@ func TestCoverageOfBlocks(t *testing.T) {
 		}
 	}
 	info, err := c.LookupAddress(t.Context(), &spoorv1.LookupAddressRequest{Address: named("bitcoin", "d").Qualified()})
-	if want := "PARTIAL: blocks 3 to 9, blocks 11 to 19" + ranges; err != nil || basis(info.GetCoverage()) != want {
+	if want := "PARTIAL: blocks 3 to 9, blocks 11 to 19, the coins of 2 inputs" + ranges; err != nil || basis(info.GetCoverage()) != want {
 		t.Errorf("network: got %s, %v; want %s", basis(info.GetCoverage()), err, want)
 	}
 	if h := info.GetAsOf().GetHeight(); h != 22 {

@@ -8,7 +8,7 @@ type Extent struct {
 	Spans         []Span         // runs of blocks linked by hash; none in an export
 	Claims        []ledger.Claim // of an export
 	Files         []File         // of an export
-	UnknownInputs uint64         // of the base: inputs whose coins are not known
+	UnknownInputs uint64         // inputs whose coins are not known
 }
 
 // Extent returns what the snapshot holds of a network.
@@ -17,5 +17,9 @@ func (s *Snapshot) Extent(c ledger.Chain) (Extent, error) {
 	if err != nil {
 		return Extent{}, err
 	}
-	return Extent{Export: v.head.export, Spans: v.spans, Claims: v.meta.Claims, Files: v.meta.Files, UnknownInputs: v.head.unknown}, nil
+	unknown := v.head.unknown
+	for _, y := range v.held {
+		unknown += uint64(y.unknown)
+	}
+	return Extent{Export: v.head.export, Spans: v.spans, Claims: v.meta.Claims, Files: v.meta.Files, UnknownInputs: unknown}, nil
 }

@@ -71,7 +71,7 @@ func Verification(w io.Writer, r *spoorv1.VerifyIndexResult) error {
 		if !n.GetOk() {
 			verdict = "DOES NOT HOLD"
 		}
-		p.line("%s: %s, %s read, digest %s", Clean(n.GetNetwork()), verdict, plural(n.GetRows(), "row", "rows"), Clean(n.GetDigest()))
+		p.line("%s: %s, %s read, digest %s", Clean(n.GetNetwork()), verdict, plural(n.GetRows(), "transaction", "transactions"), Clean(n.GetDigest()))
 		for _, problem := range n.GetProblems() {
 			p.line("  %s", Clean(problem))
 		}
@@ -84,7 +84,7 @@ func Verification(w io.Writer, r *spoorv1.VerifyIndexResult) error {
 
 // VerificationCSV writes one row a network and problem.
 func VerificationCSV(w io.Writer, r *spoorv1.VerifyIndexResult) error {
-	s := &records{header: []string{"network", "ok", "rows", "digest", "problem"}}
+	s := &records{header: []string{"network", "ok", "transactions", "digest", "problem"}}
 	for _, n := range r.GetNetworks() {
 		for _, problem := range append(n.GetProblems(), "")[:max(1, len(n.GetProblems()))] {
 			s.add(n.GetNetwork(), strconv.FormatBool(n.GetOk()), count(n.GetRows()), n.GetDigest(), problem)
