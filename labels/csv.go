@@ -2,7 +2,6 @@ package labels
 
 import (
 	"bufio"
-	"compress/gzip"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -24,9 +23,9 @@ var csvColumns = []string{"network", "address", "label", "category", "source", "
 // file:line:column, and then nothing of the file may be used.
 func ReadCSV(ctx context.Context, name string, r io.Reader, report *Report) iter.Seq2[ledger.Tag, error] {
 	return func(yield func(ledger.Tag, error) bool) {
-		text, err := gunzip(r)
+		text, err := gunzip(name, r)
 		if err != nil {
-			yield(ledger.Tag{}, fmt.Errorf("%s: %w", name, err))
+			yield(ledger.Tag{}, err)
 			return
 		}
 		c := &csvReader{name: name, report: report, seen: map[[16]byte]bool{}, records: csv.NewReader(&capped{in: skipBOM(text)})}
@@ -161,16 +160,6 @@ func (c *capped) Read(b []byte) (int, error) {
 		return 0, ledger.Invalid("file", "at most 200 MiB", "more")
 	}
 	return n, err
-}
-
-// gunzip reads plain text and gzip alike.
-func gunzip(r io.Reader) (io.Reader, error) {
-	buffered := bufio.NewReader(r)
-	magic, err := buffered.Peek(2)
-	if err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
-		return buffered, nil //nolint:nilerr // a text of one byte is for the caller to judge
-	}
-	return gzip.NewReader(buffered)
 }
 
 // skipBOM drops the mark that spreadsheets put before UTF-8.

@@ -1,11 +1,8 @@
 package labels
 
 import (
-	"compress/flate"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -85,9 +82,9 @@ func textSum(path string) (sum [32]byte, err error) {
 		return sum, err
 	}
 	defer f.Close()
-	text, err := gunzip(f)
+	text, err := gunzip(filepath.Base(path), f)
 	if err != nil {
-		return sum, zipped(path, err)
+		return sum, err
 	}
 	h := sha256.New()
 	n, err := io.Copy(h, io.LimitReader(text, maxPack+1))
@@ -95,14 +92,5 @@ func textSum(path string) (sum [32]byte, err error) {
 		err = ledger.Invalid(filepath.Base(path), "at most 200 MiB", "more")
 	}
 	copy(sum[:], h.Sum(nil))
-	return sum, zipped(path, err)
-}
-
-// zipped tells a file that is no whole gzip, which its sender can mend, from a disk that fails.
-func zipped(path string, err error) error {
-	var corrupt flate.CorruptInputError
-	if errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &corrupt) {
-		return ledger.Invalid(filepath.Base(path), "plain text or a whole gzip file", err.Error())
-	}
-	return err
+	return sum, err
 }

@@ -40,9 +40,9 @@ const (
 // read as a stream: `tags` stands last and is a block list.
 func ReadTagPack(ctx context.Context, name string, r io.Reader, report *Report) iter.Seq2[ledger.Tag, error] {
 	return func(yield func(ledger.Tag, error) bool) {
-		text, err := gunzip(r)
+		text, err := gunzip(name, r)
 		if err != nil {
-			yield(ledger.Tag{}, fmt.Errorf("%s: %w", name, err))
+			yield(ledger.Tag{}, err)
 			return
 		}
 		p := &packReader{name: name, report: report, seen: map[[16]byte]bool{}, lines: bufio.NewReaderSize(text, 64<<10)}

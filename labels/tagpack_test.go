@@ -228,6 +228,8 @@ func TestTables(t *testing.T) {
 
 func FuzzTagPack(f *testing.F) {
 	f.Add(packHead + "tags:\n- address: " + locky + "\n  concepts: [exchange]\n")
+	f.Add("\x1f\x8b")                                     // a gzip's magic and no more
+	f.Add("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff\x4b") // a gzip cut off in its text
 	f.Add(packHead + "tags:\n  - {tx_hash: " + strings.Repeat("ab", 32) + ", context: {a: 1}}\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		tags, _, err := readPack(t, text)
