@@ -21,6 +21,7 @@ const (
 	KindP2TR                // 32 bytes, witness version 1
 	KindWitness             // version byte, then a program of 2-40 bytes (BIP 141), P2A among them
 	KindAccount             // 20 bytes: EVM and TRON
+	KindRef                 // no owner: the Ref of notices, so that an index finds them by it
 )
 
 // Address is an owner on one chain. It is comparable; two addresses are the
@@ -73,6 +74,8 @@ func (a Address) String() string {
 	switch {
 	case a.Kind == KindNone:
 		return ""
+	case a.Kind == KindRef:
+		return a.Payload
 	case a.Kind != KindAccount:
 		return bitcoinString(a)
 	case a.Chain.Family() == FamilyTRON:
@@ -89,10 +92,18 @@ func (a Address) Qualified() string { return string(a.Chain) + ":" + a.String() 
 func (a Address) IsZero() bool { return a.Kind == KindNone }
 
 // Key returns what identifies the address inside its chain: SHA-256 of the
-// script (32 bytes) on a UTXO chain, the 20 bytes of an account elsewhere.
+// script (32 bytes) on a UTXO chain, the 20 bytes of an account elsewhere. A
+// ref's key is the SHA-256 of "ref:" and the ref, cut to the chain's length.
 func (a Address) Key() []byte {
 	if a.Kind == KindAccount {
 		return []byte(a.Payload)
+	}
+	if a.Kind == KindRef {
+		h := sha256.Sum256([]byte("ref:" + a.Payload))
+		if a.Chain.UTXO() {
+			return h[:]
+		}
+		return h[:20]
 	}
 	h := sha256.Sum256(a.Script())
 	return h[:]

@@ -6,11 +6,12 @@ import (
 )
 
 // Asset is a thing that can be owned on one chain: the native coin (Contract
-// empty) or a token, identified by its contract and never by its symbol.
+// and TokenID empty) or a token, identified by its contract and never by its
+// symbol. TRON's TRC-10 tokens have a TokenID and no contract.
 type Asset struct {
 	Chain    Chain
 	Contract Address // zero for the native asset
-	TokenID  string  // decimal id inside a multi-token contract; empty elsewhere
+	TokenID  string  // decimal id inside a multi-token contract or of a TRC-10 token; empty elsewhere
 }
 
 // NativeAsset returns the chain's own coin.
@@ -20,14 +21,18 @@ func NativeAsset(c Chain) Asset { return Asset{Chain: c} }
 func TokenAsset(contract Address) Asset { return Asset{Chain: contract.Chain, Contract: contract} }
 
 // Native reports whether the asset is the chain's own coin.
-func (a Asset) Native() bool { return a.Contract == Address{} }
+func (a Asset) Native() bool { return a.Contract == Address{} && a.TokenID == "" }
+
+// NoticeAsset stands for a chain's notices where an index lists events by
+// (account, asset): its events move nothing.
+func NoticeAsset(c Chain) Asset { return Asset{Chain: c, TokenID: "notices"} }
 
 // String prints "bitcoin:native" or "tron:TR7N..."; with a token id, "...#17".
 func (a Asset) String() string {
 	if a.Native() {
 		return string(a.Chain) + ":native"
 	}
-	s := a.Contract.Qualified()
+	s := string(a.Chain) + ":" + a.Contract.String()
 	if a.TokenID != "" {
 		s += "#" + a.TokenID
 	}

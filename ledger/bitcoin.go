@@ -66,7 +66,7 @@ func (a Address) Script() []byte {
 		return append([]byte{p[0] + op1 - 1, byte(len(p) - 1)}, p[1:]...)
 	case KindScript:
 		return p
-	case KindNone, KindAccount:
+	case KindNone, KindAccount, KindRef:
 	}
 	return nil
 }

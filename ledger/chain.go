@@ -36,8 +36,12 @@ type Params struct {
 	ReorgBound uint64
 }
 
-// Params returns the network's constants, and false for a name that is not known.
+// Params returns the network's constants, and false for a name that is not
+// known. "evm-" and a chain id names any EVM network that has no name here.
 func (c Chain) Params() (Params, bool) {
+	if id, ok := strings.CutPrefix(string(c), "evm-"); ok {
+		return unnamedEVM(c, id)
+	}
 	for _, p := range networks() {
 		if p.Chain == c {
 			return p, true
@@ -66,7 +70,22 @@ func ParseChain(s string) (Chain, error) {
 	if _, ok := Chain(s).Params(); ok {
 		return Chain(s), nil
 	}
-	return "", Invalid("network", "one of "+strings.Join(chainNames(), ", "), s)
+	return "", Invalid("network", "one of "+strings.Join(chainNames(), ", ")+", or evm-CHAINID", s)
+}
+
+// unnamedEVM gives a network that is known by its chain id alone the constants
+// of Ethereum: 18 decimals, and a reorg bound for sources that name no final block.
+func unnamedEVM(c Chain, id string) (Params, bool) {
+	n, err := strconv.ParseUint(id, 10, 64)
+	if err != nil || n == 0 || id != strconv.FormatUint(n, 10) {
+		return Params{}, false
+	}
+	for _, p := range networks() {
+		if p.ChainID == n {
+			return Params{}, false // it has a name, and one network has one name
+		}
+	}
+	return Params{Chain: c, Family: FamilyEVM, ChainID: n, Symbol: "COIN", Decimals: 18, ReorgBound: 64}, true
 }
 
 func chainNames() []string {

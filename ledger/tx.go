@@ -70,6 +70,7 @@ const (
 	TransferNative                       // the transaction's own value
 	TransferInternal                     // value sent by a contract
 	TransferFee                          // gas, energy, bandwidth: leaves the payer, To is zero
+	TransferSeized                       // the issuer destroyed what a blocked account held: To is zero
 )
 
 // Input spends a previous output. Address and Value are known only where the
@@ -119,6 +120,7 @@ type Tx struct {
 	Inputs    []Input
 	Outputs   []Output
 	Transfers []Transfer
+	Notices   []Notice
 }
 
 // BlockRef names a block. In an export Height is Unix milliseconds and Hash is
@@ -130,6 +132,21 @@ type BlockRef struct {
 	Time   int64 // Unix milliseconds
 }
 
+// What a block's source could not give.
+const (
+	PartialReceipts = "receipts"           // whether transactions succeeded, and their logs
+	PartialInternal = "internal transfers" // native value sent by contracts
+)
+
+// Lacks reports whether a block of which that is missing may lack transfers of
+// an asset: without internal transfers a token's are still whole.
+func Lacks(partial string, a Asset) bool {
+	if partial == PartialInternal {
+		return a.Contract.IsZero()
+	}
+	return partial != ""
+}
+
 // Block is what a chain adapter hands to the index, verified against its own
 // header. Transactions are in chain order; Pos of each is set.
 type Block struct {
@@ -139,6 +156,6 @@ type Block struct {
 	Raw     []byte // the whole block as its chain serialises it; empty where there is none
 	Source  string // where it came from: a file name, a node's software and address
 	Grade   Grade  // proven when linked to genesis by its own proof, else attested
-	Partial string // what the source could not give ("receipts", "internal transfers"); empty when whole
+	Partial string // what the source could not give ("receipts", "internal transfers"), joined by " and "; empty when whole
 	Txs     []Tx
 }

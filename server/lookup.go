@@ -135,7 +135,7 @@ func (l *lookup) outputs(m *spoorv1.Transaction, tx ledger.Tx) error {
 // spend says what became of an output; UNSPENT only where every later block is held.
 func (l *lookup) spend(m *spoorv1.TransactionOutput, tx ledger.Tx, o ledger.Output) error {
 	if o.SpentBy == 0 {
-		covered, err := l.view.Covered(l.ctx, o.Address, tx.Pos)
+		covered, err := l.view.Covered(l.ctx, ledger.Holder{Address: o.Address, Asset: ledger.NativeAsset(tx.Chain)}, tx.Pos)
 		m.SpendState = "UNKNOWN"
 		if covered {
 			m.SpendState = "UNSPENT"

@@ -85,6 +85,11 @@ func (b base) txOf(pos ledger.Position, rec *record) (ledger.Tx, error) {
 		t.From, t.To, t.Asset = names.address(t.from), names.address(t.to), names.asset(t.asset)
 		tx.Transfers = append(tx.Transfers, t.Transfer)
 	}
+	for _, n := range body.notices {
+		n.Account, n.Peer, n.Contract = names.address(n.account), names.address(n.peer), names.address(n.contract)
+		n.Asset = names.asset(n.asset)
+		tx.Notices = append(tx.Notices, n.Notice)
+	}
 	return tx, names.err
 }
 

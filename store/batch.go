@@ -115,7 +115,7 @@ func (b *batch) add(blk *ledger.Block, raw *rawRef, keepRaw bool) error {
 }
 
 func (b *batch) addTx(tx *ledger.Tx) error {
-	b.units += 1 + len(tx.Inputs) + len(tx.Outputs) + len(tx.Transfers)
+	b.units += 1 + len(tx.Inputs) + len(tx.Outputs) + len(tx.Transfers) + len(tx.Notices)
 	unknown, err := resolve(tx, b)
 	if err != nil {
 		return err
@@ -158,6 +158,13 @@ func (b *batch) addRecord(tx *ledger.Tx) error {
 			return err
 		}
 	}
+	for i := range tx.Notices {
+		n, err := b.noticeIDs(&tx.Notices[i])
+		if err != nil {
+			return err
+		}
+		rec.notices = append(rec.notices, n)
+	}
 	first := min(len(outs), firstOutputs)
 	b.records[tx.Pos] = &dirtyRecord{&record{rec.encode(), outs[:first:first]}, true}
 	for part, rest := uint32(1), outs[first:]; len(rest) > 0; part++ {
@@ -166,6 +173,16 @@ func (b *batch) addRecord(tx *ledger.Tx) error {
 		rest = rest[n:]
 	}
 	return errors.Join(errs[:]...)
+}
+
+func (b *batch) noticeIDs(n *ledger.Notice) (noticeIDs, error) {
+	v := noticeIDs{Notice: *n}
+	var errs [4]error
+	v.account, errs[0] = b.addressID(n.Account)
+	v.peer, errs[1] = b.addressID(n.Peer)
+	v.contract, errs[2] = b.addressID(n.Contract)
+	v.asset, errs[3] = b.assetID(n.Asset)
+	return v, errors.Join(errs[:]...)
 }
 
 // coin implements coins over the base and the blocks taken in.

@@ -115,7 +115,7 @@ func TestNewerFormat(t *testing.T) {
 	}
 	head := value(kv, 'p', "head")
 	head = head[:len(head)-4]
-	head[0] = 2
+	head[0]++
 	var covered []byte
 	for _, part := range [][]byte{{'p'}, []byte("head"), head} {
 		covered = append(binary.AppendUvarint(covered, uint64(len(part))), part...)

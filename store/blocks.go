@@ -116,7 +116,7 @@ func normalise(c ledger.Chain, given *ledger.Block) (*ledger.Block, error) {
 	var err error
 	for i := range b.Txs {
 		tx := &b.Txs[i]
-		tx.Inputs, tx.Outputs, tx.Transfers = slices.Clone(tx.Inputs), slices.Clone(tx.Outputs), slices.Clone(tx.Transfers)
+		*tx = copyTx(tx)
 		for j := range tx.Outputs {
 			tx.Outputs[j].SpentBy = 0
 		}
@@ -148,6 +148,15 @@ func checkTx(c ledger.Chain, b *ledger.Block, i int) error {
 			return ledger.Invalid("transaction "+tx.ID.String(), "a slot for each transfer", itoa(uint64(tx.Transfers[j].Slot)))
 		}
 	}
+	slices.SortStableFunc(tx.Notices, func(x, y ledger.Notice) int { return cmp.Compare(x.Slot, y.Slot) })
+	for j := range tx.Notices {
+		switch n := &tx.Notices[j]; {
+		case j > 0 && tx.Notices[j-1].Slot == n.Slot:
+			return ledger.Invalid("transaction "+tx.ID.String(), "a slot for each notice", itoa(uint64(n.Slot)))
+		case n.Account.IsZero() || n.Crosses() && n.Ref == "":
+			return ledger.Invalid("transaction "+tx.ID.String(), "a notice with its account, of a bridge with its ref", itoa(uint64(n.Slot)))
+		}
+	}
 	if len(tx.Transfers) > 0 && len(tx.Inputs)+len(tx.Outputs) > 0 {
 		return ledger.Invalid("transaction "+tx.ID.String(), "coins or transfers", "both")
 	}
@@ -176,6 +185,13 @@ func addressesOf(tx *ledger.Tx) []ledger.Address {
 		add(tx.Transfers[i].From)
 		add(tx.Transfers[i].To)
 		add(tx.Transfers[i].Asset.Contract)
+	}
+	for i := range tx.Notices {
+		n := &tx.Notices[i]
+		add(n.Account)
+		add(n.Peer)
+		add(n.Contract)
+		add(n.Asset.Contract)
 	}
 	return all
 }

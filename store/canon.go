@@ -20,6 +20,7 @@ import (
 //	I txid:output owner value        (or "I txid:output ?" when the coin is unknown)
 //	O output owner value
 //	X index slot kind from to contract token amount status
+//	N slot kind account peer said-by contract token amount network ref
 //
 // An owner is its kind, a dot and its payload in hex, "-" when there is none.
 type lines struct{ b []byte }
@@ -87,6 +88,11 @@ func (l *lines) tx(tx *ledger.Tx) {
 		l.word("X").uint(uint64(t.Index)).uint(uint64(t.Slot)).uint(uint64(t.Kind)).owner(t.From).owner(t.To)
 		l.owner(t.Asset.Contract).hex([]byte(t.Asset.TokenID)).amount(t.Amount).uint(uint64(t.Status)).end()
 	}
+	for i := range tx.Notices {
+		n := &tx.Notices[i]
+		l.word("N").uint(uint64(n.Slot)).uint(uint64(n.Kind)).owner(n.Account).owner(n.Peer).owner(n.Contract)
+		l.owner(n.Asset.Contract).hex([]byte(n.Asset.TokenID)).amount(n.Amount).hex([]byte(n.Network)).hex([]byte(n.Ref)).end()
+	}
 }
 
 // chainDigest joins the digest of a block to that of the tip before it.
@@ -145,6 +151,8 @@ func eventHash(h ledger.Holder, e *ledger.Event) [32]byte {
 // stands, in total order: first the payer's, then the payee's. Amounts of zero,
 // failed transfers and unknown coins make none. On a UTXO chain an input is an
 // outflow to nobody, an output an inflow from nobody; slots count inputs first.
+// A notice is an event to oneself, of nothing, in the notice list of each of its
+// subjects; those of a failed transaction make none.
 func eventsOf(tx *ledger.Tx) func(yield func(ledger.Holder, ledger.Event) bool) {
 	return func(yield func(ledger.Holder, ledger.Event) bool) {
 		native := ledger.NativeAsset(tx.Chain)
@@ -173,6 +181,19 @@ func eventsOf(tx *ledger.Tx) func(yield func(ledger.Holder, ledger.Event) bool) 
 			}
 			if !t.To.IsZero() && t.To != t.From && !yield(ledger.Holder{Address: t.To, Asset: t.Asset}, e) {
 				return
+			}
+		}
+		notices := ledger.NoticeAsset(tx.Chain)
+		for i := range tx.Notices {
+			n := &tx.Notices[i]
+			if tx.Status == ledger.StatusFailed {
+				return
+			}
+			for _, a := range n.Subjects(tx.Chain) {
+				e := ledger.Event{At: ledger.Point{Pos: tx.Pos, Slot: n.Slot}, Kind: ledger.TransferNative, From: a, To: a}
+				if !yield(ledger.Holder{Address: a, Asset: notices}, e) {
+					return
+				}
 			}
 		}
 	}

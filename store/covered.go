@@ -8,21 +8,22 @@ import (
 )
 
 // Covered reports whether every block (in an export: every transfer of that
-// account, by the claims) from a position to the as-of is held whole. The last
+// account, by the claims) from a position to the as-of is held and lacks no
+// transfer of the asset. The last
 // block of a run that does not reach down to genesis covers nothing: such blocks
 // are samples, and what came after one of them is not known.
-func (s *Snapshot) Covered(_ context.Context, a ledger.Address, from ledger.Position) (bool, error) {
-	v := s.views[a.Chain]
+func (s *Snapshot) Covered(_ context.Context, h ledger.Holder, from ledger.Position) (bool, error) {
+	v := s.views[h.Address.Chain]
 	if v == nil {
 		return false, nil
 	}
 	first, last := from.Height(), v.asOf.ref.Height
 	for _, span := range v.spans {
-		if span.Partial == "" && span.From <= first && last <= span.To {
+		if !ledger.Lacks(span.Partial, h.Asset) && span.From <= first && last <= span.To {
 			return span.From <= 1 || first < last, nil
 		}
 	}
-	return v.claimed(a, first, last), nil
+	return v.claimed(h.Address, first, last), nil
 }
 
 // claimed reports whether claims that touch each other hold from first to last.

@@ -88,8 +88,8 @@ func compareSnap(t fataler, snap *store.Snapshot, chain []*ledger.Block, o memin
 	for _, b := range chain {
 		at := ledger.At(b.Ref.Height, 0)
 		for h := range events {
-			g, err := snap.Covered(ctx, h.Address, at)
-			w, _ := want.Covered(ctx, h.Address, at)
+			g, err := snap.Covered(ctx, h, at)
+			w, _ := want.Covered(ctx, h, at)
 			if err != nil || g != w && o.Claims == nil && linked(chain) {
 				t.Fatalf("covered %s from %d: got %v, %v, want %v", h.Address, b.Ref.Height, g, err, w)
 			}

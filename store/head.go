@@ -5,7 +5,7 @@ import (
 )
 
 // formatVersion is raised by every change of the key table or of a codec.
-const formatVersion = 1
+const formatVersion = 2
 
 // mark is a block of the chain with the digest of the tip at it.
 type mark struct {

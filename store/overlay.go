@@ -151,6 +151,21 @@ func encodeTx(e *encoder, tx *ledger.Tx) {
 		e.string(t.Asset.TokenID)
 		e.amount(t.Amount)
 	}
+	e.uint(uint64(len(tx.Notices)))
+	for i := range tx.Notices {
+		n := &tx.Notices[i]
+		e.uint(uint64(n.Slot))
+		e.byte(byte(n.Kind))
+		e.byte(byte(n.Grade))
+		e.address(n.Account)
+		e.address(n.Peer)
+		e.address(n.Contract)
+		e.address(n.Asset.Contract)
+		e.string(n.Asset.TokenID)
+		e.amount(n.Amount)
+		e.string(string(n.Network))
+		e.string(n.Ref)
+	}
 }
 
 func decodeTx(in *decoder, c ledger.Chain) ledger.Tx {
@@ -175,6 +190,14 @@ func decodeTx(in *decoder, c ledger.Chain) ledger.Tx {
 			Index: uint32(in.uint()), Slot: uint32(in.uint()), Kind: ledger.TransferKind(in.byte()), Status: ledger.Status(in.byte()),
 			Grade: ledger.Grade(in.byte()), From: in.address(c), To: in.address(c),
 			Asset: ledger.Asset{Chain: c, Contract: in.address(c), TokenID: in.string()}, Amount: in.amount(),
+		}
+	}
+	tx.Notices = makeOf[ledger.Notice](in)
+	for i := range tx.Notices {
+		tx.Notices[i] = ledger.Notice{
+			Slot: uint32(in.uint()), Kind: ledger.NoticeKind(in.byte()), Grade: ledger.Grade(in.byte()),
+			Account: in.address(c), Peer: in.address(c), Contract: in.address(c), Asset: ledger.Asset{Chain: c, Contract: in.address(c), TokenID: in.string()},
+			Amount: in.amount(), Network: ledger.Chain(in.string()), Ref: in.string(),
 		}
 	}
 	return tx

@@ -215,7 +215,7 @@ func TestExportNetwork(t *testing.T) {
 	snap := pinned(t, n)
 	defer snap.Close()
 	for i, want := range []bool{false, true, false, false} {
-		if got, err := snap.Covered(ctx, account(i), ledger.At(1000, 0)); err != nil || got != want {
+		if got, err := snap.Covered(ctx, ledger.Holder{Address: account(i), Asset: ledger.NativeAsset(account(i).Chain)}, ledger.At(1000, 0)); err != nil || got != want {
 			t.Errorf("account %d covered: got %v, %v, want %v", i, got, err, want)
 		}
 	}

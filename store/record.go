@@ -85,6 +85,12 @@ type body struct {
 	nOutputs  int
 	inputs    []inputIDs
 	transfers []transferIDs
+	notices   []noticeIDs
+}
+
+type noticeIDs struct {
+	ledger.Notice
+	account, peer, contract, asset uint64
 }
 
 type inputIDs struct {
@@ -128,6 +134,19 @@ func (b *body) encode() []byte {
 		e.uint(t.asset)
 		e.amount(t.Amount)
 	}
+	e.uint(uint64(len(b.notices)))
+	for _, n := range b.notices {
+		e.uint(uint64(n.Slot))
+		e.byte(byte(n.Kind))
+		e.byte(byte(n.Grade))
+		e.uint(n.account)
+		e.uint(n.peer)
+		e.uint(n.contract)
+		e.uint(n.asset)
+		e.amount(n.Amount)
+		e.string(string(n.Network))
+		e.string(n.Ref)
+	}
 	return e.b
 }
 
@@ -153,6 +172,13 @@ func decodeBody(value []byte, pos ledger.Position) (*body, error) {
 		kind := in.byte()
 		t.Kind, t.Status, t.Grade = ledger.TransferKind(kind&7), ledger.Status(kind>>3&7), ledger.Grade(kind>>6)
 		t.from, t.to, t.asset, t.Amount = in.uint(), in.uint(), in.uint(), in.amount()
+	}
+	b.notices = make([]noticeIDs, in.count())
+	for i := range b.notices {
+		n := &b.notices[i]
+		n.Slot, n.Kind, n.Grade = uint32(in.uint()), ledger.NoticeKind(in.byte()), ledger.Grade(in.byte())
+		n.account, n.peer, n.contract, n.asset = in.uint(), in.uint(), in.uint(), in.uint()
+		n.Amount, n.Network, n.Ref = in.amount(), ledger.Chain(in.string()), in.string()
 	}
 	return b, in.end("transaction")
 }

@@ -253,7 +253,8 @@ func (v *view) spent(tx ledger.Tx) ledger.Tx {
 // copyTx returns a transaction that its receiver may change.
 func copyTx(tx *ledger.Tx) ledger.Tx {
 	c := *tx
-	c.Inputs, c.Outputs, c.Transfers = slices.Clone(tx.Inputs), slices.Clone(tx.Outputs), slices.Clone(tx.Transfers)
+	c.Inputs, c.Outputs = slices.Clone(tx.Inputs), slices.Clone(tx.Outputs)
+	c.Transfers, c.Notices = slices.Clone(tx.Transfers), slices.Clone(tx.Notices)
 	return c
 }
 

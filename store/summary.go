@@ -35,6 +35,9 @@ func (s *Snapshot) AddressSummary(ctx context.Context, a ledger.Address) ([]Summ
 	}
 	var all []Summary
 	for _, asset := range assets {
+		if asset == ledger.NoticeAsset(a.Chain) {
+			continue
+		}
 		sum, err := s.summary(ctx, v, ledger.Holder{Address: a, Asset: asset})
 		if err != nil {
 			return nil, err

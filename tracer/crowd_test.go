@@ -130,7 +130,17 @@ func (c *crowd) PayeeAt(_ context.Context, h ledger.Holder, n int) (ledger.Point
 	return ledger.Point{Pos: ledger.At(uint64(n), 0)}, true, nil
 }
 
-func (c *crowd) Covered(context.Context, ledger.Address, ledger.Position) (bool, error) {
+func (c *crowd) Chains() []ledger.Chain { return []ledger.Chain{"tron"} }
+
+func (c *crowd) Clock(_ context.Context, _ ledger.Chain, height uint64) (int64, error) {
+	return int64(height), nil
+}
+
+func (c *crowd) Notices(context.Context, ledger.Address, ledger.Point) iter.Seq2[ledger.Noted, error] {
+	return func(func(ledger.Noted, error) bool) {}
+}
+
+func (c *crowd) Covered(context.Context, ledger.Holder, ledger.Position) (bool, error) {
 	return true, nil
 }
 

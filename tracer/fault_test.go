@@ -90,11 +90,11 @@ func (f *failing) PayeeAt(ctx context.Context, h ledger.Holder, n int) (ledger.P
 	return f.Index.PayeeAt(ctx, h, n)
 }
 
-func (f *failing) Covered(ctx context.Context, a ledger.Address, from ledger.Position) (bool, error) {
+func (f *failing) Covered(ctx context.Context, h ledger.Holder, from ledger.Position) (bool, error) {
 	if err := f.fail(); err != nil {
 		return false, err
 	}
-	return f.Index.Covered(ctx, a, from)
+	return f.Index.Covered(ctx, h, from)
 }
 
 func (f *failing) Tags(ctx context.Context, a ledger.Address) ([]ledger.Tag, error) {

@@ -43,9 +43,22 @@ type Index interface {
 	PayeeAt(ctx context.Context, h ledger.Holder, n int) (ledger.Point, bool, error)
 
 	// Covered reports whether every block (in an export: every transfer of that
-	// account) from a position to the as-of is held. The last block of a run that
-	// does not reach down to genesis covers nothing.
-	Covered(ctx context.Context, a ledger.Address, from ledger.Position) (bool, error)
+	// account) from a position to the as-of is held, and lacks no transfer of the
+	// holder's asset. The last block of a run that does not reach down to genesis
+	// covers nothing.
+	Covered(ctx context.Context, h ledger.Holder, from ledger.Position) (bool, error)
+
+	// Chains returns the networks that the snapshot holds, by name.
+	Chains() []ledger.Chain
+
+	// Clock returns the running maximum of block times (Unix milliseconds) up to a
+	// height: what orders events across networks.
+	Clock(ctx context.Context, chain ledger.Chain, height uint64) (int64, error)
+
+	// Notices yields what was noted of an account, or under a ref
+	// (ledger.RefAddress), strictly after a point, in total order. What a failed
+	// transaction noted is not listed.
+	Notices(ctx context.Context, subject ledger.Address, after ledger.Point) iter.Seq2[ledger.Noted, error]
 
 	// Tags returns all attributions of an address, in log order.
 	Tags(ctx context.Context, a ledger.Address) ([]ledger.Tag, error)

@@ -71,7 +71,7 @@ func (f *finish) add(t Terminal, p parcel) error {
 func (f *finish) restingAccounts() error {
 	for _, h := range slices.SortedFunc(maps.Keys(f.r.accounts), ledger.Holder.Compare) {
 		a := f.r.accounts[h]
-		reason, err := f.restReason(h.Address, a.openedAt.Pos)
+		reason, err := f.restReason(h, a.openedAt.Pos)
 		if err != nil {
 			return err
 		}
@@ -89,7 +89,7 @@ func (f *finish) restingAccounts() error {
 func (f *finish) restingCoins() error {
 	for _, key := range slices.SortedFunc(maps.Keys(f.r.coins), compareCoins) {
 		c := f.r.coins[key]
-		reason, err := f.restReason(c.owner, key.pos)
+		reason, err := f.restReason(ledger.Holder{Address: c.owner, Asset: ledger.NativeAsset(key.chain)}, key.pos)
 		if err != nil {
 			return err
 		}
@@ -130,18 +130,19 @@ func (f *finish) feesLeft() error {
 }
 
 // restReason says why money that has not moved on rests where it is.
-func (f *finish) restReason(a ledger.Address, arrived ledger.Position) (Reason, error) {
-	if f.r.progress[a.Chain].spent {
+func (f *finish) restReason(h ledger.Holder, arrived ledger.Position) (Reason, error) {
+	chain := h.Asset.Chain
+	if f.r.progress[chain].spent {
 		return Pending, nil
 	}
-	tags, err := f.idx.Tags(f.ctx, a)
+	tags, err := f.idx.Tags(f.ctx, h.Address)
 	if err != nil {
 		return "", err
 	}
-	if reason, ok := restsAs(tags, f.asOf[a.Chain].Time); ok {
+	if reason, ok := restsAs(tags, f.asOf[chain].Time); ok {
 		return reason, nil
 	}
-	covered, err := f.idx.Covered(f.ctx, a, arrived)
+	covered, err := f.idx.Covered(f.ctx, h, arrived)
 	if err != nil {
 		return "", err
 	}

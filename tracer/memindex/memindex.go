@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"sort"
 
@@ -235,8 +236,46 @@ func (x *Index) PayeeAt(_ context.Context, h ledger.Holder, n int) (ledger.Point
 	return ledger.Point{}, false, nil
 }
 
+// Chains implements tracer.Index.
+func (x *Index) Chains() []ledger.Chain { return slices.Sorted(maps.Keys(x.chains)) }
+
+// Clock implements tracer.Index.
+func (x *Index) Clock(_ context.Context, name ledger.Chain, height uint64) (int64, error) {
+	c, ok := x.chains[name]
+	if !ok {
+		return 0, fmt.Errorf("network %s: %w", name, ledger.ErrNotFound)
+	}
+	var clock int64
+	for _, b := range c.blocks {
+		if b.Ref.Height <= height {
+			clock = max(clock, b.Ref.Time)
+		}
+	}
+	return clock, nil
+}
+
+// Notices implements tracer.Index.
+func (x *Index) Notices(_ context.Context, subject ledger.Address, after ledger.Point) iter.Seq2[ledger.Noted, error] {
+	return func(yield func(ledger.Noted, error) bool) {
+		c, ok := x.chains[subject.Chain]
+		if !ok {
+			return
+		}
+		for _, tx := range c.txs {
+			for _, n := range tx.Notices {
+				at := ledger.Point{Pos: tx.Pos, Slot: n.Slot}
+				listed := tx.Status != ledger.StatusFailed && slices.Contains(n.Subjects(subject.Chain), subject)
+				if listed && after.Before(at) && !yield(ledger.Noted{Notice: n, Tx: tx.ID, At: at, Time: tx.Time}, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // Covered implements tracer.Index.
-func (x *Index) Covered(_ context.Context, a ledger.Address, from ledger.Position) (bool, error) {
+func (x *Index) Covered(_ context.Context, h ledger.Holder, from ledger.Position) (bool, error) {
+	a := h.Address
 	c, ok := x.chains[a.Chain]
 	if !ok {
 		return false, nil
@@ -251,6 +290,9 @@ func (x *Index) Covered(_ context.Context, a ledger.Address, from ledger.Positio
 	}
 	i := sort.Search(len(c.blocks), func(i int) bool { return c.blocks[i].Ref.Height >= from.Height() })
 	held := uint64(len(c.blocks) - i)
+	if slices.ContainsFunc(c.blocks[i:], func(b *ledger.Block) bool { return ledger.Lacks(b.Partial, h.Asset) }) {
+		return false, nil
+	}
 	if c.sampled() && from.Height() == c.asOf.Height {
 		return false, nil
 	}

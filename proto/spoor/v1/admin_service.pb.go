@@ -11,6 +11,8 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -32,6 +34,8 @@ type IngestRequest struct {
 	//
 	//	*IngestRequest_Bitcoin
 	//	*IngestRequest_Tron
+	//	*IngestRequest_Evm
+	//	*IngestRequest_Node
 	Source        isIngestRequest_Source `protobuf_oneof:"source"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -92,6 +96,24 @@ func (x *IngestRequest) GetTron() *TronCsv {
 	return nil
 }
 
+func (x *IngestRequest) GetEvm() *EvmCsv {
+	if x != nil {
+		if x, ok := x.Source.(*IngestRequest_Evm); ok {
+			return x.Evm
+		}
+	}
+	return nil
+}
+
+func (x *IngestRequest) GetNode() *Node {
+	if x != nil {
+		if x, ok := x.Source.(*IngestRequest_Node); ok {
+			return x.Node
+		}
+	}
+	return nil
+}
+
 type isIngestRequest_Source interface {
 	isIngestRequest_Source()
 }
@@ -106,9 +128,242 @@ type IngestRequest_Tron struct {
 	Tron *TronCsv `protobuf:"bytes,2,opt,name=tron,proto3,oneof"`
 }
 
+type IngestRequest_Evm struct {
+	// ethereum-etl exports.
+	Evm *EvmCsv `protobuf:"bytes,3,opt,name=evm,proto3,oneof"`
+}
+
+type IngestRequest_Node struct {
+	// A node of any network.
+	Node *Node `protobuf:"bytes,4,opt,name=node,proto3,oneof"`
+}
+
 func (*IngestRequest_Bitcoin) isIngestRequest_Source() {}
 
 func (*IngestRequest_Tron) isIngestRequest_Source() {}
+
+func (*IngestRequest_Evm) isIngestRequest_Source() {}
+
+func (*IngestRequest_Node) isIngestRequest_Source() {}
+
+// Node is a running node, or a hosted endpoint that speaks as one, and how far to read it. Several may feed one network: the next is asked when
+// one fails.
+type Node struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The network, such as bitcoin, ethereum, evm-1337 or tron. Required.
+	Network string `protobuf:"bytes,1,opt,name=network,proto3" json:"network,omitempty"`
+	// Where it is: http(s)://[USER:PASSWORD@]HOST:PORT/PATH for Bitcoin and EVM, HOST:PORT or grpcs://HOST:PORT for TRON.
+	Urls []string `protobuf:"bytes,2,rep,name=urls,proto3" json:"urls,omitempty"`
+	// File with the cookie that Bitcoin Core writes (.cookie).
+	CookiePath string `protobuf:"bytes,3,opt,name=cookie_path,json=cookiePath,proto3" json:"cookie_path,omitempty"`
+	// Headers of every request, "Name: value"; the value may be @FILE. Hosted endpoints take their keys so.
+	Headers []string `protobuf:"bytes,4,rep,name=headers,proto3" json:"headers,omitempty"`
+	// PEM file with the certificates to trust the node by; empty: the system's.
+	CaPath string `protobuf:"bytes,5,opt,name=ca_path,json=caPath,proto3" json:"ca_path,omitempty"`
+	// First height to read; absent: after the tip of the index, 0 in an empty one.
+	FromHeight *uint64 `protobuf:"varint,6,opt,name=from_height,json=fromHeight,proto3,oneof" json:"from_height,omitempty"`
+	// Last height to read; absent: the node's head.
+	ToHeight *uint64 `protobuf:"varint,7,opt,name=to_height,json=toHeight,proto3,oneof" json:"to_height,omitempty"`
+	// Whether to go on as blocks arrive.
+	Follow bool `protobuf:"varint,8,opt,name=follow,proto3" json:"follow,omitempty"`
+	// Whether raw blocks are kept: proofs need them.
+	KeepRaw bool `protobuf:"varint,9,opt,name=keep_raw,json=keepRaw,proto3" json:"keep_raw,omitempty"`
+	// Blocks that are fetched at a time; 0: 4.
+	Parallel uint32 `protobuf:"varint,10,opt,name=parallel,proto3" json:"parallel,omitempty"`
+	// Greatest number of requests per second; 0: no limit of our own.
+	Rate float64 `protobuf:"fixed64,11,opt,name=rate,proto3" json:"rate,omitempty"`
+	// Number of blocks below the tip that may be replaced; absent: the network's own.
+	ReorgBound *uint64 `protobuf:"varint,12,opt,name=reorg_bound,json=reorgBound,proto3,oneof" json:"reorg_bound,omitempty"`
+	// Addresses whose unconfirmed transactions are reported (Bitcoin).
+	Watch         []string `protobuf:"bytes,13,rep,name=watch,proto3" json:"watch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Node) Reset() {
+	*x = Node{}
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Node) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Node) ProtoMessage() {}
+
+func (x *Node) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Node.ProtoReflect.Descriptor instead.
+func (*Node) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Node) GetNetwork() string {
+	if x != nil {
+		return x.Network
+	}
+	return ""
+}
+
+func (x *Node) GetUrls() []string {
+	if x != nil {
+		return x.Urls
+	}
+	return nil
+}
+
+func (x *Node) GetCookiePath() string {
+	if x != nil {
+		return x.CookiePath
+	}
+	return ""
+}
+
+func (x *Node) GetHeaders() []string {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *Node) GetCaPath() string {
+	if x != nil {
+		return x.CaPath
+	}
+	return ""
+}
+
+func (x *Node) GetFromHeight() uint64 {
+	if x != nil && x.FromHeight != nil {
+		return *x.FromHeight
+	}
+	return 0
+}
+
+func (x *Node) GetToHeight() uint64 {
+	if x != nil && x.ToHeight != nil {
+		return *x.ToHeight
+	}
+	return 0
+}
+
+func (x *Node) GetFollow() bool {
+	if x != nil {
+		return x.Follow
+	}
+	return false
+}
+
+func (x *Node) GetKeepRaw() bool {
+	if x != nil {
+		return x.KeepRaw
+	}
+	return false
+}
+
+func (x *Node) GetParallel() uint32 {
+	if x != nil {
+		return x.Parallel
+	}
+	return 0
+}
+
+func (x *Node) GetRate() float64 {
+	if x != nil {
+		return x.Rate
+	}
+	return 0
+}
+
+func (x *Node) GetReorgBound() uint64 {
+	if x != nil && x.ReorgBound != nil {
+		return *x.ReorgBound
+	}
+	return 0
+}
+
+func (x *Node) GetWatch() []string {
+	if x != nil {
+		return x.Watch
+	}
+	return nil
+}
+
+// EvmCsv are exports of ethereum-etl: transactions, token_transfers and traces, told apart by their columns.
+type EvmCsv struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The network; empty: ethereum.
+	Network string `protobuf:"bytes,1,opt,name=network,proto3" json:"network,omitempty"`
+	// CSV files, plain or gzip.
+	CsvPaths []string `protobuf:"bytes,2,rep,name=csv_paths,json=csvPaths,proto3" json:"csv_paths,omitempty"`
+	// Blocks, "FROM..TO" (heights, the end not included), of which the files hold every row. None: nothing is complete.
+	Complete      []string `protobuf:"bytes,3,rep,name=complete,proto3" json:"complete,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EvmCsv) Reset() {
+	*x = EvmCsv{}
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EvmCsv) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EvmCsv) ProtoMessage() {}
+
+func (x *EvmCsv) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EvmCsv.ProtoReflect.Descriptor instead.
+func (*EvmCsv) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *EvmCsv) GetNetwork() string {
+	if x != nil {
+		return x.Network
+	}
+	return ""
+}
+
+func (x *EvmCsv) GetCsvPaths() []string {
+	if x != nil {
+		return x.CsvPaths
+	}
+	return nil
+}
+
+func (x *EvmCsv) GetComplete() []string {
+	if x != nil {
+		return x.Complete
+	}
+	return nil
+}
 
 // BitcoinBlocks are blk*.dat files, single raw blocks, or directories of them.
 type BitcoinBlocks struct {
@@ -129,7 +384,7 @@ type BitcoinBlocks struct {
 
 func (x *BitcoinBlocks) Reset() {
 	*x = BitcoinBlocks{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[1]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -141,7 +396,7 @@ func (x *BitcoinBlocks) String() string {
 func (*BitcoinBlocks) ProtoMessage() {}
 
 func (x *BitcoinBlocks) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[1]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -154,7 +409,7 @@ func (x *BitcoinBlocks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BitcoinBlocks.ProtoReflect.Descriptor instead.
 func (*BitcoinBlocks) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{1}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *BitcoinBlocks) GetNetwork() string {
@@ -207,7 +462,7 @@ type TronCsv struct {
 
 func (x *TronCsv) Reset() {
 	*x = TronCsv{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[2]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -219,7 +474,7 @@ func (x *TronCsv) String() string {
 func (*TronCsv) ProtoMessage() {}
 
 func (x *TronCsv) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[2]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -232,7 +487,7 @@ func (x *TronCsv) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TronCsv.ProtoReflect.Descriptor instead.
 func (*TronCsv) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{2}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *TronCsv) GetNetwork() string {
@@ -265,6 +520,8 @@ type IngestEvent struct {
 	//
 	//	*IngestEvent_Progress
 	//	*IngestEvent_Result
+	//	*IngestEvent_Follow
+	//	*IngestEvent_Sighting
 	Event         isIngestEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -272,7 +529,7 @@ type IngestEvent struct {
 
 func (x *IngestEvent) Reset() {
 	*x = IngestEvent{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[3]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -284,7 +541,7 @@ func (x *IngestEvent) String() string {
 func (*IngestEvent) ProtoMessage() {}
 
 func (x *IngestEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[3]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -297,7 +554,7 @@ func (x *IngestEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IngestEvent.ProtoReflect.Descriptor instead.
 func (*IngestEvent) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{3}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *IngestEvent) GetEvent() isIngestEvent_Event {
@@ -325,6 +582,24 @@ func (x *IngestEvent) GetResult() *IngestResult {
 	return nil
 }
 
+func (x *IngestEvent) GetFollow() *FollowStatus {
+	if x != nil {
+		if x, ok := x.Event.(*IngestEvent_Follow); ok {
+			return x.Follow
+		}
+	}
+	return nil
+}
+
+func (x *IngestEvent) GetSighting() *Sighting {
+	if x != nil {
+		if x, ok := x.Event.(*IngestEvent_Sighting); ok {
+			return x.Sighting
+		}
+	}
+	return nil
+}
+
 type isIngestEvent_Event interface {
 	isIngestEvent_Event()
 }
@@ -339,9 +614,259 @@ type IngestEvent_Result struct {
 	Result *IngestResult `protobuf:"bytes,2,opt,name=result,proto3,oneof"`
 }
 
+type IngestEvent_Follow struct {
+	// How far a node is followed; sent with every block once the index has caught up, and while it catches up now and then.
+	Follow *FollowStatus `protobuf:"bytes,3,opt,name=follow,proto3,oneof"`
+}
+
+type IngestEvent_Sighting struct {
+	// An unconfirmed transaction of a watched address.
+	Sighting *Sighting `protobuf:"bytes,4,opt,name=sighting,proto3,oneof"`
+}
+
 func (*IngestEvent_Progress) isIngestEvent_Event() {}
 
 func (*IngestEvent_Result) isIngestEvent_Event() {}
+
+func (*IngestEvent_Follow) isIngestEvent_Event() {}
+
+func (*IngestEvent_Sighting) isIngestEvent_Event() {}
+
+// FollowStatus says how far a network is followed.
+type FollowStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The network.
+	Network string `protobuf:"bytes,1,opt,name=network,proto3" json:"network,omitempty"`
+	// Last block of the index.
+	AsOf *AsOf `protobuf:"bytes,2,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// Height of the node's head.
+	HeadHeight uint64 `protobuf:"varint,3,opt,name=head_height,json=headHeight,proto3" json:"head_height,omitempty"`
+	// Blocks between them.
+	LagBlocks uint64 `protobuf:"varint,4,opt,name=lag_blocks,json=lagBlocks,proto3" json:"lag_blocks,omitempty"`
+	// Height up to which blocks are final; absent: none is.
+	FinalHeight *uint64 `protobuf:"varint,5,opt,name=final_height,json=finalHeight,proto3,oneof" json:"final_height,omitempty"`
+	// Blocks per second, over the last while.
+	BlocksPerSecond float64 `protobuf:"fixed64,6,opt,name=blocks_per_second,json=blocksPerSecond,proto3" json:"blocks_per_second,omitempty"`
+	// Transactions per second, over the last while.
+	TransactionsPerSecond float64 `protobuf:"fixed64,7,opt,name=transactions_per_second,json=transactionsPerSecond,proto3" json:"transactions_per_second,omitempty"`
+	// Time until the index has caught up at this rate; absent once it has, or while unknown.
+	TimeLeft *durationpb.Duration `protobuf:"bytes,8,opt,name=time_left,json=timeLeft,proto3" json:"time_left,omitempty"`
+	// Blocks that were replaced by a reorganisation, since the last message.
+	Replaced uint32 `protobuf:"varint,9,opt,name=replaced,proto3" json:"replaced,omitempty"`
+	// What is wrong at the moment, one sentence; empty: nothing. The reader goes on trying.
+	Trouble string `protobuf:"bytes,10,opt,name=trouble,proto3" json:"trouble,omitempty"`
+	// Node that is read, without its password.
+	Node          string `protobuf:"bytes,11,opt,name=node,proto3" json:"node,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FollowStatus) Reset() {
+	*x = FollowStatus{}
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FollowStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FollowStatus) ProtoMessage() {}
+
+func (x *FollowStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FollowStatus.ProtoReflect.Descriptor instead.
+func (*FollowStatus) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *FollowStatus) GetNetwork() string {
+	if x != nil {
+		return x.Network
+	}
+	return ""
+}
+
+func (x *FollowStatus) GetAsOf() *AsOf {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *FollowStatus) GetHeadHeight() uint64 {
+	if x != nil {
+		return x.HeadHeight
+	}
+	return 0
+}
+
+func (x *FollowStatus) GetLagBlocks() uint64 {
+	if x != nil {
+		return x.LagBlocks
+	}
+	return 0
+}
+
+func (x *FollowStatus) GetFinalHeight() uint64 {
+	if x != nil && x.FinalHeight != nil {
+		return *x.FinalHeight
+	}
+	return 0
+}
+
+func (x *FollowStatus) GetBlocksPerSecond() float64 {
+	if x != nil {
+		return x.BlocksPerSecond
+	}
+	return 0
+}
+
+func (x *FollowStatus) GetTransactionsPerSecond() float64 {
+	if x != nil {
+		return x.TransactionsPerSecond
+	}
+	return 0
+}
+
+func (x *FollowStatus) GetTimeLeft() *durationpb.Duration {
+	if x != nil {
+		return x.TimeLeft
+	}
+	return nil
+}
+
+func (x *FollowStatus) GetReplaced() uint32 {
+	if x != nil {
+		return x.Replaced
+	}
+	return 0
+}
+
+func (x *FollowStatus) GetTrouble() string {
+	if x != nil {
+		return x.Trouble
+	}
+	return ""
+}
+
+func (x *FollowStatus) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+// Sighting is an unconfirmed transaction that pays or spends from a watched address.
+type Sighting struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The network.
+	Network string `protobuf:"bytes,1,opt,name=network,proto3" json:"network,omitempty"`
+	// Transaction hash.
+	Tx string `protobuf:"bytes,2,opt,name=tx,proto3" json:"tx,omitempty"`
+	// Watched address.
+	Address string `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
+	// What it would be paid, in base units.
+	Received string `protobuf:"bytes,4,opt,name=received,proto3" json:"received,omitempty"`
+	// What it would spend, in base units; coins that the index does not hold count nothing.
+	Sent string `protobuf:"bytes,5,opt,name=sent,proto3" json:"sent,omitempty"`
+	// When it was seen.
+	Time *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=time,proto3" json:"time,omitempty"`
+	// Whether it left the mempool without being mined.
+	Dropped       bool `protobuf:"varint,7,opt,name=dropped,proto3" json:"dropped,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Sighting) Reset() {
+	*x = Sighting{}
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Sighting) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Sighting) ProtoMessage() {}
+
+func (x *Sighting) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Sighting.ProtoReflect.Descriptor instead.
+func (*Sighting) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Sighting) GetNetwork() string {
+	if x != nil {
+		return x.Network
+	}
+	return ""
+}
+
+func (x *Sighting) GetTx() string {
+	if x != nil {
+		return x.Tx
+	}
+	return ""
+}
+
+func (x *Sighting) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *Sighting) GetReceived() string {
+	if x != nil {
+		return x.Received
+	}
+	return ""
+}
+
+func (x *Sighting) GetSent() string {
+	if x != nil {
+		return x.Sent
+	}
+	return ""
+}
+
+func (x *Sighting) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *Sighting) GetDropped() bool {
+	if x != nil {
+		return x.Dropped
+	}
+	return false
+}
 
 // IngestResult says what came in.
 type IngestResult struct {
@@ -372,7 +897,7 @@ type IngestResult struct {
 
 func (x *IngestResult) Reset() {
 	*x = IngestResult{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[4]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -384,7 +909,7 @@ func (x *IngestResult) String() string {
 func (*IngestResult) ProtoMessage() {}
 
 func (x *IngestResult) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[4]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -397,7 +922,7 @@ func (x *IngestResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IngestResult.ProtoReflect.Descriptor instead.
 func (*IngestResult) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{4}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *IngestResult) GetNetwork() string {
@@ -481,7 +1006,7 @@ type IndexStatusRequest struct {
 
 func (x *IndexStatusRequest) Reset() {
 	*x = IndexStatusRequest{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[5]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -493,7 +1018,7 @@ func (x *IndexStatusRequest) String() string {
 func (*IndexStatusRequest) ProtoMessage() {}
 
 func (x *IndexStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[5]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -506,7 +1031,7 @@ func (x *IndexStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexStatusRequest.ProtoReflect.Descriptor instead.
 func (*IndexStatusRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{5}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *IndexStatusRequest) GetNetwork() string {
@@ -531,7 +1056,7 @@ type IndexStatusResponse struct {
 
 func (x *IndexStatusResponse) Reset() {
 	*x = IndexStatusResponse{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[6]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -543,7 +1068,7 @@ func (x *IndexStatusResponse) String() string {
 func (*IndexStatusResponse) ProtoMessage() {}
 
 func (x *IndexStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[6]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -556,7 +1081,7 @@ func (x *IndexStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexStatusResponse.ProtoReflect.Descriptor instead.
 func (*IndexStatusResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{6}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *IndexStatusResponse) GetNetworks() []*NetworkStatus {
@@ -606,14 +1131,16 @@ type NetworkStatus struct {
 	// Bytes on disk.
 	DiskBytes int64 `protobuf:"varint,11,opt,name=disk_bytes,json=diskBytes,proto3" json:"disk_bytes,omitempty"`
 	// Export files that the network is made of, by SHA-256.
-	Files         []*ImportedFile `protobuf:"bytes,12,rep,name=files,proto3" json:"files,omitempty"`
+	Files []*ImportedFile `protobuf:"bytes,12,rep,name=files,proto3" json:"files,omitempty"`
+	// How it is followed at the moment; absent: it is not.
+	Follow        *FollowStatus `protobuf:"bytes,13,opt,name=follow,proto3" json:"follow,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NetworkStatus) Reset() {
 	*x = NetworkStatus{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[7]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -625,7 +1152,7 @@ func (x *NetworkStatus) String() string {
 func (*NetworkStatus) ProtoMessage() {}
 
 func (x *NetworkStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[7]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -638,7 +1165,7 @@ func (x *NetworkStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NetworkStatus.ProtoReflect.Descriptor instead.
 func (*NetworkStatus) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{7}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *NetworkStatus) GetAsOf() *AsOf {
@@ -725,6 +1252,13 @@ func (x *NetworkStatus) GetFiles() []*ImportedFile {
 	return nil
 }
 
+func (x *NetworkStatus) GetFollow() *FollowStatus {
+	if x != nil {
+		return x.Follow
+	}
+	return nil
+}
+
 // ImportedFile is one export file of a network.
 type ImportedFile struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -740,7 +1274,7 @@ type ImportedFile struct {
 
 func (x *ImportedFile) Reset() {
 	*x = ImportedFile{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[8]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -752,7 +1286,7 @@ func (x *ImportedFile) String() string {
 func (*ImportedFile) ProtoMessage() {}
 
 func (x *ImportedFile) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[8]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -765,7 +1299,7 @@ func (x *ImportedFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportedFile.ProtoReflect.Descriptor instead.
 func (*ImportedFile) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{8}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ImportedFile) GetName() string {
@@ -800,7 +1334,7 @@ type VerifyIndexRequest struct {
 
 func (x *VerifyIndexRequest) Reset() {
 	*x = VerifyIndexRequest{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[9]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -812,7 +1346,7 @@ func (x *VerifyIndexRequest) String() string {
 func (*VerifyIndexRequest) ProtoMessage() {}
 
 func (x *VerifyIndexRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[9]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -825,7 +1359,7 @@ func (x *VerifyIndexRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyIndexRequest.ProtoReflect.Descriptor instead.
 func (*VerifyIndexRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{9}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *VerifyIndexRequest) GetNetwork() string {
@@ -851,7 +1385,7 @@ type VerifyIndexEvent struct {
 
 func (x *VerifyIndexEvent) Reset() {
 	*x = VerifyIndexEvent{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[10]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -863,7 +1397,7 @@ func (x *VerifyIndexEvent) String() string {
 func (*VerifyIndexEvent) ProtoMessage() {}
 
 func (x *VerifyIndexEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[10]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -876,7 +1410,7 @@ func (x *VerifyIndexEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyIndexEvent.ProtoReflect.Descriptor instead.
 func (*VerifyIndexEvent) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{10}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *VerifyIndexEvent) GetEvent() isVerifyIndexEvent_Event {
@@ -935,7 +1469,7 @@ type VerifyIndexResult struct {
 
 func (x *VerifyIndexResult) Reset() {
 	*x = VerifyIndexResult{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[11]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -947,7 +1481,7 @@ func (x *VerifyIndexResult) String() string {
 func (*VerifyIndexResult) ProtoMessage() {}
 
 func (x *VerifyIndexResult) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[11]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -960,7 +1494,7 @@ func (x *VerifyIndexResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyIndexResult.ProtoReflect.Descriptor instead.
 func (*VerifyIndexResult) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{11}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *VerifyIndexResult) GetOk() bool {
@@ -996,7 +1530,7 @@ type NetworkVerification struct {
 
 func (x *NetworkVerification) Reset() {
 	*x = NetworkVerification{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[12]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1008,7 +1542,7 @@ func (x *NetworkVerification) String() string {
 func (*NetworkVerification) ProtoMessage() {}
 
 func (x *NetworkVerification) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[12]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1021,7 +1555,7 @@ func (x *NetworkVerification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NetworkVerification.ProtoReflect.Descriptor instead.
 func (*NetworkVerification) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{12}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *NetworkVerification) GetNetwork() string {
@@ -1070,7 +1604,7 @@ type ExportIndexRequest struct {
 
 func (x *ExportIndexRequest) Reset() {
 	*x = ExportIndexRequest{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[13]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1082,7 +1616,7 @@ func (x *ExportIndexRequest) String() string {
 func (*ExportIndexRequest) ProtoMessage() {}
 
 func (x *ExportIndexRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[13]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1095,7 +1629,7 @@ func (x *ExportIndexRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportIndexRequest.ProtoReflect.Descriptor instead.
 func (*ExportIndexRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{13}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ExportIndexRequest) GetNetwork() string {
@@ -1116,7 +1650,7 @@ type ExportIndexResponse struct {
 
 func (x *ExportIndexResponse) Reset() {
 	*x = ExportIndexResponse{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[14]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1128,7 +1662,7 @@ func (x *ExportIndexResponse) String() string {
 func (*ExportIndexResponse) ProtoMessage() {}
 
 func (x *ExportIndexResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[14]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1141,7 +1675,7 @@ func (x *ExportIndexResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportIndexResponse.ProtoReflect.Descriptor instead.
 func (*ExportIndexResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{14}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ExportIndexResponse) GetChunk() []byte {
@@ -1155,11 +1689,39 @@ var File_spoor_v1_admin_service_proto protoreflect.FileDescriptor
 
 const file_spoor_v1_admin_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1cspoor/v1/admin_service.proto\x12\bspoor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x15spoor/v1/common.proto\x1a\x16spoor/v1/options.proto\"~\n" +
+	"\x1cspoor/v1/admin_service.proto\x12\bspoor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15spoor/v1/common.proto\x1a\x16spoor/v1/options.proto\"\xca\x01\n" +
 	"\rIngestRequest\x123\n" +
 	"\abitcoin\x18\x01 \x01(\v2\x17.spoor.v1.BitcoinBlocksH\x00R\abitcoin\x12'\n" +
-	"\x04tron\x18\x02 \x01(\v2\x11.spoor.v1.TronCsvH\x00R\x04tronB\x0f\n" +
-	"\x06source\x12\x05\xbaH\x02\b\x01\"\xdf\x01\n" +
+	"\x04tron\x18\x02 \x01(\v2\x11.spoor.v1.TronCsvH\x00R\x04tron\x12$\n" +
+	"\x03evm\x18\x03 \x01(\v2\x10.spoor.v1.EvmCsvH\x00R\x03evm\x12$\n" +
+	"\x04node\x18\x04 \x01(\v2\x0e.spoor.v1.NodeH\x00R\x04nodeB\x0f\n" +
+	"\x06source\x12\x05\xbaH\x02\b\x01\"\x9a\x04\n" +
+	"\x04Node\x12#\n" +
+	"\anetwork\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\anetwork\x12'\n" +
+	"\x04urls\x18\x02 \x03(\tB\x13\xbaH\x10\x92\x01\r\b\x01\x10\x10\"\ar\x05\x10\x01\x18\x80\x10R\x04urls\x12)\n" +
+	"\vcookie_path\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\n" +
+	"cookiePath\x12+\n" +
+	"\aheaders\x18\x04 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10\x10\"\ar\x05\x10\x03\x18\x80 R\aheaders\x12!\n" +
+	"\aca_path\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x06caPath\x12$\n" +
+	"\vfrom_height\x18\x06 \x01(\x04H\x00R\n" +
+	"fromHeight\x88\x01\x01\x12 \n" +
+	"\tto_height\x18\a \x01(\x04H\x01R\btoHeight\x88\x01\x01\x12\x16\n" +
+	"\x06follow\x18\b \x01(\bR\x06follow\x12\x19\n" +
+	"\bkeep_raw\x18\t \x01(\bR\akeepRaw\x12#\n" +
+	"\bparallel\x18\n" +
+	" \x01(\rB\a\xbaH\x04*\x02\x18@R\bparallel\x12+\n" +
+	"\x04rate\x18\v \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00j\xf8@)\x00\x00\x00\x00\x00\x00\x00\x00R\x04rate\x12$\n" +
+	"\vreorg_bound\x18\f \x01(\x04H\x02R\n" +
+	"reorgBound\x88\x01\x01\x12(\n" +
+	"\x05watch\x18\r \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\x90N\"\ar\x05\x10\x01\x18\x80\x02R\x05watchB\x0e\n" +
+	"\f_from_heightB\f\n" +
+	"\n" +
+	"_to_heightB\x0e\n" +
+	"\f_reorg_bound\"\x8e\x01\n" +
+	"\x06EvmCsv\x12!\n" +
+	"\anetwork\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\anetwork\x121\n" +
+	"\tcsv_paths\x18\x02 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\b\x01\x10\x90N\"\ar\x05\x10\x01\x18\x80 R\bcsvPaths\x12.\n" +
+	"\bcomplete\x18\x03 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\xe8\a\"\ar\x05\x10\x01\x18\x80\x01R\bcomplete\"\xdf\x01\n" +
 	"\rBitcoinBlocks\x12!\n" +
 	"\anetwork\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\anetwork\x125\n" +
 	"\vblock_paths\x18\x02 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\b\x01\x10\x90N\"\ar\x05\x10\x01\x18\x80 R\n" +
@@ -1172,11 +1734,37 @@ const file_spoor_v1_admin_service_proto_rawDesc = "" +
 	"\aTronCsv\x12!\n" +
 	"\anetwork\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\anetwork\x121\n" +
 	"\tcsv_paths\x18\x02 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\b\x01\x10\x90N\"\ar\x05\x10\x01\x18\x80 R\bcsvPaths\x12.\n" +
-	"\bcomplete\x18\x03 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\xe8\a\"\ar\x05\x10\x01\x18\x80 R\bcomplete\"z\n" +
+	"\bcomplete\x18\x03 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\xe8\a\"\ar\x05\x10\x01\x18\x80 R\bcomplete\"\xde\x01\n" +
 	"\vIngestEvent\x120\n" +
 	"\bprogress\x18\x01 \x01(\v2\x12.spoor.v1.ProgressH\x00R\bprogress\x120\n" +
-	"\x06result\x18\x02 \x01(\v2\x16.spoor.v1.IngestResultH\x00R\x06resultB\a\n" +
-	"\x05event\"\xc3\x02\n" +
+	"\x06result\x18\x02 \x01(\v2\x16.spoor.v1.IngestResultH\x00R\x06result\x120\n" +
+	"\x06follow\x18\x03 \x01(\v2\x16.spoor.v1.FollowStatusH\x00R\x06follow\x120\n" +
+	"\bsighting\x18\x04 \x01(\v2\x12.spoor.v1.SightingH\x00R\bsightingB\a\n" +
+	"\x05event\"\xac\x03\n" +
+	"\fFollowStatus\x12\x18\n" +
+	"\anetwork\x18\x01 \x01(\tR\anetwork\x12#\n" +
+	"\x05as_of\x18\x02 \x01(\v2\x0e.spoor.v1.AsOfR\x04asOf\x12\x1f\n" +
+	"\vhead_height\x18\x03 \x01(\x04R\n" +
+	"headHeight\x12\x1d\n" +
+	"\n" +
+	"lag_blocks\x18\x04 \x01(\x04R\tlagBlocks\x12&\n" +
+	"\ffinal_height\x18\x05 \x01(\x04H\x00R\vfinalHeight\x88\x01\x01\x12*\n" +
+	"\x11blocks_per_second\x18\x06 \x01(\x01R\x0fblocksPerSecond\x126\n" +
+	"\x17transactions_per_second\x18\a \x01(\x01R\x15transactionsPerSecond\x126\n" +
+	"\ttime_left\x18\b \x01(\v2\x19.google.protobuf.DurationR\btimeLeft\x12\x1a\n" +
+	"\breplaced\x18\t \x01(\rR\breplaced\x12\x18\n" +
+	"\atrouble\x18\n" +
+	" \x01(\tR\atrouble\x12\x12\n" +
+	"\x04node\x18\v \x01(\tR\x04nodeB\x0f\n" +
+	"\r_final_height\"\xc8\x01\n" +
+	"\bSighting\x12\x18\n" +
+	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x0e\n" +
+	"\x02tx\x18\x02 \x01(\tR\x02tx\x12\x18\n" +
+	"\aaddress\x18\x03 \x01(\tR\aaddress\x12\x1a\n" +
+	"\breceived\x18\x04 \x01(\tR\breceived\x12\x12\n" +
+	"\x04sent\x18\x05 \x01(\tR\x04sent\x12.\n" +
+	"\x04time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x18\n" +
+	"\adropped\x18\a \x01(\bR\adropped\"\xc3\x02\n" +
 	"\fIngestResult\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x16\n" +
 	"\x06blocks\x18\x02 \x01(\x03R\x06blocks\x12\"\n" +
@@ -1196,7 +1784,7 @@ const file_spoor_v1_admin_service_proto_rawDesc = "" +
 	"\x13IndexStatusResponse\x123\n" +
 	"\bnetworks\x18\x01 \x03(\v2\x17.spoor.v1.NetworkStatusR\bnetworks\x12%\n" +
 	"\x0elabel_sequence\x18\x02 \x01(\x04R\rlabelSequence\x12\x16\n" +
-	"\x06labels\x18\x03 \x01(\x03R\x06labels\"\xa9\x03\n" +
+	"\x06labels\x18\x03 \x01(\x03R\x06labels\"\xd9\x03\n" +
 	"\rNetworkStatus\x12#\n" +
 	"\x05as_of\x18\x01 \x01(\v2\x0e.spoor.v1.AsOfR\x04asOf\x12.\n" +
 	"\bcoverage\x18\x02 \x01(\v2\x12.spoor.v1.CoverageR\bcoverage\x12\x18\n" +
@@ -1211,7 +1799,8 @@ const file_spoor_v1_admin_service_proto_rawDesc = "" +
 	" \x01(\tR\x06digest\x12\x1d\n" +
 	"\n" +
 	"disk_bytes\x18\v \x01(\x03R\tdiskBytes\x12,\n" +
-	"\x05files\x18\f \x03(\v2\x16.spoor.v1.ImportedFileR\x05filesB\x10\n" +
+	"\x05files\x18\f \x03(\v2\x16.spoor.v1.ImportedFileR\x05files\x12.\n" +
+	"\x06follow\x18\r \x01(\v2\x16.spoor.v1.FollowStatusR\x06followB\x10\n" +
 	"\x0e_folded_height\"Y\n" +
 	"\fImportedFile\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
@@ -1255,54 +1844,68 @@ func file_spoor_v1_admin_service_proto_rawDescGZIP() []byte {
 	return file_spoor_v1_admin_service_proto_rawDescData
 }
 
-var file_spoor_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_spoor_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_spoor_v1_admin_service_proto_goTypes = []any{
-	(*IngestRequest)(nil),       // 0: spoor.v1.IngestRequest
-	(*BitcoinBlocks)(nil),       // 1: spoor.v1.BitcoinBlocks
-	(*TronCsv)(nil),             // 2: spoor.v1.TronCsv
-	(*IngestEvent)(nil),         // 3: spoor.v1.IngestEvent
-	(*IngestResult)(nil),        // 4: spoor.v1.IngestResult
-	(*IndexStatusRequest)(nil),  // 5: spoor.v1.IndexStatusRequest
-	(*IndexStatusResponse)(nil), // 6: spoor.v1.IndexStatusResponse
-	(*NetworkStatus)(nil),       // 7: spoor.v1.NetworkStatus
-	(*ImportedFile)(nil),        // 8: spoor.v1.ImportedFile
-	(*VerifyIndexRequest)(nil),  // 9: spoor.v1.VerifyIndexRequest
-	(*VerifyIndexEvent)(nil),    // 10: spoor.v1.VerifyIndexEvent
-	(*VerifyIndexResult)(nil),   // 11: spoor.v1.VerifyIndexResult
-	(*NetworkVerification)(nil), // 12: spoor.v1.NetworkVerification
-	(*ExportIndexRequest)(nil),  // 13: spoor.v1.ExportIndexRequest
-	(*ExportIndexResponse)(nil), // 14: spoor.v1.ExportIndexResponse
-	(*Progress)(nil),            // 15: spoor.v1.Progress
-	(*AsOf)(nil),                // 16: spoor.v1.AsOf
-	(*Coverage)(nil),            // 17: spoor.v1.Coverage
+	(*IngestRequest)(nil),         // 0: spoor.v1.IngestRequest
+	(*Node)(nil),                  // 1: spoor.v1.Node
+	(*EvmCsv)(nil),                // 2: spoor.v1.EvmCsv
+	(*BitcoinBlocks)(nil),         // 3: spoor.v1.BitcoinBlocks
+	(*TronCsv)(nil),               // 4: spoor.v1.TronCsv
+	(*IngestEvent)(nil),           // 5: spoor.v1.IngestEvent
+	(*FollowStatus)(nil),          // 6: spoor.v1.FollowStatus
+	(*Sighting)(nil),              // 7: spoor.v1.Sighting
+	(*IngestResult)(nil),          // 8: spoor.v1.IngestResult
+	(*IndexStatusRequest)(nil),    // 9: spoor.v1.IndexStatusRequest
+	(*IndexStatusResponse)(nil),   // 10: spoor.v1.IndexStatusResponse
+	(*NetworkStatus)(nil),         // 11: spoor.v1.NetworkStatus
+	(*ImportedFile)(nil),          // 12: spoor.v1.ImportedFile
+	(*VerifyIndexRequest)(nil),    // 13: spoor.v1.VerifyIndexRequest
+	(*VerifyIndexEvent)(nil),      // 14: spoor.v1.VerifyIndexEvent
+	(*VerifyIndexResult)(nil),     // 15: spoor.v1.VerifyIndexResult
+	(*NetworkVerification)(nil),   // 16: spoor.v1.NetworkVerification
+	(*ExportIndexRequest)(nil),    // 17: spoor.v1.ExportIndexRequest
+	(*ExportIndexResponse)(nil),   // 18: spoor.v1.ExportIndexResponse
+	(*Progress)(nil),              // 19: spoor.v1.Progress
+	(*AsOf)(nil),                  // 20: spoor.v1.AsOf
+	(*durationpb.Duration)(nil),   // 21: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
+	(*Coverage)(nil),              // 23: spoor.v1.Coverage
 }
 var file_spoor_v1_admin_service_proto_depIdxs = []int32{
-	1,  // 0: spoor.v1.IngestRequest.bitcoin:type_name -> spoor.v1.BitcoinBlocks
-	2,  // 1: spoor.v1.IngestRequest.tron:type_name -> spoor.v1.TronCsv
-	15, // 2: spoor.v1.IngestEvent.progress:type_name -> spoor.v1.Progress
-	4,  // 3: spoor.v1.IngestEvent.result:type_name -> spoor.v1.IngestResult
-	16, // 4: spoor.v1.IngestResult.as_of:type_name -> spoor.v1.AsOf
-	17, // 5: spoor.v1.IngestResult.coverage:type_name -> spoor.v1.Coverage
-	7,  // 6: spoor.v1.IndexStatusResponse.networks:type_name -> spoor.v1.NetworkStatus
-	16, // 7: spoor.v1.NetworkStatus.as_of:type_name -> spoor.v1.AsOf
-	17, // 8: spoor.v1.NetworkStatus.coverage:type_name -> spoor.v1.Coverage
-	8,  // 9: spoor.v1.NetworkStatus.files:type_name -> spoor.v1.ImportedFile
-	15, // 10: spoor.v1.VerifyIndexEvent.progress:type_name -> spoor.v1.Progress
-	11, // 11: spoor.v1.VerifyIndexEvent.result:type_name -> spoor.v1.VerifyIndexResult
-	12, // 12: spoor.v1.VerifyIndexResult.networks:type_name -> spoor.v1.NetworkVerification
-	0,  // 13: spoor.v1.AdminService.Ingest:input_type -> spoor.v1.IngestRequest
-	5,  // 14: spoor.v1.AdminService.IndexStatus:input_type -> spoor.v1.IndexStatusRequest
-	9,  // 15: spoor.v1.AdminService.VerifyIndex:input_type -> spoor.v1.VerifyIndexRequest
-	13, // 16: spoor.v1.AdminService.ExportIndex:input_type -> spoor.v1.ExportIndexRequest
-	3,  // 17: spoor.v1.AdminService.Ingest:output_type -> spoor.v1.IngestEvent
-	6,  // 18: spoor.v1.AdminService.IndexStatus:output_type -> spoor.v1.IndexStatusResponse
-	10, // 19: spoor.v1.AdminService.VerifyIndex:output_type -> spoor.v1.VerifyIndexEvent
-	14, // 20: spoor.v1.AdminService.ExportIndex:output_type -> spoor.v1.ExportIndexResponse
-	17, // [17:21] is the sub-list for method output_type
-	13, // [13:17] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	3,  // 0: spoor.v1.IngestRequest.bitcoin:type_name -> spoor.v1.BitcoinBlocks
+	4,  // 1: spoor.v1.IngestRequest.tron:type_name -> spoor.v1.TronCsv
+	2,  // 2: spoor.v1.IngestRequest.evm:type_name -> spoor.v1.EvmCsv
+	1,  // 3: spoor.v1.IngestRequest.node:type_name -> spoor.v1.Node
+	19, // 4: spoor.v1.IngestEvent.progress:type_name -> spoor.v1.Progress
+	8,  // 5: spoor.v1.IngestEvent.result:type_name -> spoor.v1.IngestResult
+	6,  // 6: spoor.v1.IngestEvent.follow:type_name -> spoor.v1.FollowStatus
+	7,  // 7: spoor.v1.IngestEvent.sighting:type_name -> spoor.v1.Sighting
+	20, // 8: spoor.v1.FollowStatus.as_of:type_name -> spoor.v1.AsOf
+	21, // 9: spoor.v1.FollowStatus.time_left:type_name -> google.protobuf.Duration
+	22, // 10: spoor.v1.Sighting.time:type_name -> google.protobuf.Timestamp
+	20, // 11: spoor.v1.IngestResult.as_of:type_name -> spoor.v1.AsOf
+	23, // 12: spoor.v1.IngestResult.coverage:type_name -> spoor.v1.Coverage
+	11, // 13: spoor.v1.IndexStatusResponse.networks:type_name -> spoor.v1.NetworkStatus
+	20, // 14: spoor.v1.NetworkStatus.as_of:type_name -> spoor.v1.AsOf
+	23, // 15: spoor.v1.NetworkStatus.coverage:type_name -> spoor.v1.Coverage
+	12, // 16: spoor.v1.NetworkStatus.files:type_name -> spoor.v1.ImportedFile
+	6,  // 17: spoor.v1.NetworkStatus.follow:type_name -> spoor.v1.FollowStatus
+	19, // 18: spoor.v1.VerifyIndexEvent.progress:type_name -> spoor.v1.Progress
+	15, // 19: spoor.v1.VerifyIndexEvent.result:type_name -> spoor.v1.VerifyIndexResult
+	16, // 20: spoor.v1.VerifyIndexResult.networks:type_name -> spoor.v1.NetworkVerification
+	0,  // 21: spoor.v1.AdminService.Ingest:input_type -> spoor.v1.IngestRequest
+	9,  // 22: spoor.v1.AdminService.IndexStatus:input_type -> spoor.v1.IndexStatusRequest
+	13, // 23: spoor.v1.AdminService.VerifyIndex:input_type -> spoor.v1.VerifyIndexRequest
+	17, // 24: spoor.v1.AdminService.ExportIndex:input_type -> spoor.v1.ExportIndexRequest
+	5,  // 25: spoor.v1.AdminService.Ingest:output_type -> spoor.v1.IngestEvent
+	10, // 26: spoor.v1.AdminService.IndexStatus:output_type -> spoor.v1.IndexStatusResponse
+	14, // 27: spoor.v1.AdminService.VerifyIndex:output_type -> spoor.v1.VerifyIndexEvent
+	18, // 28: spoor.v1.AdminService.ExportIndex:output_type -> spoor.v1.ExportIndexResponse
+	25, // [25:29] is the sub-list for method output_type
+	21, // [21:25] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_spoor_v1_admin_service_proto_init() }
@@ -1315,14 +1918,20 @@ func file_spoor_v1_admin_service_proto_init() {
 	file_spoor_v1_admin_service_proto_msgTypes[0].OneofWrappers = []any{
 		(*IngestRequest_Bitcoin)(nil),
 		(*IngestRequest_Tron)(nil),
+		(*IngestRequest_Evm)(nil),
+		(*IngestRequest_Node)(nil),
 	}
 	file_spoor_v1_admin_service_proto_msgTypes[1].OneofWrappers = []any{}
-	file_spoor_v1_admin_service_proto_msgTypes[3].OneofWrappers = []any{
+	file_spoor_v1_admin_service_proto_msgTypes[3].OneofWrappers = []any{}
+	file_spoor_v1_admin_service_proto_msgTypes[5].OneofWrappers = []any{
 		(*IngestEvent_Progress)(nil),
 		(*IngestEvent_Result)(nil),
+		(*IngestEvent_Follow)(nil),
+		(*IngestEvent_Sighting)(nil),
 	}
-	file_spoor_v1_admin_service_proto_msgTypes[7].OneofWrappers = []any{}
-	file_spoor_v1_admin_service_proto_msgTypes[10].OneofWrappers = []any{
+	file_spoor_v1_admin_service_proto_msgTypes[6].OneofWrappers = []any{}
+	file_spoor_v1_admin_service_proto_msgTypes[11].OneofWrappers = []any{}
+	file_spoor_v1_admin_service_proto_msgTypes[14].OneofWrappers = []any{
 		(*VerifyIndexEvent_Progress)(nil),
 		(*VerifyIndexEvent_Result)(nil),
 	}
@@ -1332,7 +1941,7 @@ func file_spoor_v1_admin_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_spoor_v1_admin_service_proto_rawDesc), len(file_spoor_v1_admin_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

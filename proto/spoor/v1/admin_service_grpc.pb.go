@@ -31,7 +31,8 @@ const (
 //
 // AdminService fills, checks and copies the index. Paths are on the server's machine.
 type AdminServiceClient interface {
-	// Ingest brings files into the index. A call that is cut off leaves nothing half-visible and may be repeated.
+	// Ingest brings files, or the blocks of a node, into the index. A call that is cut off leaves nothing half-visible and may be repeated.
+	// With follow it ends only when it is cancelled, or when the node cannot be believed.
 	Ingest(ctx context.Context, in *IngestRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[IngestEvent], error)
 	// IndexStatus says what the index holds.
 	IndexStatus(ctx context.Context, in *IndexStatusRequest, opts ...grpc.CallOption) (*IndexStatusResponse, error)
@@ -122,7 +123,8 @@ type AdminService_ExportIndexClient = grpc.ServerStreamingClient[ExportIndexResp
 //
 // AdminService fills, checks and copies the index. Paths are on the server's machine.
 type AdminServiceServer interface {
-	// Ingest brings files into the index. A call that is cut off leaves nothing half-visible and may be repeated.
+	// Ingest brings files, or the blocks of a node, into the index. A call that is cut off leaves nothing half-visible and may be repeated.
+	// With follow it ends only when it is cancelled, or when the node cannot be believed.
 	Ingest(*IngestRequest, grpc.ServerStreamingServer[IngestEvent]) error
 	// IndexStatus says what the index holds.
 	IndexStatus(context.Context, *IndexStatusRequest) (*IndexStatusResponse, error)

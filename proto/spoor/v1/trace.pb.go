@@ -463,7 +463,17 @@ type Hop struct {
 	// Labels of the payee that hold at the hop.
 	ToLabels []*Label `protobuf:"bytes,18,rep,name=to_labels,json=toLabels,proto3" json:"to_labels,omitempty"`
 	// Steps from the seed: 1 for the payment itself.
-	Depth         uint32 `protobuf:"varint,19,opt,name=depth,proto3" json:"depth,omitempty"`
+	Depth uint32 `protobuf:"varint,19,opt,name=depth,proto3" json:"depth,omitempty"`
+	// What the payee holds of the traced value where the hop crossed into another asset or network; absent: it did not.
+	Crossing *Crossing `protobuf:"bytes,20,opt,name=crossing,proto3" json:"crossing,omitempty"`
+	// TENTATIVE (its block may still be replaced) or FINAL; empty on networks made of exports.
+	Finality string `protobuf:"bytes,21,opt,name=finality,proto3" json:"finality,omitempty"`
+	// NETWORK:TX:INDEX, the same in every answer; hops of several policies and extensions are matched by it.
+	Key string `protobuf:"bytes,22,opt,name=key,proto3" json:"key,omitempty"`
+	// Value of the traced part at its time, US dollars and cents; an annotation, empty when no price is known.
+	Usd string `protobuf:"bytes,23,opt,name=usd,proto3" json:"usd,omitempty"`
+	// Where the price comes from: the source that the price file names, or "stablecoin at 1".
+	UsdSource     string `protobuf:"bytes,24,opt,name=usd_source,json=usdSource,proto3" json:"usd_source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -631,6 +641,213 @@ func (x *Hop) GetDepth() uint32 {
 	return 0
 }
 
+func (x *Hop) GetCrossing() *Crossing {
+	if x != nil {
+		return x.Crossing
+	}
+	return nil
+}
+
+func (x *Hop) GetFinality() string {
+	if x != nil {
+		return x.Finality
+	}
+	return ""
+}
+
+func (x *Hop) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Hop) GetUsd() string {
+	if x != nil {
+		return x.Usd
+	}
+	return ""
+}
+
+func (x *Hop) GetUsdSource() string {
+	if x != nil {
+		return x.UsdSource
+	}
+	return ""
+}
+
+// Crossing is a change of asset or network in which traced value goes on: a wrap, a swap or a bridge.
+type Crossing struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// WRAP, UNWRAP, SWAP or BRIDGE.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The rule that matched it: "wrap", "net table", the name of the bridge's protocol, or "recipient, amount and time".
+	Rule string `protobuf:"bytes,2,opt,name=rule,proto3" json:"rule,omitempty"`
+	// T0: exact, by an id or with one beneficiary; T2: heuristic.
+	Tier string `protobuf:"bytes,3,opt,name=tier,proto3" json:"tier,omitempty"`
+	// proven, attested or inferred.
+	Grade string `protobuf:"bytes,4,opt,name=grade,proto3" json:"grade,omitempty"`
+	// The protocol's id of a bridge transfer; empty else.
+	Id string `protobuf:"bytes,5,opt,name=id,proto3" json:"id,omitempty"`
+	// The asset that was given up.
+	AssetIn *Asset `protobuf:"bytes,6,opt,name=asset_in,json=assetIn,proto3" json:"asset_in,omitempty"`
+	// Whole amount given up, base units.
+	AmountIn string `protobuf:"bytes,7,opt,name=amount_in,json=amountIn,proto3" json:"amount_in,omitempty"`
+	// Traced part of it.
+	DirtyIn string `protobuf:"bytes,8,opt,name=dirty_in,json=dirtyIn,proto3" json:"dirty_in,omitempty"`
+	// Network of the other leg, equal to the hop's own but for bridges.
+	NetworkOut string `protobuf:"bytes,9,opt,name=network_out,json=networkOut,proto3" json:"network_out,omitempty"`
+	// Transaction of the other leg.
+	TxOut string `protobuf:"bytes,10,opt,name=tx_out,json=txOut,proto3" json:"tx_out,omitempty"`
+	// Index of the transfer that paid it out, as in a REF.
+	IndexOut string `protobuf:"bytes,11,opt,name=index_out,json=indexOut,proto3" json:"index_out,omitempty"`
+	// Who was paid.
+	To string `protobuf:"bytes,12,opt,name=to,proto3" json:"to,omitempty"`
+	// The asset that was received.
+	AssetOut *Asset `protobuf:"bytes,13,opt,name=asset_out,json=assetOut,proto3" json:"asset_out,omitempty"`
+	// Whole amount received, base units.
+	AmountOut string `protobuf:"bytes,14,opt,name=amount_out,json=amountOut,proto3" json:"amount_out,omitempty"`
+	// Traced part of it: floor(amount_out * dirty_in / amount_in).
+	DirtyOut      string `protobuf:"bytes,15,opt,name=dirty_out,json=dirtyOut,proto3" json:"dirty_out,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Crossing) Reset() {
+	*x = Crossing{}
+	mi := &file_spoor_v1_trace_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Crossing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Crossing) ProtoMessage() {}
+
+func (x *Crossing) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Crossing.ProtoReflect.Descriptor instead.
+func (*Crossing) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Crossing) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Crossing) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *Crossing) GetTier() string {
+	if x != nil {
+		return x.Tier
+	}
+	return ""
+}
+
+func (x *Crossing) GetGrade() string {
+	if x != nil {
+		return x.Grade
+	}
+	return ""
+}
+
+func (x *Crossing) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Crossing) GetAssetIn() *Asset {
+	if x != nil {
+		return x.AssetIn
+	}
+	return nil
+}
+
+func (x *Crossing) GetAmountIn() string {
+	if x != nil {
+		return x.AmountIn
+	}
+	return ""
+}
+
+func (x *Crossing) GetDirtyIn() string {
+	if x != nil {
+		return x.DirtyIn
+	}
+	return ""
+}
+
+func (x *Crossing) GetNetworkOut() string {
+	if x != nil {
+		return x.NetworkOut
+	}
+	return ""
+}
+
+func (x *Crossing) GetTxOut() string {
+	if x != nil {
+		return x.TxOut
+	}
+	return ""
+}
+
+func (x *Crossing) GetIndexOut() string {
+	if x != nil {
+		return x.IndexOut
+	}
+	return ""
+}
+
+func (x *Crossing) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *Crossing) GetAssetOut() *Asset {
+	if x != nil {
+		return x.AssetOut
+	}
+	return nil
+}
+
+func (x *Crossing) GetAmountOut() string {
+	if x != nil {
+		return x.AmountOut
+	}
+	return ""
+}
+
+func (x *Crossing) GetDirtyOut() string {
+	if x != nil {
+		return x.DirtyOut
+	}
+	return ""
+}
+
 // Terminal is a place where traced value ends.
 type Terminal struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -670,14 +887,20 @@ type Terminal struct {
 	// Last known position, for NOT_COVERED and PENDING.
 	Position *Position `protobuf:"bytes,17,opt,name=position,proto3" json:"position,omitempty"`
 	// Hop that brought it; 0 when it was pruned.
-	Hop           uint32 `protobuf:"varint,18,opt,name=hop,proto3" json:"hop,omitempty"`
+	Hop uint32 `protobuf:"varint,18,opt,name=hop,proto3" json:"hop,omitempty"`
+	// TENTATIVE or FINAL, as the transfer that brought it; empty on networks made of exports.
+	Finality string `protobuf:"bytes,19,opt,name=finality,proto3" json:"finality,omitempty"`
+	// Value of the traced part at its arrival, US dollars and cents; an annotation, empty when no price is known.
+	Usd string `protobuf:"bytes,20,opt,name=usd,proto3" json:"usd,omitempty"`
+	// Where the price comes from.
+	UsdSource     string `protobuf:"bytes,21,opt,name=usd_source,json=usdSource,proto3" json:"usd_source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Terminal) Reset() {
 	*x = Terminal{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[4]
+	mi := &file_spoor_v1_trace_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -689,7 +912,7 @@ func (x *Terminal) String() string {
 func (*Terminal) ProtoMessage() {}
 
 func (x *Terminal) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[4]
+	mi := &file_spoor_v1_trace_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -702,7 +925,7 @@ func (x *Terminal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Terminal.ProtoReflect.Descriptor instead.
 func (*Terminal) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{4}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Terminal) GetAddress() string {
@@ -831,6 +1054,27 @@ func (x *Terminal) GetHop() uint32 {
 	return 0
 }
 
+func (x *Terminal) GetFinality() string {
+	if x != nil {
+		return x.Finality
+	}
+	return ""
+}
+
+func (x *Terminal) GetUsd() string {
+	if x != nil {
+		return x.Usd
+	}
+	return ""
+}
+
+func (x *Terminal) GetUsdSource() string {
+	if x != nil {
+		return x.UsdSource
+	}
+	return ""
+}
+
 // Conservation is one row of the sheet of a (network, asset):
 // seeded - collided + converted_in = resting + stopped + burnt + fees + converted_out + pruned + pending, exactly, in base units.
 type Conservation struct {
@@ -869,7 +1113,7 @@ type Conservation struct {
 
 func (x *Conservation) Reset() {
 	*x = Conservation{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[5]
+	mi := &file_spoor_v1_trace_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -881,7 +1125,7 @@ func (x *Conservation) String() string {
 func (*Conservation) ProtoMessage() {}
 
 func (x *Conservation) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[5]
+	mi := &file_spoor_v1_trace_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -894,7 +1138,7 @@ func (x *Conservation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conservation.ProtoReflect.Descriptor instead.
 func (*Conservation) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{5}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Conservation) GetNetwork() string {
@@ -1008,7 +1252,7 @@ type Floor struct {
 
 func (x *Floor) Reset() {
 	*x = Floor{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[6]
+	mi := &file_spoor_v1_trace_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1020,7 +1264,7 @@ func (x *Floor) String() string {
 func (*Floor) ProtoMessage() {}
 
 func (x *Floor) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[6]
+	mi := &file_spoor_v1_trace_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1033,7 +1277,7 @@ func (x *Floor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Floor.ProtoReflect.Descriptor instead.
 func (*Floor) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{6}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Floor) GetAsset() *Asset {
@@ -1069,7 +1313,7 @@ type Bounds struct {
 
 func (x *Bounds) Reset() {
 	*x = Bounds{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[7]
+	mi := &file_spoor_v1_trace_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1081,7 +1325,7 @@ func (x *Bounds) String() string {
 func (*Bounds) ProtoMessage() {}
 
 func (x *Bounds) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[7]
+	mi := &file_spoor_v1_trace_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1094,7 +1338,7 @@ func (x *Bounds) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bounds.ProtoReflect.Descriptor instead.
 func (*Bounds) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{7}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Bounds) GetFloors() []*Floor {
@@ -1145,7 +1389,7 @@ type Pins struct {
 
 func (x *Pins) Reset() {
 	*x = Pins{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[8]
+	mi := &file_spoor_v1_trace_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1157,7 +1401,7 @@ func (x *Pins) String() string {
 func (*Pins) ProtoMessage() {}
 
 func (x *Pins) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[8]
+	mi := &file_spoor_v1_trace_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1170,7 +1414,7 @@ func (x *Pins) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pins.ProtoReflect.Descriptor instead.
 func (*Pins) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{8}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Pins) GetLabelSequence() uint64 {
@@ -1204,7 +1448,7 @@ type AssumedOpening struct {
 
 func (x *AssumedOpening) Reset() {
 	*x = AssumedOpening{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[9]
+	mi := &file_spoor_v1_trace_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1216,7 +1460,7 @@ func (x *AssumedOpening) String() string {
 func (*AssumedOpening) ProtoMessage() {}
 
 func (x *AssumedOpening) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[9]
+	mi := &file_spoor_v1_trace_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1229,7 +1473,7 @@ func (x *AssumedOpening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssumedOpening.ProtoReflect.Descriptor instead.
 func (*AssumedOpening) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{9}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *AssumedOpening) GetAddress() string {
@@ -1277,7 +1521,7 @@ type AssumedInputs struct {
 
 func (x *AssumedInputs) Reset() {
 	*x = AssumedInputs{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[10]
+	mi := &file_spoor_v1_trace_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1289,7 +1533,7 @@ func (x *AssumedInputs) String() string {
 func (*AssumedInputs) ProtoMessage() {}
 
 func (x *AssumedInputs) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[10]
+	mi := &file_spoor_v1_trace_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1302,7 +1546,7 @@ func (x *AssumedInputs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssumedInputs.ProtoReflect.Descriptor instead.
 func (*AssumedInputs) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{10}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *AssumedInputs) GetNetwork() string {
@@ -1348,7 +1592,7 @@ type PolicyResult struct {
 
 func (x *PolicyResult) Reset() {
 	*x = PolicyResult{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[11]
+	mi := &file_spoor_v1_trace_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1360,7 +1604,7 @@ func (x *PolicyResult) String() string {
 func (*PolicyResult) ProtoMessage() {}
 
 func (x *PolicyResult) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[11]
+	mi := &file_spoor_v1_trace_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1373,7 +1617,7 @@ func (x *PolicyResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyResult.ProtoReflect.Descriptor instead.
 func (*PolicyResult) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{11}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PolicyResult) GetPolicy() string {
@@ -1410,7 +1654,7 @@ type PolicyAmount struct {
 
 func (x *PolicyAmount) Reset() {
 	*x = PolicyAmount{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[12]
+	mi := &file_spoor_v1_trace_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1422,7 +1666,7 @@ func (x *PolicyAmount) String() string {
 func (*PolicyAmount) ProtoMessage() {}
 
 func (x *PolicyAmount) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[12]
+	mi := &file_spoor_v1_trace_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1435,7 +1679,7 @@ func (x *PolicyAmount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyAmount.ProtoReflect.Descriptor instead.
 func (*PolicyAmount) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{12}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PolicyAmount) GetPolicy() string {
@@ -1471,7 +1715,7 @@ type PolicyRange struct {
 
 func (x *PolicyRange) Reset() {
 	*x = PolicyRange{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[13]
+	mi := &file_spoor_v1_trace_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1483,7 +1727,7 @@ func (x *PolicyRange) String() string {
 func (*PolicyRange) ProtoMessage() {}
 
 func (x *PolicyRange) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[13]
+	mi := &file_spoor_v1_trace_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1496,7 +1740,7 @@ func (x *PolicyRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyRange.ProtoReflect.Descriptor instead.
 func (*PolicyRange) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{13}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PolicyRange) GetAddress() string {
@@ -1579,7 +1823,7 @@ type Trace struct {
 
 func (x *Trace) Reset() {
 	*x = Trace{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[14]
+	mi := &file_spoor_v1_trace_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1591,7 +1835,7 @@ func (x *Trace) String() string {
 func (*Trace) ProtoMessage() {}
 
 func (x *Trace) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[14]
+	mi := &file_spoor_v1_trace_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1604,7 +1848,7 @@ func (x *Trace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Trace.ProtoReflect.Descriptor instead.
 func (*Trace) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{14}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Trace) GetName() string {
@@ -1773,7 +2017,7 @@ const file_spoor_v1_trace_proto_rawDesc = "" +
 	"\x06amount\x18\a \x01(\tR\x06amount\x12\x1b\n" +
 	"\x06height\x18\b \x01(\rH\x00R\x06height\x88\x01\x01\x12.\n" +
 	"\x04time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x04timeB\t\n" +
-	"\a_height\"\xac\x04\n" +
+	"\a_height\"\xbb\x05\n" +
 	"\x03Hop\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12\x16\n" +
 	"\x06parent\x18\x02 \x01(\rR\x06parent\x12\x0e\n" +
@@ -1796,8 +2040,33 @@ const file_spoor_v1_trace_proto_rawDesc = "" +
 	"\vfrom_labels\x18\x11 \x03(\v2\x0f.spoor.v1.LabelR\n" +
 	"fromLabels\x12,\n" +
 	"\tto_labels\x18\x12 \x03(\v2\x0f.spoor.v1.LabelR\btoLabels\x12\x14\n" +
-	"\x05depth\x18\x13 \x01(\rR\x05depthB\t\n" +
-	"\a_height\"\xb4\x04\n" +
+	"\x05depth\x18\x13 \x01(\rR\x05depth\x12.\n" +
+	"\bcrossing\x18\x14 \x01(\v2\x12.spoor.v1.CrossingR\bcrossing\x12\x1a\n" +
+	"\bfinality\x18\x15 \x01(\tR\bfinality\x12\x10\n" +
+	"\x03key\x18\x16 \x01(\tR\x03key\x12\x10\n" +
+	"\x03usd\x18\x17 \x01(\tR\x03usd\x12\x1d\n" +
+	"\n" +
+	"usd_source\x18\x18 \x01(\tR\tusdSourceB\t\n" +
+	"\a_height\"\x9f\x03\n" +
+	"\bCrossing\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04rule\x18\x02 \x01(\tR\x04rule\x12\x12\n" +
+	"\x04tier\x18\x03 \x01(\tR\x04tier\x12\x14\n" +
+	"\x05grade\x18\x04 \x01(\tR\x05grade\x12\x0e\n" +
+	"\x02id\x18\x05 \x01(\tR\x02id\x12*\n" +
+	"\basset_in\x18\x06 \x01(\v2\x0f.spoor.v1.AssetR\aassetIn\x12\x1b\n" +
+	"\tamount_in\x18\a \x01(\tR\bamountIn\x12\x19\n" +
+	"\bdirty_in\x18\b \x01(\tR\adirtyIn\x12\x1f\n" +
+	"\vnetwork_out\x18\t \x01(\tR\n" +
+	"networkOut\x12\x15\n" +
+	"\x06tx_out\x18\n" +
+	" \x01(\tR\x05txOut\x12\x1b\n" +
+	"\tindex_out\x18\v \x01(\tR\bindexOut\x12\x0e\n" +
+	"\x02to\x18\f \x01(\tR\x02to\x12,\n" +
+	"\tasset_out\x18\r \x01(\v2\x0f.spoor.v1.AssetR\bassetOut\x12\x1d\n" +
+	"\n" +
+	"amount_out\x18\x0e \x01(\tR\tamountOut\x12\x1b\n" +
+	"\tdirty_out\x18\x0f \x01(\tR\bdirtyOut\"\x81\x05\n" +
 	"\bTerminal\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12%\n" +
 	"\x05asset\x18\x02 \x01(\v2\x0f.spoor.v1.AssetR\x05asset\x12\x14\n" +
@@ -1820,7 +2089,11 @@ const file_spoor_v1_trace_proto_rawDesc = "" +
 	"\n" +
 	"arrived_at\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\tarrivedAt\x12.\n" +
 	"\bposition\x18\x11 \x01(\v2\x12.spoor.v1.PositionR\bposition\x12\x10\n" +
-	"\x03hop\x18\x12 \x01(\rR\x03hop\"\x8d\x03\n" +
+	"\x03hop\x18\x12 \x01(\rR\x03hop\x12\x1a\n" +
+	"\bfinality\x18\x13 \x01(\tR\bfinality\x12\x10\n" +
+	"\x03usd\x18\x14 \x01(\tR\x03usd\x12\x1d\n" +
+	"\n" +
+	"usd_source\x18\x15 \x01(\tR\tusdSource\"\x8d\x03\n" +
 	"\fConservation\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12%\n" +
 	"\x05asset\x18\x02 \x01(\v2\x0f.spoor.v1.AssetR\x05asset\x12\x12\n" +
@@ -1911,76 +2184,80 @@ func file_spoor_v1_trace_proto_rawDescGZIP() []byte {
 }
 
 var file_spoor_v1_trace_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_spoor_v1_trace_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_spoor_v1_trace_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_spoor_v1_trace_proto_goTypes = []any{
 	(Direction)(0),                // 0: spoor.v1.Direction
 	(*TraceRequest)(nil),          // 1: spoor.v1.TraceRequest
 	(*Share)(nil),                 // 2: spoor.v1.Share
 	(*Seed)(nil),                  // 3: spoor.v1.Seed
 	(*Hop)(nil),                   // 4: spoor.v1.Hop
-	(*Terminal)(nil),              // 5: spoor.v1.Terminal
-	(*Conservation)(nil),          // 6: spoor.v1.Conservation
-	(*Floor)(nil),                 // 7: spoor.v1.Floor
-	(*Bounds)(nil),                // 8: spoor.v1.Bounds
-	(*Pins)(nil),                  // 9: spoor.v1.Pins
-	(*AssumedOpening)(nil),        // 10: spoor.v1.AssumedOpening
-	(*AssumedInputs)(nil),         // 11: spoor.v1.AssumedInputs
-	(*PolicyResult)(nil),          // 12: spoor.v1.PolicyResult
-	(*PolicyAmount)(nil),          // 13: spoor.v1.PolicyAmount
-	(*PolicyRange)(nil),           // 14: spoor.v1.PolicyRange
-	(*Trace)(nil),                 // 15: spoor.v1.Trace
-	(*Asset)(nil),                 // 16: spoor.v1.Asset
-	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
-	(*Label)(nil),                 // 18: spoor.v1.Label
-	(*Position)(nil),              // 19: spoor.v1.Position
-	(*status.Status)(nil),         // 20: google.rpc.Status
-	(*Progress)(nil),              // 21: spoor.v1.Progress
-	(*AsOf)(nil),                  // 22: spoor.v1.AsOf
-	(*Coverage)(nil),              // 23: spoor.v1.Coverage
+	(*Crossing)(nil),              // 5: spoor.v1.Crossing
+	(*Terminal)(nil),              // 6: spoor.v1.Terminal
+	(*Conservation)(nil),          // 7: spoor.v1.Conservation
+	(*Floor)(nil),                 // 8: spoor.v1.Floor
+	(*Bounds)(nil),                // 9: spoor.v1.Bounds
+	(*Pins)(nil),                  // 10: spoor.v1.Pins
+	(*AssumedOpening)(nil),        // 11: spoor.v1.AssumedOpening
+	(*AssumedInputs)(nil),         // 12: spoor.v1.AssumedInputs
+	(*PolicyResult)(nil),          // 13: spoor.v1.PolicyResult
+	(*PolicyAmount)(nil),          // 14: spoor.v1.PolicyAmount
+	(*PolicyRange)(nil),           // 15: spoor.v1.PolicyRange
+	(*Trace)(nil),                 // 16: spoor.v1.Trace
+	(*Asset)(nil),                 // 17: spoor.v1.Asset
+	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
+	(*Label)(nil),                 // 19: spoor.v1.Label
+	(*Position)(nil),              // 20: spoor.v1.Position
+	(*status.Status)(nil),         // 21: google.rpc.Status
+	(*Progress)(nil),              // 22: spoor.v1.Progress
+	(*AsOf)(nil),                  // 23: spoor.v1.AsOf
+	(*Coverage)(nil),              // 24: spoor.v1.Coverage
 }
 var file_spoor_v1_trace_proto_depIdxs = []int32{
 	0,  // 0: spoor.v1.TraceRequest.direction:type_name -> spoor.v1.Direction
-	16, // 1: spoor.v1.Seed.asset:type_name -> spoor.v1.Asset
-	17, // 2: spoor.v1.Seed.time:type_name -> google.protobuf.Timestamp
-	17, // 3: spoor.v1.Hop.time:type_name -> google.protobuf.Timestamp
-	16, // 4: spoor.v1.Hop.asset:type_name -> spoor.v1.Asset
+	17, // 1: spoor.v1.Seed.asset:type_name -> spoor.v1.Asset
+	18, // 2: spoor.v1.Seed.time:type_name -> google.protobuf.Timestamp
+	18, // 3: spoor.v1.Hop.time:type_name -> google.protobuf.Timestamp
+	17, // 4: spoor.v1.Hop.asset:type_name -> spoor.v1.Asset
 	2,  // 5: spoor.v1.Hop.shares:type_name -> spoor.v1.Share
-	18, // 6: spoor.v1.Hop.from_labels:type_name -> spoor.v1.Label
-	18, // 7: spoor.v1.Hop.to_labels:type_name -> spoor.v1.Label
-	16, // 8: spoor.v1.Terminal.asset:type_name -> spoor.v1.Asset
-	2,  // 9: spoor.v1.Terminal.shares:type_name -> spoor.v1.Share
-	18, // 10: spoor.v1.Terminal.labels:type_name -> spoor.v1.Label
-	18, // 11: spoor.v1.Terminal.via_labels:type_name -> spoor.v1.Label
-	17, // 12: spoor.v1.Terminal.arrived_at:type_name -> google.protobuf.Timestamp
-	19, // 13: spoor.v1.Terminal.position:type_name -> spoor.v1.Position
-	16, // 14: spoor.v1.Conservation.asset:type_name -> spoor.v1.Asset
-	16, // 15: spoor.v1.Floor.asset:type_name -> spoor.v1.Asset
-	7,  // 16: spoor.v1.Bounds.floors:type_name -> spoor.v1.Floor
-	16, // 17: spoor.v1.AssumedOpening.asset:type_name -> spoor.v1.Asset
-	5,  // 18: spoor.v1.PolicyResult.terminals:type_name -> spoor.v1.Terminal
-	6,  // 19: spoor.v1.PolicyResult.conservation:type_name -> spoor.v1.Conservation
-	16, // 20: spoor.v1.PolicyRange.asset:type_name -> spoor.v1.Asset
-	13, // 21: spoor.v1.PolicyRange.amounts:type_name -> spoor.v1.PolicyAmount
-	20, // 22: spoor.v1.Trace.error:type_name -> google.rpc.Status
-	21, // 23: spoor.v1.Trace.progress:type_name -> spoor.v1.Progress
-	1,  // 24: spoor.v1.Trace.request:type_name -> spoor.v1.TraceRequest
-	22, // 25: spoor.v1.Trace.as_of:type_name -> spoor.v1.AsOf
-	9,  // 26: spoor.v1.Trace.pins:type_name -> spoor.v1.Pins
-	23, // 27: spoor.v1.Trace.coverage:type_name -> spoor.v1.Coverage
-	8,  // 28: spoor.v1.Trace.bounds:type_name -> spoor.v1.Bounds
-	3,  // 29: spoor.v1.Trace.seeds:type_name -> spoor.v1.Seed
-	4,  // 30: spoor.v1.Trace.hops:type_name -> spoor.v1.Hop
-	5,  // 31: spoor.v1.Trace.terminals:type_name -> spoor.v1.Terminal
-	6,  // 32: spoor.v1.Trace.conservation:type_name -> spoor.v1.Conservation
-	10, // 33: spoor.v1.Trace.accounts_with_assumed_opening:type_name -> spoor.v1.AssumedOpening
-	11, // 34: spoor.v1.Trace.transactions_with_assumed_inputs:type_name -> spoor.v1.AssumedInputs
-	12, // 35: spoor.v1.Trace.policy_results:type_name -> spoor.v1.PolicyResult
-	14, // 36: spoor.v1.Trace.policy_ranges:type_name -> spoor.v1.PolicyRange
-	37, // [37:37] is the sub-list for method output_type
-	37, // [37:37] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	19, // 6: spoor.v1.Hop.from_labels:type_name -> spoor.v1.Label
+	19, // 7: spoor.v1.Hop.to_labels:type_name -> spoor.v1.Label
+	5,  // 8: spoor.v1.Hop.crossing:type_name -> spoor.v1.Crossing
+	17, // 9: spoor.v1.Crossing.asset_in:type_name -> spoor.v1.Asset
+	17, // 10: spoor.v1.Crossing.asset_out:type_name -> spoor.v1.Asset
+	17, // 11: spoor.v1.Terminal.asset:type_name -> spoor.v1.Asset
+	2,  // 12: spoor.v1.Terminal.shares:type_name -> spoor.v1.Share
+	19, // 13: spoor.v1.Terminal.labels:type_name -> spoor.v1.Label
+	19, // 14: spoor.v1.Terminal.via_labels:type_name -> spoor.v1.Label
+	18, // 15: spoor.v1.Terminal.arrived_at:type_name -> google.protobuf.Timestamp
+	20, // 16: spoor.v1.Terminal.position:type_name -> spoor.v1.Position
+	17, // 17: spoor.v1.Conservation.asset:type_name -> spoor.v1.Asset
+	17, // 18: spoor.v1.Floor.asset:type_name -> spoor.v1.Asset
+	8,  // 19: spoor.v1.Bounds.floors:type_name -> spoor.v1.Floor
+	17, // 20: spoor.v1.AssumedOpening.asset:type_name -> spoor.v1.Asset
+	6,  // 21: spoor.v1.PolicyResult.terminals:type_name -> spoor.v1.Terminal
+	7,  // 22: spoor.v1.PolicyResult.conservation:type_name -> spoor.v1.Conservation
+	17, // 23: spoor.v1.PolicyRange.asset:type_name -> spoor.v1.Asset
+	14, // 24: spoor.v1.PolicyRange.amounts:type_name -> spoor.v1.PolicyAmount
+	21, // 25: spoor.v1.Trace.error:type_name -> google.rpc.Status
+	22, // 26: spoor.v1.Trace.progress:type_name -> spoor.v1.Progress
+	1,  // 27: spoor.v1.Trace.request:type_name -> spoor.v1.TraceRequest
+	23, // 28: spoor.v1.Trace.as_of:type_name -> spoor.v1.AsOf
+	10, // 29: spoor.v1.Trace.pins:type_name -> spoor.v1.Pins
+	24, // 30: spoor.v1.Trace.coverage:type_name -> spoor.v1.Coverage
+	9,  // 31: spoor.v1.Trace.bounds:type_name -> spoor.v1.Bounds
+	3,  // 32: spoor.v1.Trace.seeds:type_name -> spoor.v1.Seed
+	4,  // 33: spoor.v1.Trace.hops:type_name -> spoor.v1.Hop
+	6,  // 34: spoor.v1.Trace.terminals:type_name -> spoor.v1.Terminal
+	7,  // 35: spoor.v1.Trace.conservation:type_name -> spoor.v1.Conservation
+	11, // 36: spoor.v1.Trace.accounts_with_assumed_opening:type_name -> spoor.v1.AssumedOpening
+	12, // 37: spoor.v1.Trace.transactions_with_assumed_inputs:type_name -> spoor.v1.AssumedInputs
+	13, // 38: spoor.v1.Trace.policy_results:type_name -> spoor.v1.PolicyResult
+	15, // 39: spoor.v1.Trace.policy_ranges:type_name -> spoor.v1.PolicyRange
+	40, // [40:40] is the sub-list for method output_type
+	40, // [40:40] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_spoor_v1_trace_proto_init() }
@@ -1998,7 +2275,7 @@ func file_spoor_v1_trace_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_spoor_v1_trace_proto_rawDesc), len(file_spoor_v1_trace_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -83,7 +83,9 @@ func (x *StartTraceRequest) GetRequestId() string {
 type StreamTraceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The question.
-	Request       *TraceRequest `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	Request *TraceRequest `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	// Whether to extend the trace as blocks arrive; it then ends only when it is cancelled. Not with as_of or all_policies.
+	Follow        bool `protobuf:"varint,2,opt,name=follow,proto3" json:"follow,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -125,6 +127,13 @@ func (x *StreamTraceRequest) GetRequest() *TraceRequest {
 	return nil
 }
 
+func (x *StreamTraceRequest) GetFollow() bool {
+	if x != nil {
+		return x.Follow
+	}
+	return false
+}
+
 // TraceEvent is one message of StreamTrace.
 type TraceEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -136,6 +145,7 @@ type TraceEvent struct {
 	//	*TraceEvent_Terminal
 	//	*TraceEvent_Progress
 	//	*TraceEvent_Result
+	//	*TraceEvent_Settlement
 	Event         isTraceEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -214,6 +224,15 @@ func (x *TraceEvent) GetResult() *Trace {
 	return nil
 }
 
+func (x *TraceEvent) GetSettlement() *Settlement {
+	if x != nil {
+		if x, ok := x.Event.(*TraceEvent_Settlement); ok {
+			return x.Settlement
+		}
+	}
+	return nil
+}
+
 type isTraceEvent_Event interface {
 	isTraceEvent_Event()
 }
@@ -234,8 +253,14 @@ type TraceEvent_Progress struct {
 }
 
 type TraceEvent_Result struct {
-	// The last message: the trace with everything but the hops and terminals already sent.
+	// The last message: the trace with everything but the hops and terminals already sent. With follow, one such message ends each extension:
+	// terminals and sheets are whole in it, hops are only those sent since.
 	Result *Trace `protobuf:"bytes,4,opt,name=result,proto3,oneof"`
+}
+
+type TraceEvent_Settlement struct {
+	// With follow: what became of hops that were sent as TENTATIVE.
+	Settlement *Settlement `protobuf:"bytes,5,opt,name=settlement,proto3,oneof"`
 }
 
 func (*TraceEvent_Hop) isTraceEvent_Event() {}
@@ -245,6 +270,72 @@ func (*TraceEvent_Terminal) isTraceEvent_Event() {}
 func (*TraceEvent_Progress) isTraceEvent_Event() {}
 
 func (*TraceEvent_Result) isTraceEvent_Event() {}
+
+func (*TraceEvent_Settlement) isTraceEvent_Event() {}
+
+// Settlement says that hops have become final, or that a reorganisation took them back.
+type Settlement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// FINAL or RETRACTED.
+	Finality string `protobuf:"bytes,1,opt,name=finality,proto3" json:"finality,omitempty"`
+	// Keys of the hops, as in Hop.key.
+	Keys []string `protobuf:"bytes,2,rep,name=keys,proto3" json:"keys,omitempty"`
+	// Last block of the network that decided it.
+	AsOf          *AsOf `protobuf:"bytes,3,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Settlement) Reset() {
+	*x = Settlement{}
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Settlement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Settlement) ProtoMessage() {}
+
+func (x *Settlement) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Settlement.ProtoReflect.Descriptor instead.
+func (*Settlement) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Settlement) GetFinality() string {
+	if x != nil {
+		return x.Finality
+	}
+	return ""
+}
+
+func (x *Settlement) GetKeys() []string {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+func (x *Settlement) GetAsOf() *AsOf {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
 
 // GetTraceRequest names a trace.
 type GetTraceRequest struct {
@@ -257,7 +348,7 @@ type GetTraceRequest struct {
 
 func (x *GetTraceRequest) Reset() {
 	*x = GetTraceRequest{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[3]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -269,7 +360,7 @@ func (x *GetTraceRequest) String() string {
 func (*GetTraceRequest) ProtoMessage() {}
 
 func (x *GetTraceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[3]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -282,7 +373,7 @@ func (x *GetTraceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTraceRequest.ProtoReflect.Descriptor instead.
 func (*GetTraceRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{3}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *GetTraceRequest) GetName() string {
@@ -303,7 +394,7 @@ type LookupTransactionRequest struct {
 
 func (x *LookupTransactionRequest) Reset() {
 	*x = LookupTransactionRequest{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[4]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -315,7 +406,7 @@ func (x *LookupTransactionRequest) String() string {
 func (*LookupTransactionRequest) ProtoMessage() {}
 
 func (x *LookupTransactionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[4]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -328,7 +419,7 @@ func (x *LookupTransactionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupTransactionRequest.ProtoReflect.Descriptor instead.
 func (*LookupTransactionRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{4}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *LookupTransactionRequest) GetRef() string {
@@ -377,7 +468,7 @@ type Transaction struct {
 
 func (x *Transaction) Reset() {
 	*x = Transaction{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[5]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -389,7 +480,7 @@ func (x *Transaction) String() string {
 func (*Transaction) ProtoMessage() {}
 
 func (x *Transaction) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[5]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -402,7 +493,7 @@ func (x *Transaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transaction.ProtoReflect.Descriptor instead.
 func (*Transaction) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{5}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Transaction) GetNetwork() string {
@@ -533,7 +624,7 @@ type TransactionInput struct {
 
 func (x *TransactionInput) Reset() {
 	*x = TransactionInput{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[6]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -545,7 +636,7 @@ func (x *TransactionInput) String() string {
 func (*TransactionInput) ProtoMessage() {}
 
 func (x *TransactionInput) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[6]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -558,7 +649,7 @@ func (x *TransactionInput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactionInput.ProtoReflect.Descriptor instead.
 func (*TransactionInput) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{6}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *TransactionInput) GetIndex() uint32 {
@@ -633,7 +724,7 @@ type TransactionOutput struct {
 
 func (x *TransactionOutput) Reset() {
 	*x = TransactionOutput{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[7]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -645,7 +736,7 @@ func (x *TransactionOutput) String() string {
 func (*TransactionOutput) ProtoMessage() {}
 
 func (x *TransactionOutput) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[7]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -658,7 +749,7 @@ func (x *TransactionOutput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactionOutput.ProtoReflect.Descriptor instead.
 func (*TransactionOutput) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{7}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *TransactionOutput) GetIndex() uint32 {
@@ -733,7 +824,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[8]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -745,7 +836,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[8]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -758,7 +849,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{8}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Transfer) GetIndex() string {
@@ -825,7 +916,7 @@ type LookupAddressRequest struct {
 
 func (x *LookupAddressRequest) Reset() {
 	*x = LookupAddressRequest{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[9]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -837,7 +928,7 @@ func (x *LookupAddressRequest) String() string {
 func (*LookupAddressRequest) ProtoMessage() {}
 
 func (x *LookupAddressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[9]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -850,7 +941,7 @@ func (x *LookupAddressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupAddressRequest.ProtoReflect.Descriptor instead.
 func (*LookupAddressRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{9}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *LookupAddressRequest) GetAddress() string {
@@ -901,7 +992,7 @@ type AddressInfo struct {
 
 func (x *AddressInfo) Reset() {
 	*x = AddressInfo{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[10]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -913,7 +1004,7 @@ func (x *AddressInfo) String() string {
 func (*AddressInfo) ProtoMessage() {}
 
 func (x *AddressInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[10]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -926,7 +1017,7 @@ func (x *AddressInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddressInfo.ProtoReflect.Descriptor instead.
 func (*AddressInfo) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{10}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *AddressInfo) GetNetwork() string {
@@ -1019,7 +1110,7 @@ type AssetBalance struct {
 
 func (x *AssetBalance) Reset() {
 	*x = AssetBalance{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[11]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1031,7 +1122,7 @@ func (x *AssetBalance) String() string {
 func (*AssetBalance) ProtoMessage() {}
 
 func (x *AssetBalance) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[11]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1044,7 +1135,7 @@ func (x *AssetBalance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssetBalance.ProtoReflect.Descriptor instead.
 func (*AssetBalance) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{11}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *AssetBalance) GetAsset() *Asset {
@@ -1131,7 +1222,7 @@ type AddressEvent struct {
 
 func (x *AddressEvent) Reset() {
 	*x = AddressEvent{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[12]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1143,7 +1234,7 @@ func (x *AddressEvent) String() string {
 func (*AddressEvent) ProtoMessage() {}
 
 func (x *AddressEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[12]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1156,7 +1247,7 @@ func (x *AddressEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddressEvent.ProtoReflect.Descriptor instead.
 func (*AddressEvent) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{12}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *AddressEvent) GetPosition() *Position {
@@ -1214,7 +1305,7 @@ type AmbiguousRef struct {
 
 func (x *AmbiguousRef) Reset() {
 	*x = AmbiguousRef{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[13]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1226,7 +1317,7 @@ func (x *AmbiguousRef) String() string {
 func (*AmbiguousRef) ProtoMessage() {}
 
 func (x *AmbiguousRef) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[13]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1239,7 +1330,7 @@ func (x *AmbiguousRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AmbiguousRef.ProtoReflect.Descriptor instead.
 func (*AmbiguousRef) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{13}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *AmbiguousRef) GetRef() string {
@@ -1275,7 +1366,7 @@ type Candidate struct {
 
 func (x *Candidate) Reset() {
 	*x = Candidate{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[14]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1287,7 +1378,7 @@ func (x *Candidate) String() string {
 func (*Candidate) ProtoMessage() {}
 
 func (x *Candidate) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[14]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1300,7 +1391,7 @@ func (x *Candidate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Candidate.ProtoReflect.Descriptor instead.
 func (*Candidate) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{14}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Candidate) GetRef() string {
@@ -1346,16 +1437,25 @@ const file_spoor_v1_trace_service_proto_rawDesc = "" +
 	"\x11StartTraceRequest\x128\n" +
 	"\arequest\x18\x01 \x01(\v2\x16.spoor.v1.TraceRequestB\x06\xbaH\x03\xc8\x01\x01R\arequest\x12&\n" +
 	"\n" +
-	"request_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\trequestId\"N\n" +
+	"request_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\trequestId\"f\n" +
 	"\x12StreamTraceRequest\x128\n" +
-	"\arequest\x18\x01 \x01(\v2\x16.spoor.v1.TraceRequestB\x06\xbaH\x03\xc8\x01\x01R\arequest\"\xc7\x01\n" +
+	"\arequest\x18\x01 \x01(\v2\x16.spoor.v1.TraceRequestB\x06\xbaH\x03\xc8\x01\x01R\arequest\x12\x16\n" +
+	"\x06follow\x18\x02 \x01(\bR\x06follow\"\xff\x01\n" +
 	"\n" +
 	"TraceEvent\x12!\n" +
 	"\x03hop\x18\x01 \x01(\v2\r.spoor.v1.HopH\x00R\x03hop\x120\n" +
 	"\bterminal\x18\x02 \x01(\v2\x12.spoor.v1.TerminalH\x00R\bterminal\x120\n" +
 	"\bprogress\x18\x03 \x01(\v2\x12.spoor.v1.ProgressH\x00R\bprogress\x12)\n" +
-	"\x06result\x18\x04 \x01(\v2\x0f.spoor.v1.TraceH\x00R\x06resultB\a\n" +
-	"\x05event\"J\n" +
+	"\x06result\x18\x04 \x01(\v2\x0f.spoor.v1.TraceH\x00R\x06result\x126\n" +
+	"\n" +
+	"settlement\x18\x05 \x01(\v2\x14.spoor.v1.SettlementH\x00R\n" +
+	"settlementB\a\n" +
+	"\x05event\"a\n" +
+	"\n" +
+	"Settlement\x12\x1a\n" +
+	"\bfinality\x18\x01 \x01(\tR\bfinality\x12\x12\n" +
+	"\x04keys\x18\x02 \x03(\tR\x04keys\x12#\n" +
+	"\x05as_of\x18\x03 \x01(\v2\x0e.spoor.v1.AsOfR\x04asOf\"J\n" +
 	"\x0fGetTraceRequest\x127\n" +
 	"\x04name\x18\x01 \x01(\tB#\xbaH r\x1e2\x1c^traces/[A-Za-z0-9_-]{1,64}$R\x04name\"8\n" +
 	"\x18LookupTransactionRequest\x12\x1c\n" +
@@ -1475,81 +1575,84 @@ func file_spoor_v1_trace_service_proto_rawDescGZIP() []byte {
 	return file_spoor_v1_trace_service_proto_rawDescData
 }
 
-var file_spoor_v1_trace_service_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_spoor_v1_trace_service_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_spoor_v1_trace_service_proto_goTypes = []any{
 	(*StartTraceRequest)(nil),        // 0: spoor.v1.StartTraceRequest
 	(*StreamTraceRequest)(nil),       // 1: spoor.v1.StreamTraceRequest
 	(*TraceEvent)(nil),               // 2: spoor.v1.TraceEvent
-	(*GetTraceRequest)(nil),          // 3: spoor.v1.GetTraceRequest
-	(*LookupTransactionRequest)(nil), // 4: spoor.v1.LookupTransactionRequest
-	(*Transaction)(nil),              // 5: spoor.v1.Transaction
-	(*TransactionInput)(nil),         // 6: spoor.v1.TransactionInput
-	(*TransactionOutput)(nil),        // 7: spoor.v1.TransactionOutput
-	(*Transfer)(nil),                 // 8: spoor.v1.Transfer
-	(*LookupAddressRequest)(nil),     // 9: spoor.v1.LookupAddressRequest
-	(*AddressInfo)(nil),              // 10: spoor.v1.AddressInfo
-	(*AssetBalance)(nil),             // 11: spoor.v1.AssetBalance
-	(*AddressEvent)(nil),             // 12: spoor.v1.AddressEvent
-	(*AmbiguousRef)(nil),             // 13: spoor.v1.AmbiguousRef
-	(*Candidate)(nil),                // 14: spoor.v1.Candidate
-	(*TraceRequest)(nil),             // 15: spoor.v1.TraceRequest
-	(*Hop)(nil),                      // 16: spoor.v1.Hop
-	(*Terminal)(nil),                 // 17: spoor.v1.Terminal
-	(*Progress)(nil),                 // 18: spoor.v1.Progress
-	(*Trace)(nil),                    // 19: spoor.v1.Trace
-	(*timestamppb.Timestamp)(nil),    // 20: google.protobuf.Timestamp
-	(*Label)(nil),                    // 21: spoor.v1.Label
-	(*AsOf)(nil),                     // 22: spoor.v1.AsOf
-	(*Coverage)(nil),                 // 23: spoor.v1.Coverage
-	(*Asset)(nil),                    // 24: spoor.v1.Asset
-	(*Position)(nil),                 // 25: spoor.v1.Position
+	(*Settlement)(nil),               // 3: spoor.v1.Settlement
+	(*GetTraceRequest)(nil),          // 4: spoor.v1.GetTraceRequest
+	(*LookupTransactionRequest)(nil), // 5: spoor.v1.LookupTransactionRequest
+	(*Transaction)(nil),              // 6: spoor.v1.Transaction
+	(*TransactionInput)(nil),         // 7: spoor.v1.TransactionInput
+	(*TransactionOutput)(nil),        // 8: spoor.v1.TransactionOutput
+	(*Transfer)(nil),                 // 9: spoor.v1.Transfer
+	(*LookupAddressRequest)(nil),     // 10: spoor.v1.LookupAddressRequest
+	(*AddressInfo)(nil),              // 11: spoor.v1.AddressInfo
+	(*AssetBalance)(nil),             // 12: spoor.v1.AssetBalance
+	(*AddressEvent)(nil),             // 13: spoor.v1.AddressEvent
+	(*AmbiguousRef)(nil),             // 14: spoor.v1.AmbiguousRef
+	(*Candidate)(nil),                // 15: spoor.v1.Candidate
+	(*TraceRequest)(nil),             // 16: spoor.v1.TraceRequest
+	(*Hop)(nil),                      // 17: spoor.v1.Hop
+	(*Terminal)(nil),                 // 18: spoor.v1.Terminal
+	(*Progress)(nil),                 // 19: spoor.v1.Progress
+	(*Trace)(nil),                    // 20: spoor.v1.Trace
+	(*AsOf)(nil),                     // 21: spoor.v1.AsOf
+	(*timestamppb.Timestamp)(nil),    // 22: google.protobuf.Timestamp
+	(*Label)(nil),                    // 23: spoor.v1.Label
+	(*Coverage)(nil),                 // 24: spoor.v1.Coverage
+	(*Asset)(nil),                    // 25: spoor.v1.Asset
+	(*Position)(nil),                 // 26: spoor.v1.Position
 }
 var file_spoor_v1_trace_service_proto_depIdxs = []int32{
-	15, // 0: spoor.v1.StartTraceRequest.request:type_name -> spoor.v1.TraceRequest
-	15, // 1: spoor.v1.StreamTraceRequest.request:type_name -> spoor.v1.TraceRequest
-	16, // 2: spoor.v1.TraceEvent.hop:type_name -> spoor.v1.Hop
-	17, // 3: spoor.v1.TraceEvent.terminal:type_name -> spoor.v1.Terminal
-	18, // 4: spoor.v1.TraceEvent.progress:type_name -> spoor.v1.Progress
-	19, // 5: spoor.v1.TraceEvent.result:type_name -> spoor.v1.Trace
-	20, // 6: spoor.v1.Transaction.time:type_name -> google.protobuf.Timestamp
-	6,  // 7: spoor.v1.Transaction.inputs:type_name -> spoor.v1.TransactionInput
-	7,  // 8: spoor.v1.Transaction.outputs:type_name -> spoor.v1.TransactionOutput
-	8,  // 9: spoor.v1.Transaction.transfers:type_name -> spoor.v1.Transfer
-	21, // 10: spoor.v1.Transaction.labels:type_name -> spoor.v1.Label
-	22, // 11: spoor.v1.Transaction.as_of:type_name -> spoor.v1.AsOf
-	23, // 12: spoor.v1.Transaction.coverage:type_name -> spoor.v1.Coverage
-	21, // 13: spoor.v1.TransactionInput.labels:type_name -> spoor.v1.Label
-	21, // 14: spoor.v1.TransactionOutput.labels:type_name -> spoor.v1.Label
-	24, // 15: spoor.v1.Transfer.asset:type_name -> spoor.v1.Asset
-	21, // 16: spoor.v1.Transfer.from_labels:type_name -> spoor.v1.Label
-	21, // 17: spoor.v1.Transfer.to_labels:type_name -> spoor.v1.Label
-	11, // 18: spoor.v1.AddressInfo.balances:type_name -> spoor.v1.AssetBalance
-	21, // 19: spoor.v1.AddressInfo.labels:type_name -> spoor.v1.Label
-	12, // 20: spoor.v1.AddressInfo.events:type_name -> spoor.v1.AddressEvent
-	22, // 21: spoor.v1.AddressInfo.as_of:type_name -> spoor.v1.AsOf
-	23, // 22: spoor.v1.AddressInfo.coverage:type_name -> spoor.v1.Coverage
-	24, // 23: spoor.v1.AssetBalance.asset:type_name -> spoor.v1.Asset
-	20, // 24: spoor.v1.AssetBalance.first:type_name -> google.protobuf.Timestamp
-	20, // 25: spoor.v1.AssetBalance.last:type_name -> google.protobuf.Timestamp
-	25, // 26: spoor.v1.AddressEvent.position:type_name -> spoor.v1.Position
-	24, // 27: spoor.v1.AddressEvent.asset:type_name -> spoor.v1.Asset
-	14, // 28: spoor.v1.AmbiguousRef.candidates:type_name -> spoor.v1.Candidate
-	24, // 29: spoor.v1.Candidate.asset:type_name -> spoor.v1.Asset
-	0,  // 30: spoor.v1.TraceService.StartTrace:input_type -> spoor.v1.StartTraceRequest
-	1,  // 31: spoor.v1.TraceService.StreamTrace:input_type -> spoor.v1.StreamTraceRequest
-	3,  // 32: spoor.v1.TraceService.GetTrace:input_type -> spoor.v1.GetTraceRequest
-	4,  // 33: spoor.v1.TraceService.LookupTransaction:input_type -> spoor.v1.LookupTransactionRequest
-	9,  // 34: spoor.v1.TraceService.LookupAddress:input_type -> spoor.v1.LookupAddressRequest
-	19, // 35: spoor.v1.TraceService.StartTrace:output_type -> spoor.v1.Trace
-	2,  // 36: spoor.v1.TraceService.StreamTrace:output_type -> spoor.v1.TraceEvent
-	19, // 37: spoor.v1.TraceService.GetTrace:output_type -> spoor.v1.Trace
-	5,  // 38: spoor.v1.TraceService.LookupTransaction:output_type -> spoor.v1.Transaction
-	10, // 39: spoor.v1.TraceService.LookupAddress:output_type -> spoor.v1.AddressInfo
-	35, // [35:40] is the sub-list for method output_type
-	30, // [30:35] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	16, // 0: spoor.v1.StartTraceRequest.request:type_name -> spoor.v1.TraceRequest
+	16, // 1: spoor.v1.StreamTraceRequest.request:type_name -> spoor.v1.TraceRequest
+	17, // 2: spoor.v1.TraceEvent.hop:type_name -> spoor.v1.Hop
+	18, // 3: spoor.v1.TraceEvent.terminal:type_name -> spoor.v1.Terminal
+	19, // 4: spoor.v1.TraceEvent.progress:type_name -> spoor.v1.Progress
+	20, // 5: spoor.v1.TraceEvent.result:type_name -> spoor.v1.Trace
+	3,  // 6: spoor.v1.TraceEvent.settlement:type_name -> spoor.v1.Settlement
+	21, // 7: spoor.v1.Settlement.as_of:type_name -> spoor.v1.AsOf
+	22, // 8: spoor.v1.Transaction.time:type_name -> google.protobuf.Timestamp
+	7,  // 9: spoor.v1.Transaction.inputs:type_name -> spoor.v1.TransactionInput
+	8,  // 10: spoor.v1.Transaction.outputs:type_name -> spoor.v1.TransactionOutput
+	9,  // 11: spoor.v1.Transaction.transfers:type_name -> spoor.v1.Transfer
+	23, // 12: spoor.v1.Transaction.labels:type_name -> spoor.v1.Label
+	21, // 13: spoor.v1.Transaction.as_of:type_name -> spoor.v1.AsOf
+	24, // 14: spoor.v1.Transaction.coverage:type_name -> spoor.v1.Coverage
+	23, // 15: spoor.v1.TransactionInput.labels:type_name -> spoor.v1.Label
+	23, // 16: spoor.v1.TransactionOutput.labels:type_name -> spoor.v1.Label
+	25, // 17: spoor.v1.Transfer.asset:type_name -> spoor.v1.Asset
+	23, // 18: spoor.v1.Transfer.from_labels:type_name -> spoor.v1.Label
+	23, // 19: spoor.v1.Transfer.to_labels:type_name -> spoor.v1.Label
+	12, // 20: spoor.v1.AddressInfo.balances:type_name -> spoor.v1.AssetBalance
+	23, // 21: spoor.v1.AddressInfo.labels:type_name -> spoor.v1.Label
+	13, // 22: spoor.v1.AddressInfo.events:type_name -> spoor.v1.AddressEvent
+	21, // 23: spoor.v1.AddressInfo.as_of:type_name -> spoor.v1.AsOf
+	24, // 24: spoor.v1.AddressInfo.coverage:type_name -> spoor.v1.Coverage
+	25, // 25: spoor.v1.AssetBalance.asset:type_name -> spoor.v1.Asset
+	22, // 26: spoor.v1.AssetBalance.first:type_name -> google.protobuf.Timestamp
+	22, // 27: spoor.v1.AssetBalance.last:type_name -> google.protobuf.Timestamp
+	26, // 28: spoor.v1.AddressEvent.position:type_name -> spoor.v1.Position
+	25, // 29: spoor.v1.AddressEvent.asset:type_name -> spoor.v1.Asset
+	15, // 30: spoor.v1.AmbiguousRef.candidates:type_name -> spoor.v1.Candidate
+	25, // 31: spoor.v1.Candidate.asset:type_name -> spoor.v1.Asset
+	0,  // 32: spoor.v1.TraceService.StartTrace:input_type -> spoor.v1.StartTraceRequest
+	1,  // 33: spoor.v1.TraceService.StreamTrace:input_type -> spoor.v1.StreamTraceRequest
+	4,  // 34: spoor.v1.TraceService.GetTrace:input_type -> spoor.v1.GetTraceRequest
+	5,  // 35: spoor.v1.TraceService.LookupTransaction:input_type -> spoor.v1.LookupTransactionRequest
+	10, // 36: spoor.v1.TraceService.LookupAddress:input_type -> spoor.v1.LookupAddressRequest
+	20, // 37: spoor.v1.TraceService.StartTrace:output_type -> spoor.v1.Trace
+	2,  // 38: spoor.v1.TraceService.StreamTrace:output_type -> spoor.v1.TraceEvent
+	20, // 39: spoor.v1.TraceService.GetTrace:output_type -> spoor.v1.Trace
+	6,  // 40: spoor.v1.TraceService.LookupTransaction:output_type -> spoor.v1.Transaction
+	11, // 41: spoor.v1.TraceService.LookupAddress:output_type -> spoor.v1.AddressInfo
+	37, // [37:42] is the sub-list for method output_type
+	32, // [32:37] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_spoor_v1_trace_service_proto_init() }
@@ -1565,15 +1668,16 @@ func file_spoor_v1_trace_service_proto_init() {
 		(*TraceEvent_Terminal)(nil),
 		(*TraceEvent_Progress)(nil),
 		(*TraceEvent_Result)(nil),
+		(*TraceEvent_Settlement)(nil),
 	}
-	file_spoor_v1_trace_service_proto_msgTypes[5].OneofWrappers = []any{}
+	file_spoor_v1_trace_service_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_spoor_v1_trace_service_proto_rawDesc), len(file_spoor_v1_trace_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -1,0 +1,44 @@
+package store
+
+import (
+	"context"
+	"iter"
+
+	"github.com/spoortrace/spoor/ledger"
+)
+
+// Notices yields what was noted of an account, or under a ref
+// (ledger.RefAddress), strictly after a point, in total order.
+func (s *Snapshot) Notices(ctx context.Context, subject ledger.Address, after ledger.Point) iter.Seq2[ledger.Noted, error] {
+	return func(yield func(ledger.Noted, error) bool) {
+		for e, err := range s.Events(ctx, ledger.Holder{Address: subject, Asset: ledger.NoticeAsset(subject.Chain)}, after) {
+			var n ledger.Noted
+			if err == nil {
+				n, err = s.noticeAt(ctx, subject.Chain, e.At)
+			}
+			if !yield(n, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (s *Snapshot) noticeAt(ctx context.Context, c ledger.Chain, at ledger.Point) (ledger.Noted, error) {
+	tx, err := s.TxAt(ctx, c, at.Pos)
+	if err != nil {
+		return ledger.Noted{}, err
+	}
+	for _, n := range tx.Notices {
+		if n.Slot == at.Slot {
+			return ledger.Noted{Notice: n, Tx: tx.ID, At: at, Time: tx.Time}, nil
+		}
+	}
+	return ledger.Noted{}, corrupt("transaction %s has no notice at slot %d", tx.ID, at.Slot)
+}
+
+// Clock returns the running maximum of block times up to a height. In an export
+// a height is its own time.
+func (s *Snapshot) Clock(ctx context.Context, c ledger.Chain, height uint64) (int64, error) {
+	ref, err := s.BlockRef(ctx, c, height)
+	return ref.Time, err
+}
