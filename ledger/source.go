@@ -5,6 +5,15 @@ import (
 	"fmt"
 )
 
+// Head is the end of a source's chain.
+type Head struct {
+	Tip BlockRef
+	// Final is the height up to which the chain itself says that no block will be
+	// replaced (EVM: finalized, TRON: solidified); nil where it says nothing, and
+	// the reorg bound counts from the tip. Never above Tip.
+	Final *uint64
+}
+
 // The two ways in which a node or a service lets its reader down.
 var (
 	// ErrUnavailable: no answer, or one that says to come back; ask again later.

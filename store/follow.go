@@ -36,7 +36,7 @@ type FollowStatus struct {
 	Source   string
 	Tip      ledger.BlockRef // of the index; zero when it is empty
 	Head     uint64          // height of the source's head
-	Final    *uint64         // as Head.Final
+	Final    *uint64         // as ledger.Head.Final
 	Blocks   uint64          // taken in by this call, replaced ones included
 	Txs      uint64          // in them
 	Replaced uint64          // blocks of the overlay that a reorg replaced, in this call

@@ -16,7 +16,7 @@ type Source interface {
 	Chain() ledger.Chain
 
 	// Head returns the newest block and how much of the chain is final.
-	Head(ctx context.Context) (Head, error)
+	Head(ctx context.Context) (ledger.Head, error)
 
 	// Hash returns the hash of the block at a height of the source's present
 	// chain; ledger.FaultLagging when it has none there.
@@ -25,15 +25,6 @@ type Source interface {
 	// Block returns the block at a height of the source's present chain, verified
 	// against its own header; ledger.FaultLagging when it has none there.
 	Block(ctx context.Context, height uint64) (*ledger.Block, error)
-}
-
-// Head is the end of a source's chain.
-type Head struct {
-	Tip ledger.BlockRef
-	// Final is the height up to which the chain itself says that no block will be
-	// replaced (EVM: finalized, TRON: solidified); nil where it says nothing, and
-	// the reorg bound counts from the tip. Never above Tip.
-	Final *uint64
 }
 
 // Hinter is a Source that hears of new blocks by itself. A hint is never
