@@ -1,0 +1,34 @@
+package gethtest
+
+import (
+	"math/big"
+	"testing"
+)
+
+// TestNode pays, mines, and reorganises.
+func TestNode(t *testing.T) {
+	n, err := Start(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	to := n.Account(1)
+	tx, err := n.Send(0, &to, big.NewInt(5), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := n.Mine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, pending, err := n.Client.TransactionByHash(t.Context(), tx.Hash()); err != nil || pending || first.Number.Uint64() != 1 {
+		t.Fatalf("block %d, pending %v, %v; want the payment in block 1", first.Number, pending, err)
+	}
+	if err := n.Fork(first.ParentHash); err != nil {
+		t.Fatal(err)
+	}
+	other, err := n.Mine()
+	if err != nil || other.Number.Uint64() != 1 || other.Hash() == first.Hash() {
+		t.Fatalf("block %d %s, %v; want another block 1 than %s", other.Number, other.Hash(), err, first.Hash())
+	}
+}
