@@ -51,12 +51,15 @@ func (c Chain) Params() (Params, bool) {
 }
 
 // Family returns the chain's family, FamilyUnknown for a name that is not known.
+// It is asked for every address, so that the names stand here once more.
 func (c Chain) Family() Family {
 	switch c {
-	case "bitcoin":
+	case "bitcoin", "bitcoin-testnet", "bitcoin-signet", "bitcoin-regtest", "bitcoin-simnet":
 		return FamilyBitcoin
-	case "tron":
+	case "tron", "tron-nile":
 		return FamilyTRON
+	case "ethereum", "bnb", "polygon", "arbitrum", "base":
+		return FamilyEVM
 	}
 	p, _ := c.Params()
 	return p.Family
