@@ -14,7 +14,7 @@ func TestNodes(t *testing.T) {
 	}
 	key := NewKey(1)
 	start := func() *Node {
-		n, err := Start(ctx, Options{Program: program, Dir: t.TempDir(), Mining: key.Address().String()})
+		n, err := Start(ctx, Options{Program: program, Dir: t.TempDir(), Mining: key.Address()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +48,7 @@ func TestNodes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, id, err := key.Spend([]Coin{coin}, Pay{coin.Value - 10_000, NewKey(2).Address().Script()})
+	raw, id, err := key.Spend([]Coin{coin}, Pay{coin.Value - 10_000, NewKey(2).Script()})
 	if err != nil {
 		t.Fatal(err)
 	}

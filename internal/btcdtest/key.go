@@ -6,16 +6,14 @@ import (
 	"encoding/hex"
 	"fmt"
 
+	"github.com/btcsuite/btcd/address/v2"
+	"github.com/btcsuite/btcd/address/v2/base58"
 	"github.com/btcsuite/btcd/btcec/v2"
+	"github.com/btcsuite/btcd/chaincfg/v2"
 	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/txscript/v2"
 	"github.com/btcsuite/btcd/wire/v2"
-
-	"github.com/spoortrace/spoor/ledger"
 )
-
-// Simnet is the chain of every node.
-const Simnet = ledger.Chain("bitcoin-simnet")
 
 // Key holds coins of one address, pay-to-pubkey-hash.
 type Key struct{ private *btcec.PrivateKey }
@@ -26,19 +24,22 @@ func NewKey(number byte) Key {
 	return Key{private}
 }
 
-// Address is where the key is paid.
-func (k Key) Address() ledger.Address { return ledger.ScriptAddress(Simnet, k.script()) }
+func (k Key) hash() []byte { return address.Hash160(k.private.PubKey().SerializeCompressed()) }
 
-func (k Key) script() []byte {
-	// The address of a pay-to-pubkey script is the hash of its key.
-	key := k.private.PubKey().SerializeCompressed()
-	paid, _ := ledger.ScriptAddress(Simnet, append(append([]byte{byte(len(key))}, key...), txscript.OP_CHECKSIG)).PubKeyHashOf()
-	return paid.Script()
+// Address is where the key is paid, as simnet writes it.
+func (k Key) Address() string {
+	return base58.CheckEncode(k.hash(), chaincfg.SimNetParams.PubKeyHashAddrID)
+}
+
+// Script pays the key.
+func (k Key) Script() []byte {
+	return append(append([]byte{txscript.OP_DUP, txscript.OP_HASH160, 20}, k.hash()...), txscript.OP_EQUALVERIFY, txscript.OP_CHECKSIG)
 }
 
 // Coin is an output that a key can spend.
 type Coin struct {
-	ledger.OutPoint
+	Tx    string // id, as printed
+	Index uint32
 	Value int64 // satoshi
 }
 
@@ -49,12 +50,12 @@ type Pay struct {
 }
 
 // Spend returns a signed transaction, serialised, and its id.
-func (k Key) Spend(coins []Coin, pays ...Pay) (raw []byte, id ledger.TxID, err error) {
+func (k Key) Spend(coins []Coin, pays ...Pay) (raw []byte, id string, err error) {
 	tx := wire.NewMsgTx(2)
 	for _, c := range coins {
-		hash, err := chainhash.NewHashFromStr(c.Tx.String())
+		hash, err := chainhash.NewHashFromStr(c.Tx)
 		if err != nil {
-			return nil, id, err
+			return nil, "", err
 		}
 		tx.AddTxIn(wire.NewTxIn(wire.NewOutPoint(hash, c.Index), nil, nil))
 	}
@@ -62,16 +63,15 @@ func (k Key) Spend(coins []Coin, pays ...Pay) (raw []byte, id ledger.TxID, err e
 		tx.AddTxOut(wire.NewTxOut(p.Value, p.Script))
 	}
 	for i := range tx.TxIn {
-		if tx.TxIn[i].SignatureScript, err = txscript.SignatureScript(tx, i, k.script(), txscript.SigHashAll, k.private, true); err != nil {
-			return nil, id, err
+		if tx.TxIn[i].SignatureScript, err = txscript.SignatureScript(tx, i, k.Script(), txscript.SigHashAll, k.private, true); err != nil {
+			return nil, "", err
 		}
 	}
 	var b bytes.Buffer
 	if err := tx.Serialize(&b); err != nil {
-		return nil, id, err
+		return nil, "", err
 	}
-	id, err = ledger.ParseTxID(tx.TxHash().String())
-	return b.Bytes(), id, err
+	return b.Bytes(), tx.TxHash().String(), nil
 }
 
 // Send gives a transaction to the node.
@@ -93,6 +93,5 @@ func (n *Node) Reward(ctx context.Context, block string) (Coin, error) {
 	if err := b.Deserialize(bytes.NewReader(raw)); err != nil {
 		return Coin{}, fmt.Errorf("btcdtest: block %s: %w", block, err)
 	}
-	id, err := ledger.ParseTxID(b.Transactions[0].TxHash().String())
-	return Coin{ledger.OutPoint{Tx: id}, b.Transactions[0].TxOut[0].Value}, err
+	return Coin{Tx: b.Transactions[0].TxHash().String(), Value: b.Transactions[0].TxOut[0].Value}, nil
 }
