@@ -136,6 +136,7 @@ type BlockRef struct {
 const (
 	PartialReceipts = "receipts"           // whether transactions succeeded, and their logs
 	PartialInternal = "internal transfers" // native value sent by contracts
+	PartialRows     = "transactions"       // whether there are more than those held
 )
 
 // Lacks reports whether a block of which that is missing may lack transfers of

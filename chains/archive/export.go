@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bufio"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
@@ -165,11 +166,12 @@ type guard struct {
 	in     io.Reader
 	sum    hash.Hash
 	passed int // bytes since the last record began, give or take one buffer
+	limit  int // of one record; 0: maxRecord
 }
 
 func (g *guard) Read(b []byte) (int, error) {
-	if g.passed > maxRecord {
-		return 0, fmt.Errorf("a row of more than %d bytes: %w", maxRecord, ledger.ErrExhausted)
+	if limit := cmp.Or(g.limit, maxRecord); g.passed > limit {
+		return 0, fmt.Errorf("a row of more than %d bytes: %w", limit, ledger.ErrExhausted)
 	}
 	n, err := g.in.Read(b)
 	g.sum.Write(b[:n])
