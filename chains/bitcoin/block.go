@@ -27,37 +27,52 @@ type Block struct {
 // Inputs that spend a coin of the same block are Known; the others wait for
 // Apply or for the index.
 func Decode(chain ledger.Chain, raw []byte) (*Block, error) {
+	b, _, err := readBlock(chain, raw)
+	return b, err
+}
+
+// readBlock is Decode that also names what was wrong, for the one who sent it.
+func readBlock(chain ledger.Chain, raw []byte) (*Block, ledger.Fault, error) {
 	network, err := NetworkOf(chain)
 	if err != nil {
-		return nil, err
+		return nil, ledger.FaultWrongChain, err
 	}
 	header, err := ParseHeader(raw)
 	if err != nil {
-		return nil, err
+		return nil, ledger.FaultMalformed, err
 	}
 	if err := network.Check(header); err != nil {
-		return nil, err
+		return nil, ledger.FaultHeader, err
 	}
 	txs, err := readTxs(chain, raw)
 	if err != nil {
-		return nil, fmt.Errorf("block %s: %w", header.Hash, err)
+		return nil, ledger.FaultMalformed, fmt.Errorf("block %s: %w", header.Hash, err)
 	}
 	// The proofs come first: what they refuse is damage, what is refused after them is a false block with work behind it.
-	for _, check := range []func(Header, []transaction) error{checkMerkle, checkWitness, checkShape} {
+	for _, check := range []func(Header, []transaction) error{checkMerkle, checkWitness} {
 		if err := check(header, txs); err != nil {
-			return nil, err
+			return nil, ledger.FaultRoot, err
 		}
 	}
+	if err := checkShape(header, txs); err != nil {
+		return nil, ledger.FaultContents, err
+	}
+	b := newBlock(network, header, raw, txs)
+	if err := b.spendOwn(); err != nil {
+		return nil, ledger.FaultContents, fmt.Errorf("block %s: %w", header.Hash, err)
+	}
+	return b, "", nil
+}
+
+func newBlock(network Network, header Header, raw []byte, txs []transaction) *Block {
 	b := &Block{Header: header, network: network, raw: raw, script: txs[0].script, txs: make([]ledger.Tx, len(txs))}
 	for i := range txs {
 		b.txs[i] = txs[i].tx
 		b.txs[i].Time = int64(header.Time) * 1000
+		readMemo(&b.txs[i])
 	}
 	b.txs[0].Coinbase, b.txs[0].Inputs = true, nil
-	if err := b.spendOwn(); err != nil {
-		return nil, fmt.Errorf("block %s: %w", header.Hash, err)
-	}
-	return b, nil
+	return b
 }
 
 func readTxs(chain ledger.Chain, raw []byte) ([]transaction, error) {

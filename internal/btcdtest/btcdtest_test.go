@@ -13,8 +13,8 @@ func TestNodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	key := NewKey(1)
-	start := func() *Node {
-		n, err := Start(ctx, Options{Program: program, Dir: t.TempDir(), Mining: key.Address()})
+	start := func(tls bool) *Node {
+		n, err := Start(ctx, Options{Program: program, Dir: t.TempDir(), Mining: key.Address(), TLS: tls})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -25,7 +25,7 @@ func TestNodes(t *testing.T) {
 		})
 		return n
 	}
-	a, b := start(), start()
+	a, b := start(false), start(true)
 	mined, err := a.Mine(ctx, 101)
 	if err != nil || len(mined) != 101 {
 		t.Fatalf("%d blocks, %v; want 101", len(mined), err)
