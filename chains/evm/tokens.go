@@ -12,10 +12,10 @@ import (
 
 // topics are the first topics of the events that the adapter reads.
 type topics struct {
-	transfer                              common.Hash
-	deposit, withdrawal                   common.Hash // WETH9
-	blacklist, unblacklist, destroy       common.Hash // TetherToken
-	issue, redeem                         common.Hash
+	transfer                               common.Hash
+	deposit, withdrawal                    common.Hash // WETH9
+	blacklist, unblacklist, destroy        common.Hash // TetherToken
+	issue, redeem                          common.Hash
 	circleBlacklisted, circleUnblacklisted common.Hash // FiatToken
 }
 
