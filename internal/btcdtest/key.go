@@ -49,6 +49,9 @@ type Pay struct {
 	Script []byte
 }
 
+// replaceable lets a transaction of a higher fee take this one's place (BIP 125).
+const replaceable = wire.MaxTxInSequenceNum - 2
+
 // Spend returns a signed transaction, serialised, and its id.
 func (k Key) Spend(coins []Coin, pays ...Pay) (raw []byte, id string, err error) {
 	tx := wire.NewMsgTx(2)
@@ -57,7 +60,9 @@ func (k Key) Spend(coins []Coin, pays ...Pay) (raw []byte, id string, err error)
 		if err != nil {
 			return nil, "", err
 		}
-		tx.AddTxIn(wire.NewTxIn(wire.NewOutPoint(hash, c.Index), nil, nil))
+		in := wire.NewTxIn(wire.NewOutPoint(hash, c.Index), nil, nil)
+		in.Sequence = replaceable
+		tx.AddTxIn(in)
 	}
 	for _, p := range pays {
 		tx.AddTxOut(wire.NewTxOut(p.Value, p.Script))
