@@ -48,6 +48,9 @@ func (d *decoder) transaction(subject string, c *content, i int, sum *fees) (*le
 	if err == nil {
 		err = m.fee(sum)
 	}
+	if err == nil && m.d.notices != nil {
+		m.bridges()
+	}
 	if err != nil {
 		return nil, refuse(ledger.FaultContents, subject, "transaction %d: %v", i, err)
 	}
@@ -102,10 +105,7 @@ func (m *assembly) native(s step, grade ledger.Grade) error {
 // log adds what a log says; the transfer and the notices of one log share their first slot.
 func (m *assembly) log(s step) {
 	l := m.rec.logs[s.log]
-	grade := m.c.grade
-	if m.rec.unrooted {
-		grade = max(grade, ledger.GradeAttested)
-	}
+	grade := m.logGrade()
 	said := m.d.read(l, m.tx, s.caller)
 	next := m.slot
 	if said.moves {
@@ -117,15 +117,30 @@ func (m *assembly) log(s step) {
 	for _, n := range said.notices {
 		m.note(n, grade)
 	}
-	if m.d.notices != nil {
+	m.slot = max(m.slot, next)
+}
+
+// bridges adds what the registry of bridges reads in the transaction's logs.
+func (m *assembly) bridges() {
+	logs := make([]*types.Log, len(m.rec.logs))
+	for i, l := range m.rec.logs {
 		full := *l
 		full.BlockNumber, full.BlockHash = m.c.h.Number.Uint64(), m.c.h.hash
-		full.TxHash, full.TxIndex, full.Index = m.tx.hash, uint(m.out.Pos.Index()), uint(m.rec.first+s.log)
-		for _, n := range m.d.notices(full) {
-			m.note(n, max(n.Grade, grade))
-		}
+		full.TxHash, full.TxIndex, full.Index = m.tx.hash, uint(m.out.Pos.Index()), uint(m.rec.first+i)
+		logs[i] = &full
 	}
-	m.slot = max(m.slot, next)
+	for _, n := range m.d.notices(m.out, logs) {
+		n.Grade = max(n.Grade, m.logGrade())
+		m.out.Notices = append(m.out.Notices, n)
+	}
+}
+
+// logGrade is that of what logs say.
+func (m *assembly) logGrade() ledger.Grade {
+	if m.rec.unrooted {
+		return max(m.c.grade, ledger.GradeAttested)
+	}
+	return m.c.grade
 }
 
 func (m *assembly) note(n ledger.Notice, grade ledger.Grade) {

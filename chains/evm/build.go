@@ -16,7 +16,7 @@ import (
 type decoder struct {
 	rules   rules
 	topics  topics
-	notices func(types.Log) []ledger.Notice // bridges; nil: none
+	notices TxNotices // bridges; nil: none
 	source  string
 }
 
