@@ -25,8 +25,9 @@ type EtlOptions struct {
 	// the files hold every row of each table that is given at all. A height in
 	// such a range without rows is an empty block.
 	Complete []string
-	// Notices reads what a log says besides a transfer (a bridge, a freeze); nil: nothing.
-	Notices func(*types.Log) []ledger.Notice
+	// Notices reads what the logs of a transaction say besides transfers (bridges),
+	// as evm.TxNotices; nil: nothing.
+	Notices func(*ledger.Tx, []*types.Log) []ledger.Notice
 }
 
 // EtlSet is what exports of ethereum-etl say together: the same for any order

@@ -78,15 +78,20 @@ func (t *etlTxBuild) tokens() {
 				Asset: ledger.TokenAsset(t.account(x.token)), Amount: x.value, Grade: ledger.GradeAttested,
 			})
 		}
-		used := uint32(1)
-		if e.log != nil && t.set.o.Notices != nil {
-			for i, n := range t.set.o.Notices(t.log(e.log)) {
-				n.Slot, n.Grade = t.slot+uint32(i), max(n.Grade, ledger.GradeAttested)
-				t.tx.Notices = append(t.tx.Notices, n)
-				used = uint32(i) + 1
-			}
+		t.slot++
+	}
+	if t.set.o.Notices == nil {
+		return
+	}
+	var logs []*types.Log
+	for _, e := range t.logs[t.row.v.id] {
+		if e.log != nil {
+			logs = append(logs, t.log(e.log))
 		}
-		t.slot += used
+	}
+	for _, n := range t.set.o.Notices(&t.tx, logs) {
+		n.Grade = max(n.Grade, ledger.GradeAttested)
+		t.tx.Notices = append(t.tx.Notices, n)
 	}
 }
 
