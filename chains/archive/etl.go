@@ -25,6 +25,10 @@ type EtlOptions struct {
 	// the files hold every row of each table that is given at all. A height in
 	// such a range without rows is an empty block.
 	Complete []string
+	// Logs reads a log, given payer and payee of its transaction, as
+	// evm.LogReader.Read: a transfer, if it is one, and what it says besides. nil:
+	// transfers of ERC-20 alone, without a wrapped coin's deposits and withdrawals.
+	Logs func(l *types.Log, from, to [20]byte) (ledger.Transfer, bool, []ledger.Notice)
 	// Notices reads what the logs of a transaction say besides transfers (bridges),
 	// as evm.TxNotices; nil: nothing.
 	Notices func(*ledger.Tx, []*types.Log) []ledger.Notice

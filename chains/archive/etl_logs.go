@@ -71,28 +71,45 @@ func (l *etlLog) transfer() *etlToken {
 
 // tokens writes the transaction's fungible transfers, and what its logs say besides.
 func (t *etlTxBuild) tokens() {
-	for _, e := range t.logs[t.row.v.id] {
-		if x := e.token; x != nil {
-			t.tx.Transfers = append(t.tx.Transfers, ledger.Transfer{
-				Index: x.index, Slot: t.slot, Kind: ledger.TransferToken, From: t.holder(x.from), To: t.holder(x.to),
-				Asset: ledger.TokenAsset(t.account(x.token)), Amount: x.value, Grade: ledger.GradeAttested,
-			})
-		}
-		t.slot++
-	}
-	if t.set.o.Notices == nil {
-		return
-	}
 	var logs []*types.Log
 	for _, e := range t.logs[t.row.v.id] {
+		x, moves := ledger.Transfer{}, e.token != nil
+		if moves {
+			x = ledger.Transfer{
+				Kind: ledger.TransferToken, From: t.holder(e.token.from), To: t.holder(e.token.to),
+				Asset: ledger.TokenAsset(t.account(e.token.token)), Amount: e.token.value,
+			}
+		}
+		var notices []ledger.Notice
 		if e.log != nil {
-			logs = append(logs, t.log(e.log))
+			l := t.log(e.log)
+			logs = append(logs, l)
+			if t.set.o.Logs != nil {
+				x, moves, notices = t.set.o.Logs(l, t.row.v.from, t.row.v.to)
+			}
+		}
+		next := t.slot + 1
+		if moves {
+			x.Index, x.Slot, x.Grade = e.index, t.slot, max(x.Grade, ledger.GradeAttested)
+			t.tx.Transfers = append(t.tx.Transfers, x)
+		}
+		for i, n := range notices {
+			n.Slot = t.slot + uint32(i)
+			next = max(next, n.Slot+1)
+			t.note(n)
+		}
+		t.slot = next
+	}
+	if t.set.o.Notices != nil {
+		for _, n := range t.set.o.Notices(&t.tx, logs) {
+			t.note(n)
 		}
 	}
-	for _, n := range t.set.o.Notices(&t.tx, logs) {
-		n.Grade = max(n.Grade, ledger.GradeAttested)
-		t.tx.Notices = append(t.tx.Notices, n)
-	}
+}
+
+func (t *etlTxBuild) note(n ledger.Notice) {
+	n.Grade = max(n.Grade, ledger.GradeAttested)
+	t.tx.Notices = append(t.tx.Notices, n)
 }
 
 // holder is an account, or nobody for the zero address: a mint has no payer, a burn no payee.
