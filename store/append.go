@@ -19,6 +19,13 @@ type AppendOptions struct {
 	// ReorgBound is the number of blocks below the tip that may be replaced;
 	// nil: the network's own (ledger.Params).
 	ReorgBound *uint64
+	// Final is the height up to which the source says that no block will be
+	// replaced: what is at or below it goes into the base, and nothing above it. nil: the
+	// reorg bound below the tip. If ReorgBound is given too, both must hold.
+	Final *uint64
+	// MaxOverlay is the number of blocks of the tip's chain that may wait in the
+	// overlay, ErrStalled beyond; 0: any number.
+	MaxOverlay int
 	// BatchSize is the number of transactions, coins and transfers after which a
 	// batch of the base is published; 0: 200,000.
 	BatchSize int
@@ -140,14 +147,26 @@ func (w *appender) take(ctx context.Context, given *ledger.Block) error {
 	return w.place(ctx, b)
 }
 
-// final reports that no reorg within the bound can reach a height.
-func (w *appender) final(height uint64) bool {
-	return height+w.bound <= max(w.o.Target, height, w.tip().ref.Height)
+// settled returns the number of heights, from 0, that no reorg can reach with
+// a tip at a height or above.
+func (w *appender) settled(tip uint64) uint64 {
+	tip = max(tip, w.o.Target, w.tip().ref.Height)
+	deep := tip - min(tip, w.bound) + 1
+	if tip < w.bound {
+		deep = 0
+	}
+	switch {
+	case w.o.Final == nil:
+		return deep
+	case w.o.ReorgBound == nil:
+		return min(*w.o.Final, tip) + 1
+	}
+	return min(*w.o.Final+1, deep)
 }
 
 // extend takes a block after the tip, linked to it or above a gap.
 func (w *appender) extend(ctx context.Context, b *ledger.Block) error {
-	if !w.final(b.Ref.Height) {
+	if b.Ref.Height >= w.settled(b.Ref.Height) {
 		if err := w.flush(ctx); err != nil {
 			return err
 		}
@@ -209,11 +228,11 @@ func (w *appender) flush(ctx context.Context) error {
 
 // fold moves the final blocks of the overlay into the base.
 func (w *appender) fold(ctx context.Context) error {
-	tip := max(w.current().head.tip.ref.Height, w.o.Target)
-	if tip < w.bound {
+	n := w.settled(0)
+	if n == 0 {
 		return nil
 	}
-	return w.foldTo(ctx, tip-w.bound)
+	return w.foldTo(ctx, n-1)
 }
 
 // foldTo moves the overlay blocks of the tip's chain up to a height.

@@ -12,6 +12,9 @@ import (
 // folds what has become final.
 func (w *appender) addYoung(ctx context.Context, b *ledger.Block, chain []*young) error {
 	s := w.current()
+	if w.o.MaxOverlay > 0 && len(chain) >= max(w.o.MaxOverlay, int(w.bound)+1) {
+		return fmt.Errorf("store: block %d: the last final block is %d, %d wait: %w", b.Ref.Height, s.head.folded.ref.Height, len(chain), ErrStalled)
+	}
 	prev := s.head.folded
 	if len(chain) > 0 {
 		prev = chain[len(chain)-1].at
