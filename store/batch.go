@@ -98,7 +98,8 @@ func (b *batch) add(blk *ledger.Block, raw *rawRef, keepRaw bool) error {
 	for _, h := range hashes {
 		b.head.sums.txs.add(h)
 	}
-	row := blockRow{block: *blk, runs: runsOf(blk.Txs), raw: *ref, digest: digest, tip: chainDigest(b.head.folded.digest, digest)}
+	at := b.head.folded.then(blk.Ref, digest)
+	row := blockRow{block: *blk, runs: runsOf(blk.Txs), raw: *ref, digest: digest, tip: at.digest, clock: at.clock}
 	if b.head.folded.set {
 		row.previous = b.head.folded.ref.Height + 1
 	}
@@ -107,7 +108,7 @@ func (b *batch) add(blk *ledger.Block, raw *rawRef, keepRaw bool) error {
 	if !b.head.export {
 		b.head.spans = extend(b.head.spans, b.head.folded, blk)
 	}
-	b.head.folded = mark{true, blk.Ref, row.tip}
+	b.head.folded = at
 	b.head.blocks++
 	b.head.txs += uint64(len(blk.Txs))
 	b.head.rawSegment, b.head.rawEnd = b.raw.segment, b.raw.end

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"strings"
 	"sync"
 	"testing"
 
@@ -103,36 +104,40 @@ func readOnce(t *testing.T, n *store.Network, want map[ledger.Hash]string) {
 	}
 }
 
-// TestNewerFormat raises the format number in the head, checksum and all, as
+// TestOtherFormat changes the format number in the head, checksum and all, as
 // docs/format.md says that it is stored.
-func TestNewerFormat(t *testing.T) {
-	ctx := context.Background()
-	dir, kv := t.TempDir(), &mapKV{rows: map[string][]store.Row{}}
-	engine := func(string) (store.KV, error) { return kv, nil }
-	s, _ := open(t, dir, engine, "bitcoin")
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	head := value(kv, 'p', "head")
-	head = head[:len(head)-4]
-	head[0]++
-	var covered []byte
-	for _, part := range [][]byte{{'p'}, []byte("head"), head} {
-		covered = append(binary.AppendUvarint(covered, uint64(len(part))), part...)
-	}
-	head = binary.BigEndian.AppendUint32(head, crc32.Checksum(covered, crc32.MakeTable(crc32.Castagnoli)))
-	if err := kv.Write(ctx, []store.Op{{Partition: []byte{'p'}, Sort: []byte("head"), Value: head}}); err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(dir, engine, store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	if _, err := s.Network(ctx, "bitcoin"); !errors.Is(err, ledger.ErrNewer) {
-		t.Errorf("got %v, want %v", err, ledger.ErrNewer)
-	}
-	if _, err := s.Repair(ctx, "bitcoin"); !errors.Is(err, ledger.ErrNewer) {
-		t.Errorf("repair: got %v, want %v", err, ledger.ErrNewer)
+func TestOtherFormat(t *testing.T) {
+	for step, want := range map[int8]error{1: ledger.ErrNewer, -1: ledger.ErrPrecondition} {
+		ctx := context.Background()
+		dir, kv := t.TempDir(), &mapKV{rows: map[string][]store.Row{}}
+		engine := func(string) (store.KV, error) { return kv, nil }
+		s, _ := open(t, dir, engine, "bitcoin")
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		head := value(kv, 'p', "head")
+		head = head[:len(head)-4]
+		head[0] += byte(step)
+		var covered []byte
+		for _, part := range [][]byte{{'p'}, []byte("head"), head} {
+			covered = append(binary.AppendUvarint(covered, uint64(len(part))), part...)
+		}
+		head = binary.BigEndian.AppendUint32(head, crc32.Checksum(covered, crc32.MakeTable(crc32.Castagnoli)))
+		if err := kv.Write(ctx, []store.Op{{Partition: []byte{'p'}, Sort: []byte("head"), Value: head}}); err != nil {
+			t.Fatal(err)
+		}
+		s, err := store.Open(dir, engine, store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Network(ctx, "bitcoin"); !errors.Is(err, want) || step < 0 && !strings.Contains(err.Error(), "ingest it again") {
+			t.Errorf("format %+d: got %v, want %v", step, err, want)
+		}
+		if _, err := s.Repair(ctx, "bitcoin"); !errors.Is(err, want) {
+			t.Errorf("format %+d: repair: got %v, want %v", step, err, want)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

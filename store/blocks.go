@@ -20,6 +20,7 @@ type blockRow struct {
 	raw      rawRef
 	digest   ledger.Hash // of the block
 	tip      ledger.Hash // of the tip at it
+	clock    int64       // the running maximum of block times at it
 	previous uint64      // height of the held block before it, plus one; 0 for the first
 }
 
@@ -39,6 +40,9 @@ func runsOf(txs []ledger.Tx) []run {
 	return runs
 }
 
+// at returns the mark of the block.
+func (b *blockRow) at() mark { return mark{true, b.block.Ref, b.tip, b.clock} }
+
 func (b *blockRow) holds(index uint32) bool {
 	return slices.ContainsFunc(b.runs, func(r run) bool { return r.first <= index && index-r.first < r.n })
 }
@@ -54,6 +58,7 @@ func (b *blockRow) encode() []byte {
 	b.raw.encode(&e)
 	e.raw(b.digest[:])
 	e.raw(b.tip[:])
+	e.int(b.clock)
 	e.uint(b.previous)
 	return e.b
 }
@@ -69,7 +74,7 @@ func decodeBlockRow(c ledger.Chain, height uint64, value []byte) (*blockRow, err
 		b.runs[i] = run{uint32(in.uint()), uint32(in.uint())}
 		b.txs += int(b.runs[i].n)
 	}
-	b.raw, b.digest, b.tip, b.previous = decodeRawRef(&in), in.hash(), in.hash(), in.uint()
+	b.raw, b.digest, b.tip, b.clock, b.previous = decodeRawRef(&in), in.hash(), in.hash(), in.int(), in.uint()
 	return b, in.end("block row")
 }
 

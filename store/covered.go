@@ -9,21 +9,48 @@ import (
 
 // Covered reports whether every block (in an export: every transfer of that
 // account, by the claims) from a position to the as-of is held and lacks no
-// transfer of the asset. The last
-// block of a run that does not reach down to genesis covers nothing: such blocks
-// are samples, and what came after one of them is not known.
+// transfer of the asset. Runs of blocks of which different things are missing
+// join where they touch. The last block of a run that does not reach down to
+// genesis covers nothing: such blocks are samples, and what came after one of
+// them is not known.
 func (s *Snapshot) Covered(_ context.Context, h ledger.Holder, from ledger.Position) (bool, error) {
 	v := s.views[h.Address.Chain]
 	if v == nil {
 		return false, nil
 	}
 	first, last := from.Height(), v.asOf.ref.Height
-	for _, span := range v.spans {
-		if !ledger.Lacks(span.Partial, h.Asset) && span.From <= first && last <= span.To {
-			return span.From <= 1 || first < last, nil
+	if v.head.export {
+		return v.claimed(h.Address, first, last), nil
+	}
+	if first > last || first == last && runStart(v.spans, last) > 1 {
+		return false, nil
+	}
+	need := last
+	for _, span := range slices.Backward(v.spans) {
+		switch {
+		case span.From > need:
+			continue
+		case span.To < need || ledger.Lacks(span.Partial, h.Asset):
+			return false, nil
+		case span.From <= first:
+			return true, nil
+		}
+		need = span.From - 1
+	}
+	return false, nil
+}
+
+// runStart returns where the run of linked blocks begins that a held height
+// belongs to. Spans that touch are linked: Append takes no other block right
+// above one that it holds.
+func runStart(spans []Span, height uint64) uint64 {
+	first := height
+	for _, span := range slices.Backward(spans) {
+		if span.From <= first && span.To+1 >= first {
+			first = span.From
 		}
 	}
-	return v.claimed(h.Address, first, last), nil
+	return first
 }
 
 // claimed reports whether claims that touch each other hold from first to last.

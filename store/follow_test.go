@@ -305,6 +305,40 @@ func TestFollowRestarts(t *testing.T) {
 	}
 }
 
+// TestOrphaned asks for a transaction of a branch that a reorg left, and again
+// when the other branch has it too.
+func TestOrphaned(t *testing.T) {
+	a := trunk("tron", 10)
+	pay := func(b *ledger.Block) *ledger.Block {
+		c := *b
+		c.Txs = []ledger.Tx{{ID: ledger.TxID{0xaa}, Chain: "tron", Pos: ledger.At(b.Ref.Height, 0)}}
+		return &c
+	}
+	a[8] = pay(a[8])
+	b := append(a[:7:7], branch(a[6], 5, 1)...)
+	b[11] = pay(b[11])
+	s, n := open(t, t.TempDir(), mapEngine(), "tron")
+	defer s.Close()
+	src := sourcetest.New("tron")
+	for i, c := range []struct {
+		blocks []*ledger.Block
+		want   uint64 // height of the orphaned block; 0: none
+	}{{a, 0}, {b[:10], 8}, {b, 0}, {a, 0}, {append(b[:11:11], branch(b[10], 1, 5)...), 11}} {
+		src.Set(c.blocks...)
+		if err := follow(t, n, quick(20), src); err != nil {
+			t.Fatal(err)
+		}
+		snap := pinned(t, n)
+		got, ok := snap.Orphaned(t.Context(), "tron", ledger.TxID{0xaa})
+		if ok != (c.want > 0) || got.Height != c.want {
+			t.Errorf("stage %d: got block %d %v, want %d", i, got.Height, ok, c.want)
+		}
+		if err := snap.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestFollowTrouble wants a follower to outlive what passes, and to say so.
 func TestFollowTrouble(t *testing.T) {
 	a := trunk("bitcoin", 10)

@@ -32,20 +32,8 @@ func (n *Network) heights() (heights, error) {
 	for _, y := range s.chain {
 		h.marks, spans = append(h.marks, y.at), extend(spans, y.prev, y.block)
 	}
-	h.first = firstOf(spans)
+	h.first = runStart(spans, h.tip.ref.Height)
 	return h, nil
-}
-
-// firstOf returns where the last run of linked blocks begins. Spans that touch
-// are linked: Append takes no other block right above one that it holds.
-func firstOf(spans []Span) uint64 {
-	var first uint64
-	for i, s := range spans {
-		if i == 0 || spans[i-1].To+1 != s.From {
-			first = s.From
-		}
-	}
-	return first
 }
 
 // above returns the marks of the tip's chain above a block.

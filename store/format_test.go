@@ -53,6 +53,7 @@ func goldenBlocks() []*ledger.Block {
 		pay := ledger.Tx{ID: ledger.TxID{byte(i), 0x01}, Chain: "bitcoin", Pos: ledger.At(b.Ref.Height, 1), Time: b.Ref.Time}
 		pay.Inputs = []ledger.Input{{Prev: ledger.OutPoint{Tx: ledger.TxID{byte(i - 1), 0xcb}}}}
 		pay.Outputs = []ledger.Output{{Address: alice, Value: ledger.NewAmount(1)}}
+		pay.Notices = []ledger.Notice{{Kind: ledger.NoticeBridgeOut, Account: alice, Amount: ledger.NewAmount(1), Asset: ledger.NativeAsset("bitcoin"), Ref: "bridge:1"}}
 		b.Header, b.Txs = []byte{byte(i)}, []ledger.Tx{pay, coinbase}
 	}
 	return blocks
@@ -129,7 +130,7 @@ func TestExportDigest(t *testing.T) {
 			block.Reset()
 		}
 		switch line[:min(len(line), 1)] {
-		case "B", "T", "I", "O", "X":
+		case "B", "T", "I", "O", "X", "N":
 			block.WriteString(line)
 		case "D":
 			if !strings.HasSuffix(line, fmt.Sprintf(" %x\n", tip)) {

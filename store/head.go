@@ -7,11 +7,17 @@ import (
 // formatVersion is raised by every change of the key table or of a codec.
 const formatVersion = 2
 
-// mark is a block of the chain with the digest of the tip at it.
+// mark is a block of the chain with what is known of the chain up to it.
 type mark struct {
 	set    bool
 	ref    ledger.BlockRef
-	digest ledger.Hash
+	digest ledger.Hash // of the tip at it
+	clock  int64       // the greatest of 0 and the times of blocks up to it
+}
+
+// then returns the mark of a block that follows.
+func (m mark) then(ref ledger.BlockRef, block ledger.Hash) mark {
+	return mark{true, ref, chainDigest(m.digest, block), max(m.clock, ref.Time)}
 }
 
 // Span is a run of blocks that follow each other by parent hash, heights From
@@ -57,10 +63,11 @@ func (e *encoder) mark(m mark) {
 	e.raw(m.ref.Hash[:])
 	e.int(m.ref.Time)
 	e.raw(m.digest[:])
+	e.int(m.clock)
 }
 
 func (d *decoder) mark(c ledger.Chain) mark {
-	return mark{d.bool(), ledger.BlockRef{Chain: c, Height: d.uint(), Hash: d.hash(), Time: d.int()}, d.hash()}
+	return mark{d.bool(), ledger.BlockRef{Chain: c, Height: d.uint(), Hash: d.hash(), Time: d.int()}, d.hash(), d.int()}
 }
 
 func (h *head) encode() []byte {

@@ -68,7 +68,8 @@ func (g *generator) next(prev *modelBlock, gap uint64) *modelBlock {
 			b.Parent = g.hash("not held")
 		}
 	}
-	b.Ref.Time = int64(b.Ref.Height) * 600_000
+	b.Ref.Time = int64(b.Ref.Height)*600_000 + int64(g.n("clock", 0, 2))*900_000 // miners' clocks disagree
+	b.Partial = rapid.SampledFrom([]string{"", "", "", ledger.PartialInternal, ledger.PartialReceipts}).Draw(g.T, "partial")
 	if g.chain.UTXO() {
 		g.coinsBlock(m)
 	} else {
@@ -83,6 +84,7 @@ func (g *generator) coinsBlock(m *modelBlock) {
 		tx := g.tx(m, uint32(i+1))
 		g.spend(m, &tx)
 		g.pay(m, &tx, g.n("outputs", 1, 3))
+		g.note(&tx)
 		m.Txs = append(m.Txs, tx)
 	}
 	coinbase := g.tx(m, uint32(n+1))
@@ -143,7 +145,25 @@ func (g *generator) accountsBlock(m *modelBlock) {
 		for j := range g.n("transfers", 1, 4) {
 			tx.Transfers = append(tx.Transfers, g.transfer(uint32(j)))
 		}
+		g.note(&tx)
 		m.Txs = append(m.Txs, tx)
+	}
+}
+
+// note adds notices of any kind; a crossing is found by one of few refs.
+func (g *generator) note(tx *ledger.Tx) {
+	for j := range g.n("notices", 0, 5) / 3 {
+		n := ledger.Notice{
+			Slot: uint32(3*j + 1), Kind: ledger.NoticeKind(g.n("notice", 0, int(ledger.NoticeBridgeIn))), Grade: ledger.GradeAttested,
+			Account: g.address(g.n("account", 1, 6)), Asset: ledger.NativeAsset(g.chain), Amount: ledger.NewAmount(uint64(g.n("noted", 0, 3))),
+		}
+		if g.n("peer", 0, 1) == 0 {
+			n.Peer = g.address(g.n("peer of", 1, 6))
+		}
+		if n.Crosses() {
+			n.Network, n.Ref = "ethereum", fmt.Sprint("bridge:", g.n("ref", 1, 3))
+		}
+		tx.Notices = append(tx.Notices, n)
 	}
 }
 
@@ -159,7 +179,11 @@ func (g *generator) transfer(j uint32) ledger.Transfer {
 		t.To = ledger.Address{}
 	}
 	t.Asset = ledger.NativeAsset(g.chain)
-	if k := g.n("asset", 0, 3); k > 0 {
+	switch k := g.n("asset", 0, 4); k {
+	case 0:
+	case 4:
+		t.Asset.TokenID = "1002000" // TRC-10
+	default:
 		t.Asset = ledger.TokenAsset(g.address(100 + k))
 	}
 	return t

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"github.com/spoortrace/spoor/ledger"
 )
@@ -36,9 +37,28 @@ func (s *Snapshot) noticeAt(ctx context.Context, c ledger.Chain, at ledger.Point
 	return ledger.Noted{}, corrupt("transaction %s has no notice at slot %d", tx.ID, at.Slot)
 }
 
-// Clock returns the running maximum of block times up to a height. In an export
-// a height is its own time.
-func (s *Snapshot) Clock(ctx context.Context, c ledger.Chain, height uint64) (int64, error) {
-	ref, err := s.BlockRef(ctx, c, height)
-	return ref.Time, err
+// Clock returns the running maximum of block times (Unix milliseconds, never
+// below 0) up to a height: it is stored with each block. 0 below the first block
+// that is held.
+func (s *Snapshot) Clock(_ context.Context, c ledger.Chain, height uint64) (int64, error) {
+	v, err := s.of(c)
+	if err != nil {
+		return 0, err
+	}
+	if height >= v.asOf.ref.Height {
+		return v.asOf.clock, nil
+	}
+	for _, y := range slices.Backward(v.held) {
+		if y.at.ref.Height <= height {
+			return y.at.clock, nil
+		}
+	}
+	row, err := v.block(height)
+	if err == nil && row == nil {
+		row, err = v.blockBelow(v.reader, height)
+	}
+	if err != nil || row == nil {
+		return 0, err
+	}
+	return row.clock, nil
 }

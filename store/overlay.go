@@ -62,7 +62,7 @@ func (y *young) index(i int) {
 // close computes the digests after the last transaction.
 func (y *young) close() {
 	digest, _ := digestOf(y.block)
-	y.at = mark{true, y.block.Ref, chainDigest(y.prev.digest, digest)}
+	y.at = y.prev.then(y.block.Ref, digest)
 }
 
 // find returns the transaction at a position, nil when it is not of this block.

@@ -16,7 +16,7 @@ type stored struct {
 	*ledger.Block
 	raw    rawRef
 	digest ledger.Hash // of the block; zero for a block of the overlay
-	tip    ledger.Hash
+	at     mark
 }
 
 // blockAt returns the block of a height, nil when none is held there. Its
@@ -53,7 +53,7 @@ func (y *young) stored() *stored {
 	for i := range b.Txs {
 		b.Txs[i] = copyTx(&y.block.Txs[i])
 	}
-	return &stored{&b, y.raw, ledger.Hash{}, y.at.digest}
+	return &stored{&b, y.raw, ledger.Hash{}, y.at}
 }
 
 // fill reads the transactions of a block of the base.
@@ -68,7 +68,7 @@ func (v *view) fill(row *blockRow) (*stored, error) {
 			b.Txs = append(b.Txs, tx)
 		}
 	}
-	return &stored{&b, row.raw, row.digest, row.tip}, nil
+	return &stored{&b, row.raw, row.digest, row.at()}, nil
 }
 
 // blocks yields the held blocks in order of height, proving that none is

@@ -113,7 +113,7 @@ func (x *index) loadHead() ([]byte, *head, error) {
 	case h.format > formatVersion:
 		return nil, nil, fmt.Errorf("store: index format %d: %w; this program knows format %d", h.format, ledger.ErrNewer, formatVersion)
 	case h.format < formatVersion:
-		return nil, nil, fmt.Errorf("store: index format %d is older than %d: build the index again: %w", h.format, formatVersion, ledger.ErrPrecondition)
+		return nil, nil, fmt.Errorf("store: index format %d is older than %d, which this program writes: remove the folder of %s and ingest it again: %w", h.format, formatVersion, x.chain, ledger.ErrPrecondition)
 	case h.chain != x.chain || h.genesis != params.Genesis:
 		return nil, nil, fmt.Errorf("store: index of %s (genesis %.16s) in the place of %s: %w", h.chain, h.genesis, x.chain, ledger.ErrForeign)
 	}

@@ -22,6 +22,7 @@ type view struct {
 	reader Reader
 	meta   *Contents
 	held   []*young // the overlay blocks up to asOf, ascending
+	other  []*young // the overlay blocks of other branches
 	spans  []Span
 	asOf   mark
 	dir    string
@@ -103,7 +104,7 @@ func (x *index) view(height uint64) (*view, error) {
 	if height < limit.Height() {
 		limit = ledger.EndOf(height)
 	}
-	v.base = newBase(r, &s.head, limit)
+	v.base, v.other = newBase(r, &s.head, limit), s.siblings()
 	for _, y := range s.chain {
 		if y.at.ref.Height > height {
 			break
@@ -125,7 +126,7 @@ func (x *index) view(height uint64) (*view, error) {
 		done()
 		return nil, err
 	}
-	v.asOf = mark{true, row.block.Ref, row.tip}
+	v.asOf = row.at()
 	return v, nil
 }
 

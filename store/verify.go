@@ -67,7 +67,7 @@ func (c *checker) run(ctx context.Context) error {
 
 // checkBlocks goes over the blocks in order, those of the overlay included.
 func (c *checker) checkBlocks(ctx context.Context) error {
-	var tip ledger.Hash
+	var tip mark
 	for b, err := range c.blocks(ctx) {
 		if err != nil {
 			return err
@@ -76,8 +76,8 @@ func (c *checker) checkBlocks(ctx context.Context) error {
 		if b.digest != (ledger.Hash{}) && digest != b.digest {
 			return corrupt("block %d has digest %s, stored is %s", b.Ref.Height, digest, b.digest)
 		}
-		if tip = chainDigest(tip, digest); tip != b.tip {
-			return corrupt("tip digest of block %d is %s, stored is %s", b.Ref.Height, tip, b.tip)
+		if tip = tip.then(b.Ref, digest); tip != b.at {
+			return corrupt("block %d has tip digest %s and clock %d, stored are %s and %d", b.Ref.Height, tip.digest, tip.clock, b.at.digest, b.at.clock)
 		}
 		if b.raw.kept {
 			if _, err := readRaw(c.dir, b.raw); err != nil {
