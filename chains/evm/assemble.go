@@ -60,7 +60,7 @@ func (d *decoder) transaction(subject string, c *content, i int, sum *fees) (*le
 func (m *assembly) step(s step) error {
 	switch s.kind {
 	case stepValue:
-		if s.value.Sign() == 0 && !m.tx.silent {
+		if s.value.Sign() == 0 && (!m.tx.silent || m.tx.unrooted) {
 			return nil // a call; nothing was to be paid
 		}
 		return m.native(s, m.out.Grade)

@@ -73,6 +73,7 @@ func decodeCalls(subject string, txs []*transaction, answer json.RawMessage) ([]
 	if err := json.Unmarshal(answer, &results); err != nil {
 		return nil, refuse(ledger.FaultMalformed, subject, "%v", err)
 	}
+	all := make([]*frame, len(txs))
 	// What nodes append to the block they need not trace.
 	for len(results) < len(txs) && len(txs) > 0 && txs[len(txs)-1].unrooted {
 		txs = txs[:len(txs)-1]
@@ -80,7 +81,6 @@ func decodeCalls(subject string, txs []*transaction, answer json.RawMessage) ([]
 	if len(results) != len(txs) {
 		return nil, refuse(ledger.FaultContents, subject, "want %d traces, got %d", len(txs), len(results))
 	}
-	all := make([]*frame, len(txs))
 	for i, r := range results {
 		if r.Error != "" || r.Result == nil {
 			return nil, refuse(ledger.FaultServerError, subject, "transaction %d was not traced: %.120q", i, r.Error)

@@ -162,3 +162,10 @@ type (
 	hexBig   = hexutil.Big
 	hexBytes = hexutil.Bytes
 )
+
+func wantFault(t testing.TB, err error, want ledger.Fault) {
+	t.Helper()
+	if got, _ := ledger.FaultOf(err); got != want {
+		t.Errorf("got %v, want the fault %s", err, want)
+	}
+}

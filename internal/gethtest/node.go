@@ -168,13 +168,18 @@ func (n *Node) Mine() (*types.Header, error) {
 func (n *Node) Later(d time.Duration) error { return n.beacon.AdjustTime(d) }
 
 // Fork makes an earlier block the head; what is mined next replaces the blocks
-// after it. Transactions that were sent and not mined are dropped.
+// after it. Transactions that were sent and not mined, and those of the blocks
+// that are left, are dropped.
 func (n *Node) Fork(parent common.Hash) error {
 	n.beacon.Rollback()
 	if err := n.beacon.Fork(parent); err != nil {
 		return err
 	}
 	clear(n.nonces)
+	if err := n.backend.TxPool().Sync(); err != nil {
+		return err
+	}
+	n.beacon.Rollback()
 	return n.backend.TxPool().Sync()
 }
 
