@@ -19,7 +19,7 @@ import (
 // in the build cache after the first time.
 func Build(ctx context.Context, dir string) (string, error) {
 	program := filepath.Join(dir, "btcd.exe")
-	out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "github.com/btcsuite/btcd").CombinedOutput()
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "github.com/btcsuite/btcd").CombinedOutput() //nolint:gosec // the test's own path
 	if err != nil {
 		return "", fmt.Errorf("btcdtest: go build: %w\n%s", err, out)
 	}
@@ -58,7 +58,7 @@ type Node struct {
 
 // Start runs a node and returns when it answers.
 func Start(ctx context.Context, o Options) (*Node, error) {
-	ports, err := freePorts(2)
+	ports, err := freePorts(ctx, 2)
 	if err != nil {
 		return nil, err
 	}
@@ -73,10 +73,10 @@ func Start(ctx context.Context, o Options) (*Node, error) {
 }
 
 // freePorts returns addresses of loopback that nobody listens on.
-func freePorts(count int) ([]string, error) {
+func freePorts(ctx context.Context, count int) ([]string, error) {
 	var all []string
 	for range count {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
 		}
@@ -103,7 +103,7 @@ func (n *Node) run(ctx context.Context) error {
 		args = append(args, "--miningaddr="+n.o.Mining)
 	}
 	// Its life is the node's, not that of the context of Start.
-	n.cmd = exec.Command(n.o.Program, append(args, n.o.Args...)...)
+	n.cmd = exec.Command(n.o.Program, append(args, n.o.Args...)...) //nolint:gosec,noctx // the program that Build made; Close ends it
 	n.output.Reset()
 	n.cmd.Stdout, n.cmd.Stderr = &n.output, &n.output
 	dieWithParent(n.cmd)
