@@ -23,7 +23,8 @@ type EtlOptions struct {
 	Paths []string
 	// Complete are ranges of heights, "FROM..TO" with TO not included, of which
 	// the files hold every row of each table that is given at all. A height in
-	// such a range without rows is an empty block.
+	// such a range without rows is an empty block; at its end, where nothing tells
+	// the hash of one, the range ends before it.
 	Complete []string
 	// Logs reads a log, given payer and payee of its transaction, as
 	// evm.LogReader.Read: a transfer, if it is one, and what it says besides. nil:

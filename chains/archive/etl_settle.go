@@ -28,6 +28,11 @@ type etlHeight struct {
 	time     int64                 // Unix milliseconds
 }
 
+// blank reports a height of which no table says anything.
+func (h *etlHeight) blank() bool {
+	return h.hash == (ledger.Hash{}) && len(h.txs)+len(h.traces)+len(h.logs)+len(h.tokens)+len(h.receipts) == 0
+}
+
 // settle makes rows that several files hold one, orders them, and finds what
 // contradicts itself across heights.
 func (s *EtlSet) settle(ctx context.Context) error {
@@ -64,6 +69,11 @@ func (s *EtlSet) settle(ctx context.Context) error {
 	}
 	if err := s.linked(); err != nil {
 		return err
+	}
+	// A chain can only be followed on from a block whose hash is known.
+	for n := len(s.order); n > 0 && s.heights[s.order[n-1]].blank(); n-- {
+		s.order = s.order[:n-1]
+		s.report.NoHash--
 	}
 	return s.clock()
 }

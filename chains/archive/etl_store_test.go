@@ -80,6 +80,29 @@ func TestEtlDepositAddress(t *testing.T) {
 	}
 }
 
+// The same blocks imported again with more tables take the place of those with
+// fewer, whichever comes first.
+func TestEtlFullerTablesWin(t *testing.T) {
+	header, txs, logs := etlFile("17173049-blocks.csv.gz"), etlFile("17173049-transactions.csv.gz"), etlFile("17173049-logs.csv.gz")
+	bare := readEtl(t, []string{"17173049..17173051"}, header, txs)
+	full := readEtl(t, []string{"17173049..17173051"}, header, txs, logs)
+	for _, order := range [][2]*archive.EtlSet{{bare, full}, {full, bare}} {
+		n := 0
+		for b, err := range store.MergeBlocks(order[0].Blocks(), order[1].Blocks()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b.Partial != ledger.PartialInternal {
+				t.Errorf("block %d: partial %q", b.Ref.Height, b.Partial)
+			}
+			n++
+		}
+		if n != 2 {
+			t.Errorf("%d blocks, want 2", n)
+		}
+	}
+}
+
 // traced runs a trace of a transaction's own value.
 func traced(t *testing.T, idx tracer.Index, id string, r tracer.Request, policy string) *tracer.Trace {
 	t.Helper()

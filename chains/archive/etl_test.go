@@ -132,6 +132,9 @@ func TestEtlCompleteRangeHasEveryHeight(t *testing.T) {
 	if r.From != 3300000 || uint64(len(blocks)) != r.To-r.From || s.Len() != len(blocks) {
 		t.Fatalf("%d blocks in %v", len(blocks), r)
 	}
+	if last := blocks[len(blocks)-1]; last.Ref.Hash == archive.NoHash(last.Ref.Height) {
+		t.Errorf("the last block, %d, has no hash to go on from", last.Ref.Height)
+	}
 	empty := 0
 	for i, b := range blocks {
 		if b.Ref.Height != r.From+uint64(i) {
