@@ -96,6 +96,32 @@ func checkChain(t *testing.T, source *bitcoin.Node, n *btcdtest.Node) []*ledger.
 	return blocks
 }
 
+// Over TLS: the node's own certificate is its authority, and only that one; the
+// password is checked, and told to nobody.
+func TestNodeOverTLS(t *testing.T) {
+	program, err := btcdtest.Build(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := btcdtest.Start(t.Context(), btcdtest.Options{Program: program, Dir: t.TempDir(), Mining: btcdtest.NewKey(1).Address(), TLS: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = n.Close() })
+	mine(t, n, 10)
+	good := access(n)
+	checkChain(t, dial(t, bitcoin.NodeOptions{Chain: simnet, RPC: good}), n)
+	stranger, wrong := good, good
+	stranger.CA, stranger.Retries = "", -1
+	wrong.URL = strings.Replace(good.URL, btcdtest.Pass, "a-wrong-password", 1)
+	for want, o := range map[ledger.Fault]rpc.Options{ledger.FaultUnreachable: stranger, ledger.FaultUnauthorized: wrong} {
+		_, err := bitcoin.Dial(t.Context(), bitcoin.NodeOptions{Chain: simnet, RPC: o})
+		if faultOf(err) != want || strings.Contains(err.Error(), btcdtest.Pass) || strings.Contains(err.Error(), "a-wrong-password") {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
 // More than one difficulty period, so that simnet's target moves, and a spend.
 func TestNodeReadsBtcd(t *testing.T) {
 	n := btcds(t, 1)[0]

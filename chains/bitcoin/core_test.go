@@ -5,10 +5,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/btcsuite/btcd/wire/v2"
@@ -30,7 +33,43 @@ type core struct {
 	refuse      map[string]bool // paths and methods that it does not know
 	warming     bool
 	pruned      int // blocks below are not there
-	served      map[string]int
+
+	mu     sync.Mutex        // guards what follows
+	served map[string]int    // by method or kind of path
+	pool   map[string]string // unconfirmed transactions in hex, by id
+	state  uint64            // of pool
+}
+
+func (c *core) count(what string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.served[what]++
+}
+
+// counted returns how often something was asked.
+func (c *core) counted(what string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.served[what]
+}
+
+// setPool replaces the unconfirmed transactions.
+func (c *core) setPool(pool map[string]string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pool, c.state = pool, c.state+1
+}
+
+func (c *core) callPool(method string, params []any) (result any, code int, message string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if method == "getrawmempool" {
+		return map[string]any{"txids": slices.Sorted(maps.Keys(c.pool)), "mempool_sequence": c.state}, 0, ""
+	}
+	if text, ok := c.pool[params[0].(string)]; ok {
+		return text, 0, ""
+	}
+	return nil, -5, "No such mempool or blockchain transaction"
 }
 
 // newCore serves the first count blocks of mainnet.
@@ -101,7 +140,7 @@ func (c *core) serveREST(w http.ResponseWriter, part []string) {
 		http.Error(w, part[len(part)-1]+" not available", http.StatusNotFound)
 		return
 	}
-	c.served[part[0]]++
+	c.count(part[0])
 	switch part[0] {
 	case "headers":
 		count, _ := strconv.Atoi(part[1])
@@ -141,7 +180,7 @@ func (c *core) answer(request json.RawMessage) any {
 		Params []any
 	}
 	_ = json.Unmarshal(request, &call)
-	c.served[call.Method]++
+	c.count(call.Method)
 	result, code, message := c.call(call.Method, call.Params)
 	if message != "" {
 		return map[string]any{"id": call.ID, "result": nil, "error": map[string]any{"code": code, "message": message}}
@@ -171,6 +210,8 @@ func (c *core) call(method string, params []any) (result any, code int, message 
 		return c.blocks[h].Ref.Hash.String(), 0, ""
 	case "getblockheader", "getblock":
 		return c.callBlock(method, params)
+	case "getrawmempool", "getrawtransaction":
+		return c.callPool(method, params)
 	}
 	return nil, -32601, "Method not found"
 }
@@ -243,8 +284,8 @@ func TestNodeReadsCore(t *testing.T) {
 					c.check(t, n, uint64(h), test.known)
 				}
 			}
-			if c.served[test.ask] == 0 {
-				t.Errorf("never asked for %s: %v", test.ask, c.served)
+			if c.counted(test.ask) == 0 {
+				t.Errorf("never asked for %s", test.ask)
 			}
 		})
 	}
@@ -293,10 +334,8 @@ func TestNodeFaults(t *testing.T) {
 	} {
 		for _, rest := range []bool{true, false} {
 			t.Run(fmt.Sprint(name, ", REST ", rest), func(t *testing.T) {
-				*c = core{blocks: c.blocks, coins: c.coins, byHash: map[string]int{}, rest: rest, refuse: map[string]bool{}, served: map[string]int{}}
-				for i, b := range c.blocks {
-					c.byHash[b.Ref.Hash.String()] = i
-				}
+				c.become(c.blocks)
+				c.rest, c.refuse, c.warming, c.pruned = rest, map[string]bool{}, false, 0
 				n := dial(t, bitcoin.NodeOptions{Chain: "bitcoin", RPC: c.serve(t)})
 				if _, err := n.Head(t.Context()); err != nil {
 					t.Fatal(err)

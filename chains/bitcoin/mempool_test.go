@@ -1,10 +1,14 @@
 package bitcoin_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/spoortrace/spoor/chains/bitcoin"
 	"github.com/spoortrace/spoor/internal/btcdtest"
@@ -129,4 +133,56 @@ func meet(t *testing.T, a, b *btcdtest.Node) {
 	if err := a.Agree(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Bitcoin Core numbers the states of its mempool: nothing is read twice, and what
+// does not belong to the id that was asked for ends the watch.
+func TestMempoolOfCore(t *testing.T) {
+	c := newCore(t, 200)
+	source := dial(t, bitcoin.NodeOptions{Chain: "bitcoin", RPC: c.serve(t), Poll: 5 * time.Millisecond})
+	first, second := c.blocks[170].Txs[1], c.blocks[181].Txs[1] // Satoshi to Hal Finney, and what followed
+	raw := func(b int) string {
+		tx := 1 + 80 + len(rawCoinbase(t, c.blocks[b]))
+		return hex.EncodeToString(c.blocks[b].Raw[tx:])
+	}
+	satoshi := first.Outputs[1].Address
+	coins := map[ledger.OutPoint]ledger.Output{}
+	for at, out := range c.coins {
+		if at.Tx != first.ID && at.Tx != second.ID { // what is unconfirmed is in no index
+			coins[at] = out
+		}
+	}
+	seen := watch(t, source, coins, satoshi)
+	c.setPool(map[string]string{first.ID.String(): raw(170)})
+	next(t, seen, bitcoin.Sighting{Tx: first.ID, Address: satoshi, Received: ledger.NewAmount(40e8), Sent: ledger.NewAmount(50e8)})
+	quiet(t, seen)
+	if n := c.counted("getrawtransaction"); n != 1 {
+		t.Errorf("read %d times", n)
+	}
+	c.setPool(map[string]string{first.ID.String(): raw(170), second.ID.String(): raw(181)})
+	next(t, seen, bitcoin.Sighting{Tx: second.ID, Address: satoshi, Received: second.Outputs[1].Value, Sent: ledger.NewAmount(40e8)})
+	c.setPool(nil)
+	for range 2 {
+		if got := <-seen; !got.Dropped {
+			t.Errorf("got %+v, want it dropped", got)
+		}
+	}
+
+	c.setPool(map[string]string{first.ID.String(): raw(181)})
+	never := func(ledger.OutPoint) (ledger.Output, bool) { return ledger.Output{}, false }
+	err := source.Mempool(t.Context(), nil, never, func(s bitcoin.Sighting) { t.Errorf("saw %+v", s) })
+	if faultOf(err) != ledger.FaultMismatched {
+		t.Errorf("another transaction: %v", err)
+	}
+}
+
+// rawCoinbase cuts the first transaction out of a block with fewer than 253.
+func rawCoinbase(t *testing.T, b *ledger.Block) []byte {
+	t.Helper()
+	var tx wire.MsgTx
+	rest := bytes.NewReader(b.Raw[81:])
+	if err := tx.Deserialize(rest); err != nil {
+		t.Fatal(err)
+	}
+	return b.Raw[81 : len(b.Raw)-rest.Len()]
 }
