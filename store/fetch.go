@@ -23,6 +23,10 @@ type fetched struct {
 	err   error
 }
 
+func (f *follower) fetch(ctx context.Context, s *served, r stretch) blockSeq {
+	return fetch{source: s, chain: f.n.chain, parallel: f.o.Parallel, maxBytes: f.o.MaxBytes}.run(ctx, r)
+}
+
 // run yields the blocks of a stretch, each linked to the one before it. It ends at
 // the first error. Blocks on the way are given up when the caller stops.
 func (f fetch) run(ctx context.Context, r stretch) blockSeq {

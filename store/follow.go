@@ -68,8 +68,9 @@ type follower struct {
 	n       *Network
 	o       FollowOptions
 	sources []*served
-	at      int // the source in use
-	failed  int // rounds that failed since one made progress
+	at      int  // the source in use
+	cut     bool // the last round ended early, for another writer
+	failed  int  // rounds that failed since one made progress
 	status  FollowStatus
 }
 
@@ -96,6 +97,8 @@ func Follow(ctx context.Context, n *Network, sources []Source, o FollowOptions) 
 			return ctx.Err()
 		}
 		switch {
+		case err == nil && f.cut:
+			f.cut = false
 		case err == nil && done:
 			return nil
 		case err == nil:
@@ -236,8 +239,7 @@ func (f *follower) take(ctx context.Context, s *served, head ledger.Head, r stre
 		r.replaces, f.failed, s.untrue = 0, 0, 0
 		f.report()
 	}
-	blocks := fetch{source: s, chain: f.n.chain, parallel: f.o.Parallel, maxBytes: f.o.MaxBytes}.run(ctx, r)
-	err := f.n.Append(ctx, f.counted(blocks), o)
+	err := f.n.Append(ctx, f.yielding(f.counted(f.fetch(ctx, s, r))), o)
 	switch {
 	case err == nil, errors.Is(err, ledger.ErrUntrue), errors.Is(err, ledger.ErrUnavailable):
 		return err
@@ -260,6 +262,20 @@ func (f *follower) counted(blocks blockSeq) blockSeq {
 			f.status.Blocks, f.status.Txs = f.status.Blocks+1, f.status.Txs+uint64(len(b.Txs))
 			if !yield(b, nil) {
 				f.status.Blocks, f.status.Txs = f.status.Blocks-1, f.status.Txs-uint64(len(b.Txs))
+				return
+			}
+		}
+	}
+}
+
+// yielding ends a run between two blocks when somebody else wants to write.
+func (f *follower) yielding(blocks blockSeq) blockSeq {
+	return func(yield func(*ledger.Block, error) bool) {
+		for b, err := range blocks {
+			if !yield(b, err) {
+				return
+			}
+			if f.cut = f.n.waiting.Load() > 0; f.cut {
 				return
 			}
 		}

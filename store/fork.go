@@ -12,9 +12,10 @@ import (
 // heights is what Follow needs to know of the index: the blocks that a reorg
 // may leave standing, ascending, the last of the base first.
 type heights struct {
-	tip   mark
-	marks []mark
-	first uint64 // of the linked run that the tip belongs to
+	tip    mark
+	marks  []mark
+	folded *uint64 // height of the base; nil: nothing is folded
+	first  uint64  // of the linked run that the tip belongs to
 }
 
 func (n *Network) heights() (heights, error) {
@@ -26,7 +27,7 @@ func (n *Network) heights() (heights, error) {
 	}
 	h := heights{tip: s.head.tip}
 	if s.head.folded.set {
-		h.marks = append(h.marks, s.head.folded)
+		h.marks, h.folded = append(h.marks, s.head.folded), &s.head.folded.ref.Height
 	}
 	spans := s.head.spans
 	for _, y := range s.chain {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/spoortrace/spoor/ledger"
 )
@@ -24,7 +25,9 @@ type Network struct {
 	engine  Engine
 	minFree uint64
 
-	write sync.Mutex // held by Append, Rebuild and Repair
+	rebuilding sync.Mutex   // held by Rebuild, before write
+	write      sync.Mutex   // held by Append, and by Rebuild while it catches up
+	waiting    atomic.Int32 // how many wait for write: Follow lets them in between two blocks
 
 	mu  sync.Mutex
 	cur *index
@@ -55,56 +58,6 @@ func (n *Network) Append(ctx context.Context, blocks iter.Seq2[*ledger.Block, er
 	return x.append(ctx, blocks, o)
 }
 
-// Rebuild builds the next generation from blocks in order of height and puts it
-// in force by moving CURRENT. Readers of the generation before finish
-// undisturbed; it is removed with the last of them. An error leaves the network
-// as it was.
-func (n *Network) Rebuild(ctx context.Context, blocks iter.Seq2[*ledger.Block, error], c Contents, o AppendOptions) error {
-	n.write.Lock()
-	defer n.write.Unlock()
-	old := n.pin()
-	defer old.done()
-	o.Target = max(o.Target, old.current().head.tip.ref.Height)
-	return n.rebuild(ctx, blocks, c, o)
-}
-
-// rebuild does the work of Rebuild and Repair; the caller holds write, or the
-// network is not shared yet.
-func (n *Network) rebuild(ctx context.Context, blocks iter.Seq2[*ledger.Block, error], c Contents, o AppendOptions) error {
-	number, err := generationNumber(n.generation())
-	if err != nil {
-		return err
-	}
-	name := "gen-" + strconv.Itoa(number+1)
-	dir := filepath.Join(n.dir, name)
-	if err := os.RemoveAll(dir); err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	fresh, err := createIndex(ctx, dir, n.engine, n.chain, &c, n.minFree)
-	if err != nil {
-		return err
-	}
-	if c.Export {
-		o.ReorgBound = new(uint64)
-	}
-	err = fresh.append(ctx, blocks, o)
-	if err == nil {
-		err = writeCurrent(n.dir, name)
-	}
-	if err != nil {
-		fresh.dead = true
-		return errors.Join(err, fresh.release())
-	}
-	n.mu.Lock()
-	old := n.cur
-	n.cur = fresh
-	n.mu.Unlock()
-	old.mu.Lock()
-	old.dead = true
-	old.mu.Unlock()
-	return old.release()
-}
-
 func (n *Network) generation() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -126,6 +79,8 @@ type pinned struct{ *index }
 func (p pinned) done() { _ = p.release() }
 
 func (n *Network) close() error {
+	n.rebuilding.Lock()
+	defer n.rebuilding.Unlock()
 	n.write.Lock()
 	defer n.write.Unlock()
 	return n.cur.release()

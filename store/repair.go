@@ -51,7 +51,11 @@ func (n *Network) rescue(ctx context.Context) error {
 		defer v.done()
 		blocks = v.withRaw(ctx)
 	}
-	return n.rebuild(ctx, blocks, *s.meta, AppendOptions{KeepRaw: true, Target: s.head.tip.ref.Height})
+	next, err := n.build(ctx, blocks, *s.meta, AppendOptions{KeepRaw: true, Target: s.head.tip.ref.Height})
+	if err != nil {
+		return err
+	}
+	return n.supersede(next)
 }
 
 // openDamaged opens a generation for Repair: its head as it is, whatever the
