@@ -24,6 +24,7 @@ import (
 
 // core answers as Bitcoin Core does, from blocks on disk.
 type core struct {
+	chain  ledger.Chain
 	blocks []*ledger.Block
 	coins  map[ledger.OutPoint]ledger.Output
 	byHash map[string]int
@@ -79,7 +80,7 @@ func newCore(t *testing.T, count int) *core {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &core{coins: map[ledger.OutPoint]ledger.Output{}, byHash: map[string]int{}, refuse: map[string]bool{}, served: map[string]int{}}
+	c := &core{chain: "bitcoin", coins: map[ledger.OutPoint]ledger.Output{}, byHash: map[string]int{}, refuse: map[string]bool{}, served: map[string]int{}}
 	for h := range uint64(count) {
 		b, err := files.Block(t.Context(), h)
 		if err != nil {

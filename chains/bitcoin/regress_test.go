@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,9 +25,15 @@ const regtest = ledger.Chain("bitcoin-regtest")
 // newRegtest serves a regtest of the genesis block alone.
 func newRegtest(t *testing.T) *core {
 	t.Helper()
-	c := &core{coins: map[ledger.OutPoint]ledger.Output{}, byHash: map[string]int{}, refuse: map[string]bool{}, served: map[string]int{}}
+	return newFake(t, regtest, &chaincfg.RegressionNetParams)
+}
+
+// newFake serves a private network of the genesis block alone.
+func newFake(t *testing.T, chain ledger.Chain, params *chaincfg.Params) *core {
+	t.Helper()
+	c := &core{chain: chain, coins: map[ledger.OutPoint]ledger.Output{}, byHash: map[string]int{}, refuse: map[string]bool{}, served: map[string]int{}}
 	var b bytes.Buffer
-	if err := chaincfg.RegressionNetParams.GenesisBlock.Serialize(&b); err != nil {
+	if err := params.GenesisBlock.Serialize(&b); err != nil {
 		t.Fatal(err)
 	}
 	c.addRaw(t, b.Bytes())
@@ -35,7 +42,7 @@ func newRegtest(t *testing.T) *core {
 
 func (c *core) addRaw(t *testing.T, raw []byte) *ledger.Block {
 	t.Helper()
-	b, err := bitcoin.Decode(regtest, raw)
+	b, err := bitcoin.Decode(c.chain, raw)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,33 +54,31 @@ func (c *core) addRaw(t *testing.T, raw []byte) *ledger.Block {
 	return block
 }
 
-// mine adds a block of transactions to the chain.
+// mine adds a block of transactions to the chain, ten minutes after the last.
 func (c *core) mine(t *testing.T, txs ...*wire.MsgTx) *ledger.Block {
+	t.Helper()
+	return c.mineAt(t, 600, 0x207fffff, txs...)
+}
+
+// mineAt adds a block so many seconds after the last.
+func (c *core) mineAt(t *testing.T, after int64, bits uint32, txs ...*wire.MsgTx) *ledger.Block {
 	t.Helper()
 	tip := c.blocks[len(c.blocks)-1]
 	parent := tip.Ref.Hash
-	for i, j := 0, len(parent)-1; i < j; i, j = i+1, j-1 {
-		parent[i], parent[j] = parent[j], parent[i]
+	slices.Reverse(parent[:])
+	root := txs[0].TxHash()
+	if len(txs) == 2 {
+		second := txs[1].TxHash()
+		root = chainhash.DoubleHashH(append(root[:], second[:]...))
 	}
-	hashes := make([]chainhash.Hash, len(txs))
-	for i, tx := range txs {
-		hashes[i] = tx.TxHash()
-	}
-	if len(hashes) > 2 {
-		t.Fatal("a tree of at most two")
-	}
-	root := hashes[0]
-	if len(hashes) == 2 {
-		root = chainhash.DoubleHashH(append(hashes[0][:], hashes[1][:]...))
-	}
-	msg := wire.MsgBlock{Header: wire.BlockHeader{Version: 4, PrevBlock: chainhash.Hash(parent), MerkleRoot: root, Bits: 0x207fffff}, Transactions: txs}
+	msg := wire.MsgBlock{Header: wire.BlockHeader{Version: 4, PrevBlock: chainhash.Hash(parent), MerkleRoot: root, Bits: bits}, Transactions: txs}
 	var b bytes.Buffer
 	if err := msg.Serialize(&b); err != nil {
 		t.Fatal(err)
 	}
 	raw := b.Bytes()
-	binary.LittleEndian.PutUint32(raw[68:], uint32(tip.Ref.Time/1000)+600)
-	network, err := bitcoin.NetworkOf(regtest)
+	binary.LittleEndian.PutUint32(raw[68:], uint32(tip.Ref.Time/1000+after))
+	network, err := bitcoin.NetworkOf(c.chain)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,9 +272,7 @@ func decodeRecorded(t *testing.T, file string) *ledger.Block {
 		if err != nil || len(b) == 0 {
 			b = make([]byte, 32) // the genesis block names none
 		}
-		for i, j := 0, len(b)-1; i < j; i, j = i+1, j-1 {
-			b[i], b[j] = b[j], b[i]
-		}
+		slices.Reverse(b)
 		return b
 	}
 	raw := binary.LittleEndian.AppendUint32(nil, uint32(answer.Version))

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/btcsuite/btcd/chaincfg/v2"
+
 	"github.com/spoortrace/spoor/chains/bitcoin"
 	"github.com/spoortrace/spoor/ledger"
 )
@@ -65,6 +67,59 @@ func TestNodeFollowsReorgs(t *testing.T) {
 	if len(best) < 40 {
 		t.Errorf("the chain grew to %d blocks only", len(best))
 	}
+}
+
+// On simnet the target follows the clock: of two branches over the end of a
+// period, the quick one has four times the work a block.
+func TestNodeTakesMostWork(t *testing.T) {
+	c := newFake(t, simnet, &chaincfg.SimNetParams)
+	c.rest = true
+	extend := func(count int, after int64) {
+		network, err := bitcoin.NetworkOf(simnet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range count {
+			height := uint64(len(c.blocks))
+			now := uint32(c.blocks[height-1].Ref.Time/1000 + after)
+			bits := network.NextBits(height, now, func(back uint64) bitcoin.Link {
+				h, err := bitcoin.ParseHeader(c.blocks[height-back].Header)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return bitcoin.Link{Bits: h.Bits, Time: h.Time}
+			})
+			c.mineAt(t, after, bits, coinbase(byte(height)))
+		}
+	}
+	extend(2009, 1)
+	trunk := slices.Clone(c.blocks)
+	extend(5, 3*24*60*60) // so that the period took its two weeks
+	extend(25, 60)
+	slow := slices.Clone(c.blocks)
+	n := dial(t, bitcoin.NodeOptions{Chain: simnet, RPC: c.serve(t)})
+	expect := func(want []*ledger.Block) {
+		t.Helper()
+		if head, err := n.Head(t.Context()); err != nil || head.Tip != want[len(want)-1].Ref {
+			t.Fatalf("got %+v, %v; want %+v", head.Tip, err, want[len(want)-1].Ref)
+		}
+	}
+	expect(slow)
+	c.become(trunk)
+	extend(13, 1) // seven quick blocks of the next period: 6 + 7*4 against 30
+	quick := slices.Clone(c.blocks)
+	if len(quick) >= len(slow) {
+		t.Fatal("the quick branch is not shorter")
+	}
+	expect(quick)
+	for name, worse := range map[string][]*ledger.Block{"the longer one": slow, "less of it": quick[:len(quick)-1], "its beginning": trunk} {
+		c.become(worse)
+		if _, err := n.Head(t.Context()); faultOf(err) != ledger.FaultLagging {
+			t.Errorf("%s: got %v, want lagging", name, err)
+		}
+	}
+	c.become(quick)
+	expect(quick)
 }
 
 // A block changes while many readers ask; run with -race.
