@@ -69,9 +69,9 @@ func (l *etlLog) transfer() *etlToken {
 	return t
 }
 
-// tokens writes the transaction's fungible transfers, and what its logs say besides.
-func (t *etlTxBuild) tokens() {
-	var logs []*types.Log
+// tokens writes the transaction's fungible transfers, and what single logs say
+// besides. It returns the logs.
+func (t *etlTxBuild) tokens() (logs []*types.Log) {
 	for _, e := range t.logs[t.row.v.id] {
 		x, moves := ledger.Transfer{}, e.token != nil
 		if moves {
@@ -100,11 +100,7 @@ func (t *etlTxBuild) tokens() {
 		}
 		t.slot = next
 	}
-	if t.set.o.Notices != nil {
-		for _, n := range t.set.o.Notices(&t.tx, logs) {
-			t.note(n)
-		}
-	}
+	return logs
 }
 
 func (t *etlTxBuild) note(n ledger.Notice) {

@@ -29,7 +29,7 @@ func (c *etlCells) tx() (x etlTx) {
 	x.from = c.address("from_address")
 	x.creates = !c.bytes("to_address", x.to[:])
 	x.value, x.gasPrice, x.hasPrice = c.amount("value"), c.price("gas_price"), c.text("gas_price") != ""
-	x.nonce = c.optional("nonce", 1<<63)
+	x.nonce, x.gas = c.optional("nonce", 1<<63), ledger.NewAmount(c.optional("gas", 1<<62))
 	if c.text("block_timestamp") != "" {
 		x.time = c.time("block_timestamp")
 	}
@@ -48,6 +48,7 @@ func (c *etlCells) receipt(id, prefix string) (x etlReceipt) {
 	default:
 		c.wrong(prefix+"status", "1, 0, or nothing before Byzantium")
 	}
+	x.early = c.text(prefix+"root") != ""
 	x.hasGas = c.text(prefix+"gas_used") != ""
 	x.gas = ledger.NewAmount(c.optional(prefix+"gas_used", 1<<62))
 	x.price = c.price(prefix + "effective_gas_price")

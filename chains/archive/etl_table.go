@@ -84,6 +84,7 @@ type (
 		from, to        [20]byte
 		creates         bool // to is empty
 		hasPrice        bool
+		gas             ledger.Amount // its limit; 0: not said
 		value, gasPrice ledger.Amount
 		nonce           uint64
 		time            int64 // Unix milliseconds; 0: not said
@@ -96,6 +97,7 @@ type (
 		extra    ledger.Amount // blob gas and what an L2 pays for L1
 		contract [20]byte      // that the transaction created
 		hasGas   bool
+		early    bool // of before Byzantium: it has a state root, where later ones have the status
 	}
 	etlTrace struct {
 		tx       ledger.TxID // zero: not said, or of no transaction
@@ -163,7 +165,7 @@ func (x *etlTx) fill(y *etlTx) {
 	if !x.hasPrice {
 		x.gasPrice, x.hasPrice = y.gasPrice, y.hasPrice
 	}
-	x.nonce = max(x.nonce, y.nonce)
+	x.nonce, x.gas = max(x.nonce, y.nonce), ledger.Max(x.gas, y.gas)
 }
 
 func (x *etlReceipt) fill(y *etlReceipt) {
@@ -176,6 +178,7 @@ func (x *etlReceipt) fill(y *etlReceipt) {
 	if x.price.IsZero() {
 		x.price = y.price
 	}
+	x.early = x.early || y.early
 	if x.extra.IsZero() {
 		x.extra = y.extra
 	}

@@ -10,9 +10,9 @@ import (
 	"github.com/spoortrace/spoor/ledger"
 )
 
-// etlTxBuild makes one transaction: its own value, what contracts sent, the
-// fee, then its logs. Slots count them in that order; a CSV file does not say
-// how calls and logs interleave.
+// etlTxBuild makes one transaction: its own value, what contracts sent, its
+// logs, the fee. Slots count them in that order; a CSV file does not say how
+// calls and logs interleave.
 type etlTxBuild struct {
 	*etlBuild
 	row    *placed[etlTx]
@@ -39,13 +39,19 @@ func (b *etlBuild) tx(row *placed[etlTx]) (ledger.Tx, error) {
 		return t.tx, err
 	}
 	t.internal()
+	logs := t.tokens()
 	t.fee()
-	t.tokens()
+	if t.set.o.Notices != nil {
+		for _, n := range t.set.o.Notices(&t.tx, logs) {
+			t.note(n)
+		}
+	}
 	return t.tx, nil
 }
 
 // outcome finds whether the transaction took effect. Its receipt says so since
-// Byzantium, its trace always, and only one that succeeded has logs.
+// Byzantium, its trace always, and only one that succeeded has logs. Before
+// Byzantium a failure took all gas, so that one with gas left succeeded.
 func (t *etlTxBuild) outcome() error {
 	type voice struct {
 		status etlStatus
@@ -54,6 +60,9 @@ func (t *etlTxBuild) outcome() error {
 	var voices []voice
 	if r := t.receipts[t.row.v.id]; r != nil && r.v.status != etlUnsaid {
 		voices = append(voices, voice{r.v.status, r.at})
+	}
+	if r := t.receipts[t.row.v.id]; r != nil && r.v.early && r.v.status == etlUnsaid && r.v.hasGas && r.v.gas.Less(t.row.v.gas) {
+		voices = append(voices, voice{etlOK, r.at})
 	}
 	if len(t.calls) > 0 && t.calls[0].v.path == "" {
 		status := etlOK
@@ -83,6 +92,9 @@ func (t *etlTxBuild) native() error {
 	to, err := t.payee()
 	if err != nil {
 		return err
+	}
+	if x.creates && t.status == etlOK {
+		t.created(to, x.from)
 	}
 	if x.value.IsZero() {
 		return nil
@@ -148,6 +160,9 @@ func (t *etlTxBuild) internal() {
 			t.noEffect = true
 			continue
 		}
+		if c.kind == etlCreate {
+			t.created(c.to, c.from)
+		}
 		if c.value.IsZero() {
 			continue
 		}
@@ -188,6 +203,12 @@ func (t *etlTxBuild) fee() {
 	}
 }
 
+// created notes a contract and who made it, in the next slot.
+func (t *etlTxBuild) created(contract, by [20]byte) {
+	t.note(ledger.Notice{Slot: t.slot, Kind: ledger.NoticeCreated, Account: t.account(contract), Peer: t.account(by)})
+	t.slot++
+}
+
 // add appends a transfer of the native coin in the next slot.
 func (t *etlTxBuild) add(x ledger.Transfer) {
 	x.Slot, x.Asset, x.Grade = t.slot, ledger.NativeAsset(t.set.Chain), ledger.GradeAttested
@@ -212,7 +233,7 @@ func (b *etlBuild) coinbase() error {
 		if !amount.IsZero() {
 			n := uint32(len(given))
 			given = append(given, ledger.Transfer{
-				Index: n, Slot: n, Kind: ledger.TransferNative, From: from, To: to, Asset: ledger.NativeAsset(b.set.Chain), Amount: amount, Grade: ledger.GradeAttested,
+				Index: n, Slot: n, Kind: ledger.TransferInternal, From: from, To: to, Asset: ledger.NativeAsset(b.set.Chain), Amount: amount, Grade: ledger.GradeAttested,
 			})
 		}
 	}
