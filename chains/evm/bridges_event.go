@@ -198,8 +198,8 @@ func unpack(args abi.Arguments, data []byte, out map[string]field) bool {
 	if err != nil || !bytes.Equal(again, data) {
 		return false
 	}
-	for i, v := range values {
-		flatten(args[i].Name, args[i].Type, reflect.ValueOf(v), out)
+	for i, arg := range args {
+		flatten(arg.Name, arg.Type, reflect.ValueOf(values[i]), out)
 	}
 	return true
 }

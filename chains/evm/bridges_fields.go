@@ -118,7 +118,7 @@ func (e *bridgeEvent) ref(r *reading, fields map[string]field, at int) string {
 	var parts []string
 	empty := true
 	for _, name := range e.id {
-		text := ""
+		var text string
 		switch name {
 		case "$tx":
 			text = r.tx.ID.String()

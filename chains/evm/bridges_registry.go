@@ -269,4 +269,3 @@ func (e *bridgeEvent) check() error {
 	}
 	return nil
 }
-

@@ -270,7 +270,8 @@ func TestBridgeAcross(t *testing.T) {
 	declared := map[string]string{}
 	eachDeclared(t, func(protocol, text string, _ signature) {
 		if protocol == "across" {
-			declared[text[:strings.Index(text, "(")]] = text
+			name, _, _ := strings.Cut(text, "(")
+			declared[name] = text
 		}
 	})
 	out := newScene(t, "ethereum", 1).coin(user, eth, 500).
