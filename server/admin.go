@@ -19,9 +19,10 @@ import (
 // admin implements the AdminService.
 type admin struct {
 	spoorv1.UnimplementedAdminServiceServer
-	data   *data
-	ingest IngestFunc
-	now    func() time.Time
+	data    *data
+	ingest  IngestFunc
+	follows *Follows
+	now     func() time.Time
 }
 
 // Ingest brings files into the index and reports how far it has come.
@@ -31,8 +32,8 @@ func (s *admin) Ingest(m *spoorv1.IngestRequest, stream spoorv1.AdminService_Ing
 	}
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)
-	result, err := s.ingest(ctx, m, func(p *spoorv1.Progress) {
-		if err := stream.Send(&spoorv1.IngestEvent{Event: &spoorv1.IngestEvent_Progress{Progress: p}}); err != nil {
+	result, err := s.ingest(ctx, m, func(e *spoorv1.IngestEvent) {
+		if err := stream.Send(e); err != nil {
 			cancel(err)
 		}
 	})
@@ -101,6 +102,7 @@ func (s *admin) networkStatus(ctx context.Context, c ledger.Chain) (*spoorv1.Net
 		Addresses: count(st.Addresses), Digest: st.Digest.String(), DiskBytes: count(st.Bytes),
 		AsOf: &spoorv1.AsOf{Network: string(c)}, Coverage: &spoorv1.Coverage{Network: string(c), State: ledger.CoverageUnknown.String(), Detail: "holds nothing"},
 	}
+	m.Follow = s.follows.Status(c)
 	if params, ok := c.Params(); ok && !st.Export {
 		m.Genesis = params.Genesis
 	}

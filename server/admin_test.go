@@ -227,7 +227,10 @@ func TestIngest(t *testing.T) {
 	w := emptyWorld(t, memkv.New())
 	cfg := quiet(t, w)
 	ended := make(chan error, 1)
-	cfg.Ingest = func(ctx context.Context, m *spoorv1.IngestRequest, progress func(*spoorv1.Progress)) (*spoorv1.IngestResult, error) {
+	cfg.Ingest = func(ctx context.Context, m *spoorv1.IngestRequest, report func(*spoorv1.IngestEvent)) (*spoorv1.IngestResult, error) {
+		progress := func(p *spoorv1.Progress) {
+			report(&spoorv1.IngestEvent{Event: &spoorv1.IngestEvent_Progress{Progress: p}})
+		}
 		switch m.GetTron().GetCsvPaths()[0] {
 		case "bad":
 			return nil, ledger.Invalid("bad:2:3", "a number", "x")

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
+	"github.com/spoortrace/spoor/store"
 	"github.com/spoortrace/spoor/tracer"
 )
 
@@ -48,6 +49,12 @@ func toStatus(log *slog.Logger, err error) error {
 		return status.Error(codes.Canceled, "cancelled")
 	case errors.Is(err, context.DeadlineExceeded):
 		return status.Error(codes.DeadlineExceeded, "the time given for the answer is over")
+	case errors.Is(err, store.ErrDeepReorg):
+		return withDetails(codes.FailedPrecondition, err, info("DEEP_REORG"))
+	case errors.Is(err, ledger.ErrUntrue):
+		return withDetails(codes.FailedPrecondition, err, faultInfo("SOURCE_UNTRUE", err))
+	case errors.Is(err, ledger.ErrUnavailable):
+		return withDetails(codes.Unavailable, err, faultInfo("SOURCE_UNAVAILABLE", err), &errdetails.RetryInfo{RetryDelay: durationpb.New(retryAfter)})
 	case errors.As(err, &ambiguous):
 		return withDetails(codes.InvalidArgument, err, info("AMBIGUOUS"), candidates(ambiguous))
 	case errors.As(err, &invalid):
@@ -95,6 +102,12 @@ func absent(kind, name, text string) error {
 
 func info(reason string) *errdetails.ErrorInfo {
 	return &errdetails.ErrorInfo{Reason: reason, Domain: domain}
+}
+
+// faultInfo names what was wrong with a node's answer.
+func faultInfo(reason string, err error) *errdetails.ErrorInfo {
+	fault, _ := ledger.FaultOf(err)
+	return &errdetails.ErrorInfo{Reason: reason, Domain: domain, Metadata: map[string]string{"fault": string(fault)}}
 }
 
 // reasonOf gives the reasons that users of other services know by name.

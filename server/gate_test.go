@@ -155,7 +155,7 @@ func TestPanic(t *testing.T) {
 	cfg := quiet(t, newWorld(t))
 	cfg.Store = nil // the bug
 	cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
-	cfg.Ingest = func(context.Context, *spoorv1.IngestRequest, func(*spoorv1.Progress)) (*spoorv1.IngestResult, error) {
+	cfg.Ingest = func(context.Context, *spoorv1.IngestRequest, func(*spoorv1.IngestEvent)) (*spoorv1.IngestResult, error) {
 		panic("the secret path /home/x")
 	}
 	c := serve(t, cfg, server.LocalTrust())

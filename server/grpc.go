@@ -30,14 +30,17 @@ import (
 )
 
 // IngestFunc brings a source into the index. Only the command knows chains.
-type IngestFunc func(ctx context.Context, req *spoorv1.IngestRequest, progress func(*spoorv1.Progress)) (*spoorv1.IngestResult, error)
+// It reports what IngestEvent says, the result excepted.
+type IngestFunc func(ctx context.Context, req *spoorv1.IngestRequest, report func(*spoorv1.IngestEvent)) (*spoorv1.IngestResult, error)
 
 // Config is what a Server needs. Zero limits take the defaults named beside them.
 type Config struct {
 	Store  *store.Store // owned by the caller, open until Stop returned
 	Labels *labels.Log  // owned by the caller
 	Ingest IngestFunc   // nil: Ingest is refused
-	Log    *slog.Logger // nil: slog.Default()
+	// Follows is the board that Ingest reports to; nil: one that stays empty.
+	Follows *Follows
+	Log     *slog.Logger // nil: slog.Default()
 
 	MaxTraces  int     // traces at a time; 8
 	MaxEvents  int     // events of one trace, per chain; tracer.DefaultEvents
@@ -74,6 +77,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	cfg.MaxTraces, cfg.MaxEvents = orDefault(cfg.MaxTraces, 8), orDefault(cfg.MaxEvents, tracer.DefaultEvents)
 	cfg.KeepTraces = orDefault(cfg.KeepTraces, 256)
+	if cfg.Follows == nil {
+		cfg.Follows = NewFollows(time.Now)
+	}
 	if cfg.Rate == 0 {
 		cfg.Rate = 200
 	}
@@ -89,6 +95,7 @@ func New(cfg Config) (*Server, error) {
 		cfg: cfg, validator: validator, limiter: newLimiter(cfg.Rate), jobs: newJobs(cfg.Log, cfg.KeepTraces),
 		data: &data{store: cfg.Store, labels: cfg.Labels}, health: health.NewServer(), pages: pager{key},
 	}
+	cfg.Follows.tell(s.health)
 	s.traces = &traces{data: s.data, jobs: s.jobs, pages: s.pages, slots: make(chan struct{}, cfg.MaxTraces), maxEvents: cfg.MaxEvents}
 	return s, nil
 }
@@ -123,7 +130,7 @@ func (s *Server) Serve(lis net.Listener, trust Trust) error {
 	)
 	spoorv1.RegisterTraceServiceServer(server, s.traces)
 	spoorv1.RegisterLabelServiceServer(server, &labelService{data: s.data, pages: s.pages, now: time.Now})
-	spoorv1.RegisterAdminServiceServer(server, &admin{data: s.data, ingest: s.cfg.Ingest, now: time.Now})
+	spoorv1.RegisterAdminServiceServer(server, &admin{data: s.data, ingest: s.cfg.Ingest, follows: s.cfg.Follows, now: time.Now})
 	healthpb.RegisterHealthServer(server, s.health)
 	if trust.Reflect {
 		reflection.Register(server)

@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/spoortrace/spoor/ledger"
+	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 )
 
 // Config is the YAML file that --config or SPOOR_CONFIG names. An unknown key
@@ -25,6 +26,10 @@ type Config struct {
 	Output string `yaml:"output"`
 	// Timezone is printed beside UTC in tables, such as Asia/Bangkok; empty: UTC alone.
 	Timezone string `yaml:"timezone"`
+	// Bridges are files of bridges to know besides the bundled ones, in the form of chains/evm/bridges.yaml.
+	Bridges []string `yaml:"bridges"`
+	// Follow are the nodes that spoor serve reads, one entry a network.
+	Follow []NodeConfig `yaml:"follow"`
 	// Serve is for spoor serve.
 	Serve ServeConfig `yaml:"serve"`
 }
@@ -46,6 +51,51 @@ type ServeConfig struct {
 	KeepTraces int `yaml:"keep_traces"`
 	// Rate is requests per second and client; 0: 200.
 	Rate int `yaml:"rate"`
+}
+
+// NodeConfig is a network that spoor serve follows, and the nodes that it reads.
+type NodeConfig struct {
+	// Network is its name, such as bitcoin, ethereum, evm-1337 or tron.
+	Network string `yaml:"network"`
+	// URLs are its nodes; the next one is asked when one fails.
+	URLs []string `yaml:"urls"`
+	// Cookie is the .cookie file of Bitcoin Core.
+	Cookie string `yaml:"cookie"`
+	// Headers go with every request, "Name: value" or "Name: @FILE".
+	Headers []string `yaml:"headers"`
+	// CA is a PEM file with the certificates to trust the nodes by; empty: the system's.
+	CA string `yaml:"ca"`
+	// From is the first height of an empty index; absent: 0.
+	From *uint64 `yaml:"from"`
+	// ReorgBound is the number of blocks below the tip that may be replaced; absent: the network's own.
+	ReorgBound *uint64 `yaml:"reorg_bound"`
+	// KeepRaw keeps raw blocks: proofs need them.
+	KeepRaw bool `yaml:"keep_raw"`
+	// Parallel is how many blocks are fetched at a time; 0: 4.
+	Parallel uint32 `yaml:"parallel"`
+	// Rate is the greatest number of requests per second; 0: no limit.
+	Rate float64 `yaml:"rate"`
+}
+
+// request is what AdminService.Ingest would be asked for the same.
+func (n *NodeConfig) request() *spoorv1.Node {
+	return &spoorv1.Node{
+		Network: n.Network, Urls: n.URLs, CookiePath: n.Cookie, Headers: n.Headers, CaPath: n.CA, FromHeight: n.From, Follow: true,
+		KeepRaw: n.KeepRaw, Parallel: n.Parallel, Rate: n.Rate, ReorgBound: n.ReorgBound,
+	}
+}
+
+// bridges reads the registries that the file of settings names.
+func (c *Config) bridges() ([][]byte, error) {
+	var all [][]byte
+	for _, name := range c.Bridges {
+		text, err := os.ReadFile(name) //nolint:gosec // the operator names the file
+		if err != nil {
+			return nil, ledger.Invalid("bridges", "a readable file", name)
+		}
+		all = append(all, text)
+	}
+	return all, nil
 }
 
 // readConfig reads the file of settings; no name, no settings.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -17,12 +18,18 @@ func TestExampleConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	first := uint64(900_000)
 	want := Config{
+		Follow: []NodeConfig{
+			{Network: "bitcoin", URLs: []string{"http://127.0.0.1:8332"}, Cookie: "/var/lib/bitcoind/.cookie", Headers: []string{}, From: &first, KeepRaw: true},
+			{Network: "ethereum", URLs: []string{"https://node.example", "http://127.0.0.1:8545"}, Headers: []string{"Authorization: @/etc/spoor/node.key"}, Rate: 50},
+		},
+		Bridges: []string{"/etc/spoor/bridges.yaml"},
 		Data: "/var/lib/spoor", Output: "table", Timezone: "Asia/Bangkok",
 		Serve: ServeConfig{Listen: "127.0.0.1:9090", Role: "investigator", MaxTraces: 8, MaxEvents: 1_000_000, KeepTraces: 256, Rate: 200},
 	}
-	if got != want {
-		t.Errorf("got %+v, want %+v", got, want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 	raw, err := os.ReadFile(example)
 	if err != nil {
@@ -33,7 +40,9 @@ func TestExampleConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	serve, _ := shown["serve"].(map[string]any)
-	for kind, keys := range map[reflect.Type]map[string]any{reflect.TypeFor[Config](): shown, reflect.TypeFor[ServeConfig](): serve} {
+	nodes, _ := shown["follow"].([]any)
+	node, _ := nodes[0].(map[string]any)
+	for kind, keys := range map[reflect.Type]map[string]any{reflect.TypeFor[Config](): shown, reflect.TypeFor[ServeConfig](): serve, reflect.TypeFor[NodeConfig](): node} {
 		for i := range kind.NumField() {
 			if key := kind.Field(i).Tag.Get("yaml"); !has(keys, key) {
 				t.Errorf("%s does not show %q", example, key)

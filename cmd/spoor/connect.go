@@ -71,7 +71,7 @@ const busyFor = 2 * time.Second
 // ownOrAsk opens the data directory, or connects to the process that has it.
 func (a *app) ownOrAsk(ctx context.Context) (*owner, *link, error) {
 	for deadline := time.Now().Add(busyFor); ; {
-		o, err := openOwner(a.dataDir, a.config.Serve, a.log)
+		o, err := openOwner(a.dataDir, a.config, a.log)
 		if err == nil || !errors.Is(err, ledger.ErrBusy) {
 			return o, nil, err
 		}

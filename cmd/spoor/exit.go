@@ -70,7 +70,8 @@ func exitStatus(err error) int {
 	switch reason := reasonOf(err); {
 	case errors.As(err, &partial):
 		return statusPartial
-	case errors.Is(err, ledger.ErrForeign), errors.Is(err, ledger.ErrNewer), reason == "WRONG_NETWORK", reason == "NEWER_FORMAT":
+	case errors.Is(err, ledger.ErrForeign), errors.Is(err, ledger.ErrNewer), reason == "WRONG_NETWORK", reason == "NEWER_FORMAT",
+		reason == "SOURCE_UNTRUE", reason == "DEEP_REORG":
 		return statusForeign
 	case errors.As(err, &usage), errors.Is(err, ledger.ErrInvalid), reason == "AMBIGUOUS", codeOf(err) == codes.InvalidArgument:
 		return statusUsage
@@ -143,6 +144,12 @@ func hintOf(err error, what string) string {
 			return "spoor labels show NETWORK:ADDRESS prints the ids of its labels"
 		}
 		return "spoor index status says what is held"
+	case "SOURCE_UNTRUE":
+		return "nothing of that answer was stored; check --network and the node, or name another with a second --node"
+	case "SOURCE_UNAVAILABLE":
+		return "check the node's address and that it runs; several --node stand in for each other"
+	case "DEEP_REORG":
+		return "ALARM: the node's chain is not the one that was indexed, below the reorg bound; find out which of the two is wrong before anything else"
 	case "EXCEEDED_RATE_LIMIT":
 		return "ask for less, or again in a few seconds"
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,7 +27,7 @@ With --server, paths are those of the server's machine.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return needsCommand(cmd) },
 	}
-	cmd.AddCommand(a.ingestBitcoinCommand(), a.ingestTronCommand())
+	cmd.AddCommand(a.ingestBitcoinCommand(), a.ingestEVMCommand(), a.ingestTronCommand())
 	return cmd
 }
 
@@ -40,23 +41,33 @@ func needsCommand(cmd *cobra.Command) error {
 }
 
 func (a *app) ingestBitcoinCommand() *cobra.Command {
-	req := &spoorv1.BitcoinBlocks{}
+	req, node := &spoorv1.BitcoinBlocks{}, &nodeFlags{}
 	var height uint32
 	cmd := &cobra.Command{
-		Use:   "bitcoin --blocks PATH...",
-		Short: "Take in blk*.dat files, raw block files, or directories of them",
+		Use:   "bitcoin --blocks PATH... | --node URL [--follow]",
+		Short: "Take in block files, or the blocks of Bitcoin Core or btcd",
 		Long: `Take in blk*.dat files of Bitcoin Core, single blocks (raw or hex), or directories of them; each may be gzipped.
 
 Of all branches the one with the most work is taken. Every block is proven against its own header: work, merkle root, witness commitment, links.
-A single block that is not linked to genesis has its height from its parent, else from its coinbase (BIP 34), else from --height.`,
-		Example: "  spoor ingest bitcoin --blocks ~/.bitcoin/blocks --undo ~/.bitcoin/blocks\n  spoor ingest bitcoin --blocks block400000.raw --keep-raw",
+A single block that is not linked to genesis has its height from its parent, else from its coinbase (BIP 34), else from --height.
+
+` + nodeHelp + `
+Bitcoin Core is read fastest with -rest; from v30 on it then tells the coins that each block spends, too.`,
+		Example: "  spoor ingest bitcoin --blocks ~/.bitcoin/blocks --undo ~/.bitcoin/blocks\n  spoor ingest bitcoin --blocks block400000.raw --keep-raw\n  spoor ingest bitcoin --node http://127.0.0.1:8332 --cookie ~/.bitcoin/.cookie --follow",
 		RunE: func(cmd *cobra.Command, more []string) error {
 			if cmd.Flags().Changed("height") {
 				req.Height = &height
 			}
 			req.BlockPaths = append(req.BlockPaths, more...)
+			if node.given() {
+				if len(req.BlockPaths) > 0 {
+					return &usageError{errors.New("--node: want a node or --blocks, not both")}
+				}
+				node.KeepRaw = req.GetKeepRaw()
+				return a.ingestNode(cmd, node, first(req.GetNetwork(), "bitcoin"))
+			}
 			if len(req.BlockPaths) == 0 {
-				return &usageError{errors.New("--blocks: want at least one file or directory of blocks")}
+				return &usageError{errors.New("--blocks or --node: want at least one file or directory of blocks, or a node")}
 			}
 			return a.ingest(cmd.Context(), &spoorv1.IngestRequest{Source: &spoorv1.IngestRequest_Bitcoin{Bitcoin: req}})
 		},
@@ -67,6 +78,9 @@ A single block that is not linked to genesis has its height from its parent, els
 	f.Uint32Var(&height, "height", 0, "height of a single block that nothing else tells")
 	f.BoolVar(&req.KeepRaw, "keep-raw", false, "keep the raw blocks: proofs need them")
 	f.StringVar(&req.Network, "network", "", "bitcoin, bitcoin-testnet, bitcoin-signet, bitcoin-regtest or bitcoin-simnet (default bitcoin)")
+	node.flags(f, "URL")
+	f.StringVar(&node.CookiePath, "cookie", "", "`FILE` .cookie of Bitcoin Core, instead of USER:PASSWORD in the URL")
+	f.StringArrayVar(&node.Watch, "watch", nil, "`ADDRESS` whose unconfirmed transactions are reported; may be repeated")
 	return cmd
 }
 
@@ -95,6 +109,42 @@ Nothing in an export can be verified, and what it leaves out is unknown unless -
 	f.StringArrayVar(&req.CsvPaths, "csv", nil, "`PATH` of an export; more paths may follow")
 	f.StringArrayVar(&req.Complete, "complete", nil, "what the exports are complete for: all, `FROM..TO` or a file of addresses; may be repeated")
 	f.StringVar(&req.Network, "network", "", "tron or tron-nile (default tron)")
+	return cmd
+}
+
+func (a *app) ingestEVMCommand() *cobra.Command {
+	req, node := &spoorv1.EvmCsv{}, &nodeFlags{}
+	cmd := &cobra.Command{
+		Use:   "evm --node URL [--follow] | --csv PATH...",
+		Short: "Take in the blocks of an Ethereum node or its kin, or exports of ethereum-etl",
+		Long: `Take in the blocks of an EVM node (geth, Erigon, Reth, Nethermind, Besu, anvil, a hosted endpoint), or exports of ethereum-etl
+(transactions, token_transfers, traces, blocks, logs, receipts; told apart by their columns; each may be gzipped).
+
+` + nodeHelp + `
+Transactions, receipts and logs are proven against each header. Value that contracts send is held only where the node serves execution
+traces (debug_traceBlockByHash or trace_block); else the range is marked as lacking it.
+
+Exports have no proof. Without receipts a transfer's status is unknown: it is followed, and graded inferred.`,
+		Example: "  spoor ingest evm --node http://127.0.0.1:8545 --from 21000000 --follow\n  spoor ingest evm --csv transactions.csv token_transfers.csv --complete 3300000..3301000",
+		RunE: func(cmd *cobra.Command, more []string) error {
+			req.CsvPaths = append(req.CsvPaths, more...)
+			switch {
+			case node.given() && len(req.CsvPaths) > 0:
+				return &usageError{errors.New("--node: want a node or --csv, not both")}
+			case node.given():
+				return a.ingestNode(cmd, node, first(req.GetNetwork(), "ethereum"))
+			case len(req.CsvPaths) == 0:
+				return &usageError{errors.New("--node or --csv: want a node, or at least one file of an export")}
+			}
+			return a.ingest(cmd.Context(), &spoorv1.IngestRequest{Source: &spoorv1.IngestRequest_Evm{Evm: req}})
+		},
+	}
+	f := cmd.Flags()
+	f.StringArrayVar(&req.CsvPaths, "csv", nil, "`PATH` of an export; more paths may follow")
+	f.StringArrayVar(&req.Complete, "complete", nil, "heights `FROM..TO` (TO not included) of which the exports hold every row; may be repeated")
+	f.StringVar(&req.Network, "network", "", "ethereum, bnb, polygon, arbitrum, base or evm-CHAINID (default ethereum)")
+	node.flags(f, "URL")
+	f.BoolVar(&node.KeepRaw, "keep-raw", false, "keep the raw blocks: proofs need them")
 	return cmd
 }
 
@@ -132,7 +182,7 @@ func (a *app) ingestBy(ctx context.Context, l *link, req *spoorv1.IngestRequest)
 		if r := event.GetResult(); r != nil {
 			return r, nil
 		}
-		m.show(event.GetProgress())
+		m.event(event)
 	}
 	if errors.Is(err, io.EOF) {
 		err = errors.New("the server ended without a result")
@@ -143,7 +193,7 @@ func (a *app) ingestBy(ctx context.Context, l *link, req *spoorv1.IngestRequest)
 // fromHere makes paths absolute: another process of this machine may do the
 // work, and it has a working directory of its own.
 func fromHere(req *spoorv1.IngestRequest) {
-	for _, paths := range [][]string{req.GetBitcoin().GetBlockPaths(), req.GetBitcoin().GetUndoPaths(), req.GetTron().GetCsvPaths(), req.GetTron().GetComplete()} {
+	for _, paths := range [][]string{req.GetBitcoin().GetBlockPaths(), req.GetBitcoin().GetUndoPaths(), req.GetTron().GetCsvPaths(), req.GetTron().GetComplete(), req.GetEvm().GetCsvPaths()} {
 		for i, path := range paths {
 			if _, err := os.Stat(path); err != nil {
 				continue // also what is no path: all, FROM..TO
@@ -153,4 +203,22 @@ func fromHere(req *spoorv1.IngestRequest) {
 			}
 		}
 	}
+	if node := req.GetNode(); node != nil {
+		node.CookiePath, node.CaPath = absolute(node.GetCookiePath()), absolute(node.GetCaPath())
+		for i, h := range node.GetHeaders() {
+			if name, file, ok := strings.Cut(h, "@"); ok && strings.HasSuffix(strings.TrimSpace(name), ":") {
+				node.Headers[i] = name + "@" + absolute(file)
+			}
+		}
+	}
+}
+
+func absolute(path string) string {
+	if path == "" {
+		return ""
+	}
+	if a, err := filepath.Abs(path); err == nil {
+		return a
+	}
+	return path
 }

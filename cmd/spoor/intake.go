@@ -10,6 +10,7 @@ import (
 	"github.com/spoortrace/spoor/labels"
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
+	"github.com/spoortrace/spoor/server"
 	"github.com/spoortrace/spoor/store"
 )
 
@@ -20,20 +21,31 @@ type intake struct {
 	labels *labels.Log
 	log    *slog.Logger
 	now    func() time.Time
+	// bridges are registries of bridges besides the bundled one, as evm.NewBridges reads them.
+	bridges [][]byte
+	// follows holds how far each network is followed.
+	follows *server.Follows
 }
 
 // progressFunc hears how far an ingest is.
 type progressFunc = func(*spoorv1.Progress)
 
 // ingest is the server.IngestFunc.
-func (in *intake) ingest(ctx context.Context, req *spoorv1.IngestRequest, progress progressFunc) (*spoorv1.IngestResult, error) {
+func (in *intake) ingest(ctx context.Context, req *spoorv1.IngestRequest, report func(*spoorv1.IngestEvent)) (*spoorv1.IngestResult, error) {
+	progress := func(p *spoorv1.Progress) {
+		report(&spoorv1.IngestEvent{Event: &spoorv1.IngestEvent_Progress{Progress: p}})
+	}
 	switch {
+	case req.GetNode() != nil:
+		return in.node(ctx, req.GetNode(), report)
+	case req.GetEvm() != nil:
+		return in.etl(ctx, req.GetEvm(), progress)
 	case req.GetBitcoin() != nil:
 		return in.bitcoin(ctx, req.GetBitcoin(), progress)
 	case req.GetTron() != nil:
 		return in.tron(ctx, req.GetTron(), progress)
 	}
-	return nil, ledger.Invalid("source", "bitcoin or tron", "")
+	return nil, ledger.Invalid("source", "bitcoin, evm, tron or node", "")
 }
 
 // network reads the name of a network of a family; empty: the default.

@@ -168,7 +168,7 @@ func (t *tally) add(b *ledger.Block) error {
 	t.blocks++
 	t.txs += int64(len(b.Txs))
 	for i := range b.Txs {
-		t.outs += int64(len(b.Txs[i].Outputs))
+		t.outs += int64(len(b.Txs[i].Outputs) + len(b.Txs[i].Transfers))
 	}
 	return nil
 }

@@ -31,7 +31,10 @@ type owner struct {
 	server *server.Server
 	pipe   *bufconn.Listener
 	serves errgroup.Group
-	log    *slog.Logger
+	intake *intake
+
+	follows errgroup.Group
+	log     *slog.Logger
 }
 
 // socketName is the file in the data directory at which its owner listens.
@@ -60,7 +63,12 @@ func engine(dir string) (store.KV, error) {
 }
 
 // openOwner takes the data directory; ledger.ErrBusy when another process has it.
-func openOwner(dir string, limits ServeConfig, log *slog.Logger) (*owner, error) {
+func openOwner(dir string, config Config, log *slog.Logger) (*owner, error) {
+	limits := config.Serve
+	bridges, err := config.bridges()
+	if err != nil {
+		return nil, err
+	}
 	free, err := minFree(dir)
 	if err != nil {
 		return nil, err
@@ -77,9 +85,9 @@ func openOwner(dir string, limits ServeConfig, log *slog.Logger) (*owner, error)
 	if n := tags.Cut(); n > 0 {
 		log.Warn("label log: cut off a batch that was never finished", "bytes", n)
 	}
-	in := &intake{store: st, labels: tags, log: log, now: time.Now}
+	o.intake = &intake{store: st, labels: tags, log: log, now: time.Now, bridges: bridges, follows: server.NewFollows(time.Now)}
 	o.server, err = server.New(server.Config{
-		Store: st, Labels: tags, Ingest: in.ingest, Log: log,
+		Store: st, Labels: tags, Ingest: o.intake.ingest, Follows: o.intake.follows, Log: log,
 		MaxTraces: limits.MaxTraces, MaxEvents: limits.MaxEvents, KeepTraces: limits.KeepTraces, Rate: float64(limits.Rate),
 	})
 	if err != nil {

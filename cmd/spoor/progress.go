@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
@@ -18,6 +19,7 @@ type meter struct {
 	bars   *mpb.Progress // nil: no terminal
 	bar    *mpb.Bar
 	phase  string
+	note   atomic.Value // string, printed behind the bar
 	logged time.Time
 }
 
@@ -55,10 +57,15 @@ func (m *meter) show(p *spoorv1.Progress) {
 		m.phase = phase
 		m.bar = m.bars.AddBar(0, // a bar that is made with a total ends only when it is reached
 			mpb.PrependDecorators(decor.Name(p.GetNetwork()+" "+p.GetPhase()+" ")),
-			mpb.AppendDecorators(decor.CurrentNoUnit(" %d "+p.GetUnit()), decor.Elapsed(decor.ET_STYLE_GO, decor.WCSyncSpace)))
+			mpb.AppendDecorators(decor.CurrentNoUnit(" %d "+p.GetUnit()), decor.Elapsed(decor.ET_STYLE_GO, decor.WCSyncSpace), decor.Any(m.noted)))
 	}
 	m.bar.SetTotal(max(p.GetTotal(), p.GetDone()+1), false)
 	m.bar.SetCurrent(p.GetDone())
+}
+
+func (m *meter) noted(decor.Statistics) string {
+	note, _ := m.note.Load().(string)
+	return note
 }
 
 // end completes the bar of a phase, wherever its last report was.

@@ -45,7 +45,7 @@ func (a *app) serve(cmd *cobra.Command, flags ServeConfig) error {
 	if err != nil {
 		return err
 	}
-	o, err := openOwner(a.dataDir, a.config.Serve, a.log)
+	o, err := openOwner(a.dataDir, a.config, a.log)
 	if err != nil {
 		return err
 	}
@@ -56,9 +56,12 @@ func (a *app) serve(cmd *cobra.Command, flags ServeConfig) error {
 	}
 	o.serve(l, trust)
 	a.log.Info("serving", "address", l.Addr().String(), "data", a.dataDir, "tls", trust.TLS != nil, "role", roleName(trust.Role))
+	if err := o.followAll(cmd.Context(), a.config.Follow); err != nil {
+		return errors.Join(err, o.close())
+	}
 	<-cmd.Context().Done()
 	a.log.Info("stopping")
-	return o.close()
+	return errors.Join(o.follows.Wait(), o.close())
 }
 
 // trust settles what the clients of a listener may do, and refuses plaintext
