@@ -5,6 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -146,6 +149,22 @@ func (h *held) wants(t *testing.T, payment string, at byte, value int64) {
 	}
 }
 
+// wantsNone checks that the index does not hold a payment.
+func (h *held) wantsNone(t *testing.T, payment string) {
+	t.Helper()
+	s, err := h.store.Snapshot(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref, err := tracer.ParseRef(payment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tracer.Find(t.Context(), untagged{s}, []ledger.Chain{h.network.Chain()}, ref); !errors.Is(err, ledger.ErrNotFound) {
+		t.Errorf("%s: got %v, want not found", payment, err)
+	}
+}
+
 // A payment is traced as its blocks arrive, through a reorg that takes it back,
 // and through a restart of the node and of the reader; the index is the one that
 // a fresh reader makes.
@@ -233,4 +252,56 @@ func hashAt(t *testing.T, n *btcdtest.Node, height uint64) ledger.Hash {
 		t.Fatal(err)
 	}
 	return ledger.Hash(id)
+}
+
+// Two nodes part, spend the same coin differently, mine, and meet again, round
+// after round; SPOOR_TRIALS says how many. Follow runs through all of it, begun
+// anew now and then. Each time the loser's payment is gone, and in the end the
+// index is the one that a fresh reader makes.
+func TestFollowReorgs(t *testing.T) {
+	rounds := 4
+	if text := os.Getenv("SPOOR_TRIALS"); text != "" {
+		var err error
+		if rounds, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+		rounds = min(rounds, 500) // two minutes
+	}
+	rng := rand.New(rand.NewPCG(3, 9))
+	nodes := btcds(t, 2)
+	a, b := nodes[0], nodes[1]
+	coins := rewards(t, a, rounds)
+	meet(t, a, b)
+	h := newHeld(t, simnet)
+	begin := func() func() uint64 { return h.follow(t, dial(t, bitcoin.NodeOptions{Chain: simnet, RPC: access(a)})) }
+	stop := begin()
+	for round := range rounds {
+		if rng.IntN(3) == 0 {
+			stop()
+			stop = begin()
+		}
+		apart(t.Context(), t, a, b)
+		lost, _ := pay(t, a, 1, coins[round], 2, 10_000)
+		won, _ := pay(t, b, 1, coins[round], 3, 20_000)
+		blocks := 1 + rng.IntN(4)
+		mine(t, a, blocks)
+		if rng.IntN(2) == 0 {
+			h.reaches(t, a)
+			h.wants(t, lost.Tx+":0", 2, lost.Value)
+		}
+		mine(t, b, blocks+1+rng.IntN(3))
+		meet(t, a, b)
+		h.reaches(t, a)
+		h.wants(t, won.Tx+":0", 3, won.Value)
+		h.wantsNone(t, lost.Tx+":0")
+	}
+	stop()
+	fresh := newHeld(t, simnet)
+	source := dial(t, bitcoin.NodeOptions{Chain: simnet, RPC: access(b)})
+	if err := store.Follow(t.Context(), fresh.network, []store.Source{source}, store.FollowOptions{KeepRaw: true}); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(h.export(t), fresh.export(t)) {
+		t.Error("the index is not the one that a fresh reader makes")
+	}
 }
