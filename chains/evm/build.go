@@ -24,10 +24,14 @@ type decoder struct {
 type answers struct {
 	block    json.RawMessage
 	receipts []json.RawMessage
-	calls    json.RawMessage // debug_traceBlockByHash
-	parity   json.RawMessage // trace_block
-	uncles   []json.RawMessage
-	raws     map[int]hexutil.Bytes // canonical bytes of transactions of foreign types
+	// rawReceipts are the receipts in their consensus bytes instead, and blobPrice
+	// what blob gas cost in the block.
+	rawReceipts []hexutil.Bytes
+	blobPrice   *big.Int
+	calls       json.RawMessage // debug_traceBlockByHash
+	parity      json.RawMessage // trace_block
+	uncles      []json.RawMessage
+	raws        map[int]hexutil.Bytes // canonical bytes of transactions of foreign types
 }
 
 // blockAnswer is what is read of a block beside its header.
@@ -98,7 +102,12 @@ func (d *decoder) decode(subject string, h *header, a *answers) (*ledger.Block, 
 	if err != nil {
 		return nil, err
 	}
-	if c.receipts, err = d.rules.decodeReceipts("receipts of "+subject, h, c.txs, a.receipts); err != nil {
+	if a.rawReceipts != nil {
+		c.receipts, err = decodeRaw("receipts of "+subject, h, c.txs, a.rawReceipts, a.blobPrice)
+	} else {
+		c.receipts, err = d.rules.decodeReceipts("receipts of "+subject, h, c.txs, a.receipts)
+	}
+	if err != nil {
 		return nil, err
 	}
 	switch {

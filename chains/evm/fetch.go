@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
+	"github.com/ethereum/go-ethereum/core/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/spoortrace/spoor/chains/internal/rpc"
@@ -75,6 +77,9 @@ func (n *Node) outline(subject string, block json.RawMessage) (*outline, error) 
 // askReceipts asks for all receipts at once, or one by one in a batch where the
 // node cannot.
 func (n *Node) askReceipts(ctx context.Context, h *header, o *outline, a *answers) error {
+	if n.raw {
+		return n.askRawReceipts(ctx, h, o, a)
+	}
 	if !n.single.Load() {
 		var answer json.RawMessage
 		err := n.client.Call(ctx, "eth_getBlockReceipts", &answer, h.hash)
@@ -99,6 +104,32 @@ func (n *Node) askReceipts(ctx context.Context, h *header, o *outline, a *answer
 		calls[i] = &rpc.Call{Method: "eth_getTransactionReceipt", Params: []any{tx.Hash}, Result: &a.receipts[i]}
 	}
 	return n.batch(ctx, n.about("receipts", h), calls, a.receipts)
+}
+
+// askRawReceipts asks for the consensus bytes of all receipts, and for one whole
+// receipt of a blob transaction, since they do not tell the price of blob gas.
+func (n *Node) askRawReceipts(ctx context.Context, h *header, o *outline, a *answers) error {
+	if err := n.client.Call(ctx, "debug_getRawReceipts", &a.rawReceipts, h.hash); err != nil {
+		return err
+	}
+	if a.rawReceipts == nil {
+		return refuse(ledger.FaultLagging, n.about("receipts", h), "the node has the block no more")
+	}
+	for _, tx := range o.Transactions {
+		if tx.Type != types.BlobTxType {
+			continue
+		}
+		var one receiptAnswer
+		if err := n.client.Call(ctx, "eth_getTransactionReceipt", &one, tx.Hash); err != nil {
+			return err
+		}
+		if one.BlockHash == nil || *one.BlockHash != h.hash {
+			return refuse(ledger.FaultLagging, n.about("receipts", h), "that of %s is of block %v", tx.Hash, one.BlockHash)
+		}
+		a.blobPrice = (*big.Int)(one.BlobGasPrice)
+		return nil
+	}
+	return nil
 }
 
 // batch makes calls of which none may fail or be null.

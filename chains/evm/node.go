@@ -38,6 +38,7 @@ type Node struct {
 	traces  traceMethod
 	final   string      // the tag by which the node names its final block; empty: none
 	believe bool        // the chain's headers hash to something else; see doc.go
+	raw     bool        // receipts are to be had in their consensus bytes
 	single  atomic.Bool // receipts are to be had one by one only
 
 	mu        sync.Mutex
@@ -73,6 +74,9 @@ func Dial(ctx context.Context, o NodeOptions) (*Node, error) {
 		return nil, err
 	}
 	if err := n.probeFinal(ctx); err != nil {
+		return nil, err
+	}
+	if err := n.probeReceipts(ctx, latest); err != nil {
 		return nil, err
 	}
 	if !o.NoTraces {
@@ -174,6 +178,26 @@ func (n *Node) probeTraces(ctx context.Context, latest *header) error {
 		if fault, _ := ledger.FaultOf(err); answered.Code == 0 && fault != ledger.FaultUnauthorized && fault != ledger.FaultUnsupported {
 			return err
 		}
+	}
+	return nil
+}
+
+// probeReceipts finds out whether the node serves receipts in their consensus
+// bytes. They are of use where everything else of a receipt can be computed.
+func (n *Node) probeReceipts(ctx context.Context, latest *header) error {
+	if r := n.decoder.rules; !r.exact || r.deposits || r.stateSync {
+		return nil
+	}
+	var raws []hexutil.Bytes
+	err := n.client.Call(ctx, "debug_getRawReceipts", &raws, latest.hash)
+	answered := new(rpc.Error)
+	fault, _ := ledger.FaultOf(err)
+	switch {
+	case err == nil:
+		n.raw = true
+	case errors.As(err, &answered), fault == ledger.FaultUnauthorized, fault == ledger.FaultUnsupported:
+	default:
+		return err
 	}
 	return nil
 }

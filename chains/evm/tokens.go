@@ -17,6 +17,9 @@ type topics struct {
 	blacklist, unblacklist, destroy        common.Hash // TetherToken
 	issue, redeem                          common.Hash
 	circleBlacklisted, circleUnblacklisted common.Hash // FiatToken
+	// ether writes a Transfer for every movement of the native coin since Amsterdam
+	// (EIP-7708). It is no token.
+	ether common.Address
 }
 
 func newTopics() topics {
@@ -27,6 +30,7 @@ func newTopics() topics {
 		blacklist: of("AddedBlackList(address)"), unblacklist: of("RemovedBlackList(address)"), destroy: of("DestroyedBlackFunds(address,uint256)"),
 		issue: of("Issue(uint256)"), redeem: of("Redeem(uint256)"),
 		circleBlacklisted: of("Blacklisted(address)"), circleUnblacklisted: of("UnBlacklisted(address)"),
+		ether: common.HexToAddress("0xfffffffffffffffffffffffffffffffffffffffe"),
 	}
 }
 
@@ -37,12 +41,6 @@ type said struct {
 	notices  []ledger.Notice
 }
 
-// ethLogs writes a Transfer for every movement of the native coin since Amsterdam
-// (EIP-7708). It is no token.
-func ethLogs() common.Address {
-	return common.HexToAddress("0xfffffffffffffffffffffffffffffffffffffffe")
-}
-
 // read decodes a log. caller is who called the contract that wrote it, nil when
 // no trace tells; tx is the transaction.
 //
@@ -51,7 +49,7 @@ func ethLogs() common.Address {
 // ERC-721's, which moves no amount. Events that only an issuer or a wrapped coin
 // means so are read from their contracts alone: anybody can write the same.
 func (d *decoder) read(l *types.Log, tx *transaction, caller *common.Address) said {
-	if len(l.Topics) == 0 || l.Address == ethLogs() {
+	if len(l.Topics) == 0 || l.Address == d.topics.ether {
 		return said{}
 	}
 	if l.Topics[0] == d.topics.transfer {
