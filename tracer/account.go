@@ -30,6 +30,7 @@ type account struct {
 type arrivalRef struct {
 	tx    ledger.TxID
 	index uint32
+	kind  ledger.TransferKind
 	at    ledger.Point
 	via   ledger.Address
 	time  int64
@@ -115,7 +116,7 @@ func (a *account) terminal(reason Reason) Terminal {
 	d := a.held.dirty()
 	return Terminal{
 		Address: a.holder.Address, Asset: a.holder.Asset, Dirty: d, Low: d, High: d, Shares: a.held.shares(), Reason: reason,
-		Tx: a.last.tx, Index: a.last.index, At: a.last.at, Via: a.last.via, Hop: a.last.hop, ArrivedAt: a.last.time,
+		Tx: a.last.tx, Index: a.last.index, Kind: a.last.kind, At: a.last.at, Via: a.last.via, Hop: a.last.hop, ArrivedAt: a.last.time,
 		LastKnown: a.seen, rests: true,
 	}
 }
@@ -139,7 +140,7 @@ func (run *run) transfer(e ledger.Event, asset ledger.Asset, tx *ledger.Tx, seed
 	if p.dirty().IsZero() {
 		err = run.creditClean(e, asset)
 	} else {
-		a := &arrival{parcel: p, Hop: Hop{Depth: 1, Chain: asset.Chain, At: e.At, From: e.From, To: e.To, Asset: asset, Amount: e.Amount}}
+		a := &arrival{parcel: p, Hop: Hop{Depth: 1, Chain: asset.Chain, At: e.At, Kind: e.Kind, From: e.From, To: e.To, Asset: asset, Amount: e.Amount}}
 		if fromPayer {
 			a.Parent = payer.hop
 		}
@@ -215,7 +216,7 @@ func (run *run) creditTraced(a *arrival, e ledger.Event, tx *ledger.Tx) error {
 			return err
 		}
 	}
-	payee.last = arrivalRef{a.Tx, a.Index, a.At, a.From, a.Time, a.ID}
+	payee.last = arrivalRef{a.Tx, a.Index, a.Kind, a.At, a.From, a.Time, a.ID}
 	return run.credit(payee, a.parcel)
 }
 

@@ -20,7 +20,8 @@ type Seed struct {
 	Ref     string // as it was asked for
 	Chain   ledger.Chain
 	Tx      ledger.TxID
-	Index   uint32 // as in a REF
+	Index   uint32 // as in a REF: see IndexText
+	Kind    ledger.TransferKind
 	At      ledger.Point
 	Output  bool // a UTXO output; else a transfer
 	From    ledger.Address

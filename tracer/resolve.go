@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -148,7 +149,7 @@ func payments(ref Ref, tx ledger.Tx) []Seed {
 			continue
 		}
 		all = append(all, Seed{
-			Ref: fmt.Sprintf("%s:%s:%s", tx.Chain, tx.ID, pickText(t)), Chain: tx.Chain, Tx: tx.ID, Index: t.Index,
+			Ref: fmt.Sprintf("%s:%s:%s", tx.Chain, tx.ID, IndexText(tx.Chain, t.Kind, t.Index)), Chain: tx.Chain, Tx: tx.ID, Index: t.Index, Kind: t.Kind,
 			At: ledger.Point{Pos: tx.Pos, Slot: t.Slot}, From: t.From, Address: t.To, Asset: t.Asset, Amount: t.Amount, Time: tx.Time,
 		})
 	}
@@ -162,14 +163,19 @@ func firstOwner(tx ledger.Tx) ledger.Address {
 	return tx.Inputs[0].Address
 }
 
-func pickText(t ledger.Transfer) string {
+// IndexText prints the INDEX of a REF: on EVM networks "n" for the native value
+// and "iN" for the N-th internal transfer of the transaction, else a number.
+func IndexText(c ledger.Chain, kind ledger.TransferKind, index uint32) string {
+	text := strconv.FormatUint(uint64(index), 10)
 	switch {
-	case t.Kind == ledger.TransferInternal:
-		return fmt.Sprintf("i%d", t.Index)
-	case t.Kind == ledger.TransferNative && t.Asset.Chain.Family() == ledger.FamilyEVM:
+	case c.UTXO():
+		return text
+	case kind == ledger.TransferInternal:
+		return "i" + text
+	case kind == ledger.TransferNative && c.Family() == ledger.FamilyEVM:
 		return "n"
 	}
-	return fmt.Sprint(t.Index)
+	return text
 }
 
 func pick(ref Ref, chain ledger.Chain, all []Seed) ([]Seed, error) {

@@ -12,7 +12,8 @@ type Hop struct {
 	Depth  int // 1 for a seed's own transfer
 	Chain  ledger.Chain
 	Tx     ledger.TxID
-	Index  uint32 // as in a REF
+	Index  uint32 // as in a REF: see IndexText
+	Kind   ledger.TransferKind
 	At     ledger.Point
 	Time   int64 // Unix milliseconds
 	From   ledger.Address
@@ -40,6 +41,7 @@ type Terminal struct {
 	// brought it; At is its place.
 	Tx        ledger.TxID
 	Index     uint32
+	Kind      ledger.TransferKind
 	At        ledger.Point
 	Via       ledger.Address // the address just before
 	Hop       int            // the hop that brought it; 0 when it was pruned
