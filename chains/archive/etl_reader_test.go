@@ -104,3 +104,37 @@ func TestEtlBridge(t *testing.T) {
 		t.Errorf("%+v", n)
 	}
 }
+
+// Two payments over Multichain in mainnet blocks, as their logs tell them. One
+// puts 1,036.556268 USDC into the anyToken, bound for Avalanche; one pays out
+// ETH that came from Cronos: the logs name the anyToken, and as much WETH undone.
+func TestEtlRealBridges(t *testing.T) {
+	logs := etlFile("15000004-bridge-logs.csv")
+	r := records(t, logs)[0]
+	txs := filepath.Join(t.TempDir(), "transactions.csv")
+	write(t, txs, "hash,block_hash,block_number,transaction_index,from_address,to_address,value,block_timestamp\n"+
+		strings.Join([]string{r["transaction_hash"], r["block_hash"], r["block_number"], r["transaction_index"], addr("1"), addr("2"), "0", "1655778600"}, ",")+"\n")
+	var got []string
+	for _, files := range [][]string{{logs, txs}, etlFiles("17173049-transactions.csv.gz", "17173049-blocks.csv.gz", "17173049-logs.csv.gz")} {
+		s, err := archive.ReadEtl(context.Background(), wholeOptions(t, files...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range blocksOf(t, s) {
+			for _, tx := range b.Txs {
+				for _, n := range tx.Notices {
+					if n.Crosses() {
+						got = append(got, fmt.Sprintf("%d %s %s %s %s %s", b.Ref.Height, n.Account, n.Amount, n.Asset, n.Network, n.Ref))
+					}
+				}
+			}
+		}
+	}
+	want := []string{
+		"15000004 0xFb16D59dEaAA209e59D2dcc43424C2fa5bFBc9a8 1036556268 ethereum:0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48 evm-43114 multichain:0c78b385851ae589dd90fc52728e5b7d3273f83d77f250ef715b44c134a97aa4",
+		"17173050 0x02d10f41f3A88614C63f718272C60Da7Bf37A53e 350529000000000000 ethereum:native evm-25 multichain:7f33e9eac16fe821ff43994f5285753499e9d91211605ca55e19b35394979568",
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}

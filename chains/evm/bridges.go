@@ -132,12 +132,25 @@ func (r *reading) settle(n *ledger.Notice, w wanted) bool {
 			return false
 		}
 		n.Account, n.Asset, n.Amount = w.account, *w.asset, *w.amount
-		if n.Asset.Contract == r.b.wrapped[r.tx.Chain] {
-			n.Asset = ledger.NativeAsset(r.tx.Chain) // no Transfer of the wrapped coin: it was paid as the coin itself
+		if r.unwrapped(&n.Asset, n.Amount) {
+			n.Asset = ledger.NativeAsset(r.tx.Chain)
 		}
 	}
 	n.Slot = slot
 	return !n.Account.IsZero()
+}
+
+// unwrapped reports that the coin itself was paid, which only a trace shows: no
+// transfer fits, and the asset is the wrapped coin, or a token over it and as
+// much of the wrapped coin was made or undone in the transaction.
+func (r *reading) unwrapped(asset *ledger.Asset, amount ledger.Amount) bool {
+	wrapped, ok := r.b.wrapped[r.tx.Chain]
+	if !ok || asset.Contract == wrapped {
+		return ok
+	}
+	return slices.ContainsFunc(r.tx.Transfers, func(t ledger.Transfer) bool {
+		return t.Asset.Contract == wrapped && t.Amount == amount && (t.From.IsZero() || t.To.IsZero())
+	})
 }
 
 // asset is a token, or the native coin where protocols write no address or 0xeee...

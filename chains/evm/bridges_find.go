@@ -53,6 +53,10 @@ func (w *wanted) points(t *ledger.Transfer) int {
 	if w.in {
 		theirs, ours = t.From, t.To
 	}
+	// Who is paid is named; who pays may have another do it.
+	if ours.IsZero() || w.in && !w.account.IsZero() && ours != w.account {
+		return 0
+	}
 	points := 0
 	if !w.account.IsZero() && ours == w.account {
 		points += 4

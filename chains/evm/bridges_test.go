@@ -238,6 +238,24 @@ func TestBridgeMultichain(t *testing.T) {
 	}
 }
 
+// The anyToken of the wrapped coin is paid out as the coin itself, which only a
+// trace shows: as much of the wrapped coin is undone.
+func TestBridgeMultichainCoin(t *testing.T) {
+	eth := hexAddress("0x6b7a87899490EcE95443e979cA9485CBE7E71522")
+	user, any, zero := addressOf(0x111), addressOf(0xa77), common.Address{}
+	scene := func(weth common.Address) string {
+		return newScene(t, "ethereum", 1).token(any, zero, eth, 499).token(any, eth, zero, 499).token(weth, any, eth, 499).token(weth, eth, zero, 499).
+			log(eth, "LogAnySwapIn(bytes32 indexed txhash, address indexed token, address indexed to, uint256 amount, uint256 fromChainID, uint256 toChainID)", [32]byte{9}, any, user, big.NewInt(499), big.NewInt(56), big.NewInt(1)).notices()
+	}
+	ref := "multichain:09" + strings.Repeat("0", 62)
+	if got, want := scene(hexAddress(weth)), "in slot 4: 499 of native 111, other side bnb -, ref "+ref; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if got := scene(addressOf(0x777)); strings.Contains(got, "native") {
+		t.Errorf("another token undone: %s", got)
+	}
+}
+
 func TestBridgePoly(t *testing.T) {
 	manager, proxy := hexAddress("0x14413419452Aaf089762A0c5e95eD2A13bBC488C"), hexAddress("0x250e76987d838a75310c34bf422ea9f1AC4Cc906")
 	manager2, proxy2 := hexAddress("0x1c9Ca8aBB5Da65d94Dad2e8fb3F45535480D5909"), hexAddress("0x2f7ac9436ba4B548f9582af91CA1Ef02cd2F1f03")
