@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/spoortrace/spoor/ledger"
@@ -16,6 +17,7 @@ type modelBlock struct {
 	*ledger.Block
 	prev  *modelBlock
 	coins map[ledger.OutPoint]ledger.Output // unspent on this branch
+	ops   []ledger.OutPoint                 // its keys, in an order of their own
 }
 
 // chain lists the blocks of a branch, ascending.
@@ -33,9 +35,13 @@ type generator struct {
 	*rapid.T
 	chain ledger.Chain
 	made  uint64
+	rng   *rand.Rand // in place of rapid's choices, where there would be too many
 }
 
 func (g *generator) n(label string, from, to int) int {
+	if g.rng != nil {
+		return from + g.rng.IntN(to-from+1)
+	}
 	return rapid.IntRange(from, to).Draw(g.T, label)
 }
 
@@ -62,14 +68,14 @@ func (g *generator) next(prev *modelBlock, gap uint64) *modelBlock {
 	m := &modelBlock{Block: b, prev: prev, coins: map[ledger.OutPoint]ledger.Output{}}
 	if prev != nil {
 		b.Ref.Height = prev.Ref.Height + gap
-		m.coins = maps.Clone(prev.coins)
+		m.coins, m.ops = maps.Clone(prev.coins), slices.Clone(prev.ops)
 		b.Parent = prev.Ref.Hash
 		if gap > 1 {
 			b.Parent = g.hash("not held")
 		}
 	}
 	b.Ref.Time = int64(b.Ref.Height)*600_000 + int64(g.n("clock", 0, 2))*900_000 // miners' clocks disagree
-	b.Partial = rapid.SampledFrom([]string{"", "", "", ledger.PartialInternal, ledger.PartialReceipts}).Draw(g.T, "partial")
+	b.Partial = []string{"", "", "", ledger.PartialInternal, ledger.PartialReceipts}[g.n("partial", 0, 4)]
 	if g.chain.UTXO() {
 		g.coinsBlock(m)
 	} else {
@@ -92,7 +98,7 @@ func (g *generator) coinsBlock(m *modelBlock) {
 	if m.prev != nil && g.n("duplicate", 0, 9) == 0 { // before BIP 30
 		coinbase.ID, coinbase.Outputs = m.prev.Txs[0].ID, m.prev.Txs[0].Outputs
 		for i, out := range coinbase.Outputs {
-			m.coins[ledger.OutPoint{Tx: coinbase.ID, Index: uint32(i)}] = out
+			m.earn(ledger.OutPoint{Tx: coinbase.ID, Index: uint32(i)}, out)
 		}
 	} else {
 		g.pay(m, &coinbase, 1)
@@ -106,10 +112,7 @@ func (g *generator) tx(m *modelBlock, index uint32) ledger.Tx {
 
 func (g *generator) spend(m *modelBlock, tx *ledger.Tx) {
 	for range g.n("inputs", 1, 4) {
-		ops := slices.SortedFunc(maps.Keys(m.coins), func(a, b ledger.OutPoint) int {
-			return slices.Compare(append(a.Tx[:], byte(a.Index)), append(b.Tx[:], byte(b.Index)))
-		})
-		if len(ops) == 0 || g.n("unknown coin", 0, 5) == 0 {
+		if len(m.ops) == 0 || g.n("unknown coin", 0, 5) == 0 {
 			in := ledger.Input{Prev: ledger.OutPoint{Tx: g.hash("elsewhere"), Index: 3}}
 			if g.n("undo", 0, 1) == 0 {
 				in.Known, in.Address, in.Value = true, g.address(g.n("owner", 1, 12)), ledger.NewAmount(77)
@@ -117,14 +120,24 @@ func (g *generator) spend(m *modelBlock, tx *ledger.Tx) {
 			tx.Inputs = append(tx.Inputs, in)
 			continue
 		}
-		op := ops[g.n("coin", 0, len(ops)-1)]
+		at := g.n("coin", 0, len(m.ops)-1)
+		op := m.ops[at]
 		in := ledger.Input{Prev: op}
 		if g.n("undo", 0, 1) == 0 {
 			in.Known, in.Address, in.Value = true, m.coins[op].Address, m.coins[op].Value
 		}
 		delete(m.coins, op)
+		m.ops = slices.Delete(m.ops, at, at+1)
 		tx.Inputs = append(tx.Inputs, in)
 	}
+}
+
+// earn adds a coin; one of before BIP 30 may be there already.
+func (m *modelBlock) earn(op ledger.OutPoint, out ledger.Output) {
+	if _, ok := m.coins[op]; !ok {
+		m.ops = append(m.ops, op)
+	}
+	m.coins[op] = out
 }
 
 func (g *generator) pay(m *modelBlock, tx *ledger.Tx, n int) {
@@ -134,7 +147,7 @@ func (g *generator) pay(m *modelBlock, tx *ledger.Tx, n int) {
 	for i := range n {
 		out := ledger.Output{Address: g.address(g.n("owner", 1, 12)), Value: ledger.NewAmount(uint64(g.n("value", 0, 5000)))}
 		tx.Outputs = append(tx.Outputs, out)
-		m.coins[ledger.OutPoint{Tx: tx.ID, Index: uint32(i)}] = out
+		m.earn(ledger.OutPoint{Tx: tx.ID, Index: uint32(i)}, out)
 	}
 }
 
