@@ -51,6 +51,7 @@ type Node struct {
 	beacon  *catalyst.SimulatedBeacon
 	backend *eth.Ethereum
 	nonces  map[common.Address]uint64
+	final   *types.Header // named by Finalize
 }
 
 const (
@@ -161,6 +162,9 @@ func (n *Node) Close() error {
 // Mine seals a block with what was sent, and returns its header.
 func (n *Node) Mine() (*types.Header, error) {
 	n.beacon.Commit()
+	if n.final != nil {
+		n.Finalize(n.final)
+	}
 	return n.Client.HeaderByNumber(context.Background(), nil)
 }
 
@@ -184,7 +188,10 @@ func (n *Node) Fork(parent common.Hash) error {
 }
 
 // Finalize names a block as finalized (and safe), as a consensus client would.
+// Without it block 0 is, and from 32 on every 32nd block. While Mine is at work
+// that is what the node says for a moment: do not ask it for its head meanwhile.
 func (n *Node) Finalize(h *types.Header) {
+	n.final = h
 	n.backend.BlockChain().SetFinalized(h)
 	n.backend.BlockChain().SetSafe(h)
 }
