@@ -1,6 +1,8 @@
 package evm
 
 import (
+	"slices"
+
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/spoortrace/spoor/ledger"
@@ -36,6 +38,9 @@ func (r *reading) find(w wanted) int {
 		if w.asset != nil && w.asset.Native() && !t.Asset.Native() {
 			continue
 		}
+		if w.in && r.passedOn(t) {
+			continue
+		}
 		points, distance := w.points(t), r.distance(t, w)
 		if points == 0 {
 			continue
@@ -45,6 +50,14 @@ func (r *reading) find(w wanted) int {
 		}
 	}
 	return best
+}
+
+// passedOn reports a token that its payee gives away whole in the same
+// transaction: an anyToken that is minted to be exchanged for what it holds.
+func (r *reading) passedOn(t *ledger.Transfer) bool {
+	return t.Kind == ledger.TransferToken && slices.ContainsFunc(r.tx.Transfers, func(u ledger.Transfer) bool {
+		return u.Slot > t.Slot && u.From == t.To && u.Asset == t.Asset && u.Amount == t.Amount
+	})
 }
 
 // points says how well the parties and the asset fit; 0: not at all.
