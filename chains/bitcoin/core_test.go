@@ -64,6 +64,12 @@ func (c *core) setPool(pool map[string]string) {
 func (c *core) callPool(method string, params []any) (result any, code int, message string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if method == "getrawmempool" && len(params) > 1 && c.refuse["mempool_sequence"] {
+		return nil, -1, "getrawmempool ( verbose )"
+	}
+	if method == "getrawmempool" && len(params) == 1 {
+		return slices.Sorted(maps.Keys(c.pool)), 0, ""
+	}
 	if method == "getrawmempool" {
 		return map[string]any{"txids": slices.Sorted(maps.Keys(c.pool)), "mempool_sequence": c.state}, 0, ""
 	}

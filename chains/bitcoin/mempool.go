@@ -43,7 +43,7 @@ const (
 // it. Trouble that passes is waited out; other errors end it. Calls of coin and
 // report come one after another.
 func (n *Node) Mempool(ctx context.Context, watched map[ledger.Address]bool, coin func(ledger.OutPoint) (ledger.Output, bool), report func(Sighting)) error {
-	p := &pool{node: n, watched: watched, coin: coin, report: report, pending: map[ledger.TxID]*pendingTx{}, coins: map[ledger.OutPoint]ledger.Output{}}
+	p := &pool{node: n, watched: watched, coin: coin, report: report, plain: !n.serves.sequence, pending: map[ledger.TxID]*pendingTx{}, coins: map[ledger.OutPoint]ledger.Output{}}
 	every := n.o.Poll
 	if every <= 0 {
 		every = pollPool
@@ -67,6 +67,7 @@ type pool struct {
 	coin    func(ledger.OutPoint) (ledger.Output, bool)
 	report  func(Sighting)
 
+	plain   bool   // the mempool's states are not numbered
 	state   uint64 // of the mempool when it was last read; 0: not numbered
 	held    map[ledger.TxID]struct{}
 	pending map[ledger.TxID]*pendingTx
@@ -125,9 +126,12 @@ func (p *pool) list(ctx context.Context) (ids []ledger.TxID, changed bool, err e
 		TxIDs []string `json:"txids"`
 		State uint64   `json:"mempool_sequence"`
 	}
-	if p.node.serves.sequence {
+	if !p.plain {
 		err = p.node.call(ctx, method, method, &answer, false, true)
-	} else {
+		var e *rpc.Error
+		p.plain = errors.As(err, &e) && e.Code != codeWarmingUp // Bitcoin Core before 0.21
+	}
+	if p.plain {
 		err = p.node.call(ctx, method, method, &answer.TxIDs, false)
 	}
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -138,7 +139,14 @@ func meet(t *testing.T, a, b *btcdtest.Node) {
 // Bitcoin Core numbers the states of its mempool: nothing is read twice, and what
 // does not belong to the id that was asked for ends the watch.
 func TestMempoolOfCore(t *testing.T) {
+	for _, old := range []bool{false, true} { // before 0.21 the states had no numbers
+		t.Run(fmt.Sprint("old ", old), func(t *testing.T) { testMempoolOfCore(t, old) })
+	}
+}
+
+func testMempoolOfCore(t *testing.T, old bool) {
 	c := newCore(t, 200)
+	c.refuse["mempool_sequence"] = old
 	source := dial(t, bitcoin.NodeOptions{Chain: "bitcoin", RPC: c.serve(t), Poll: 5 * time.Millisecond})
 	first, second := c.blocks[170].Txs[1], c.blocks[181].Txs[1] // Satoshi to Hal Finney, and what followed
 	raw := func(b int) string {
