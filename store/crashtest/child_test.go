@@ -21,7 +21,7 @@ const childEnv = "SPOOR_CRASH_CHILD"
 
 // order is what a child does.
 type order struct {
-	Do    string // "ingest", "rows", "damage", "fill"
+	Do    string // "ingest", "follow", "rows", "damage", "fill"
 	Dir   string
 	Batch int
 
@@ -55,6 +55,8 @@ func TestChild(t *testing.T) {
 	switch o.Do {
 	case "ingest":
 		err = ingest(t.Context(), o, pipe)
+	case "follow":
+		err = followScript(t.Context(), o, pipe)
 	case "rows":
 		err = writeRows(t.Context(), o, pipe)
 	case "damage":

@@ -24,9 +24,12 @@ type run struct {
 	done   int // blocks that the store holds
 }
 
-func newRun(t *testing.T, seed uint64) *run {
+func newRun(t *testing.T, do string, seed uint64) *run {
 	t.Helper()
-	r := &run{order: order{Do: "ingest", Dir: filepath.Join(t.TempDir(), "data"), Seed: seed, Straight: 120, Reorgs: 120, Txs: 30}}
+	r := &run{order: order{Do: do, Dir: filepath.Join(t.TempDir(), "data"), Seed: seed, Straight: 120, Reorgs: 120, Txs: 30}}
+	if do == "follow" { // reorgs above all
+		r.Straight, r.Reorgs, r.Txs = 20, 200, 10
+	}
 	r.script = r.order.script()
 	r.after, r.export = r.script.digests(t)
 	return r
@@ -76,11 +79,18 @@ func (r *run) check(t *testing.T, acked int) {
 
 // TestKill kills a process at random moments, again and again, until the script
 // is through; then it starts with the next.
-func TestKill(t *testing.T) {
+func TestKill(t *testing.T) { kill(t, "ingest", trials(t)) }
+
+// TestKillFollow does the same to a process that follows a source through its
+// reorgs, folding as it goes: it is killed in reorgs, in folds, and while it
+// recovers from the kill before.
+func TestKillFollow(t *testing.T) { kill(t, "follow", max(1, trials(t)/5)) }
+
+func kill(t *testing.T, do string, cycles int) {
 	seed := rand.Uint64N(1 << 32)
 	rng := rand.New(rand.NewPCG(seed, 1))
-	r := newRun(t, seed)
-	cycles, killed, acks, scripts := trials(t), 0, 0, 0
+	r := newRun(t, do, seed)
+	killed, acks, scripts := 0, 0, 0
 	for range cycles {
 		r.Batch = 500 + rng.IntN(4000)
 		c := start(t, r.order, nil)
@@ -101,7 +111,7 @@ func TestKill(t *testing.T) {
 				t.Fatal(err)
 			}
 			scripts++
-			r = newRun(t, r.Seed+1)
+			r = newRun(t, do, r.Seed+1)
 		}
 	}
 	t.Logf("%d cycles, %d processes killed, %d publications acknowledged, %d scripts to their end, 0 lost, 0 torn", cycles, killed, acks, scripts)

@@ -166,7 +166,12 @@ func (t *tracer) mappedAt(address uint64) (string, error) {
 
 // TestPowerCut kills a process as it is about to make its N-th sync, and leaves
 // of every file only what was synced before, or a random part of the rest.
-func TestPowerCut(t *testing.T) {
+func TestPowerCut(t *testing.T) { powerCut(t, "ingest", max(1, trials(t)/4)) }
+
+// TestPowerCutFollow does the same to a process that follows a source.
+func TestPowerCutFollow(t *testing.T) { powerCut(t, "follow", max(1, trials(t)/10)) }
+
+func powerCut(t *testing.T, do string, cycles int) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if _, err := identify(t.TempDir()); err != nil {
@@ -174,12 +179,12 @@ func TestPowerCut(t *testing.T) {
 	}
 	seed := rand.Uint64N(1 << 32)
 	rng := rand.New(rand.NewPCG(seed, 2))
-	r := newRun(t, seed)
+	r := newRun(t, do, seed)
 	base := filepath.Dir(r.Dir)
 	if err := os.MkdirAll(r.Dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	cycles, cuts, syncs, acks, scripts := max(1, trials(t)/4), 0, 0, 0, 0
+	cuts, syncs, acks, scripts := 0, 0, 0, 0
 	for i := range cycles {
 		r.Batch = 500 + rng.IntN(4000)
 		d, err := newDisk(r.Dir)
@@ -202,7 +207,7 @@ func TestPowerCut(t *testing.T) {
 		r.check(t, acked)
 		if r.finished() {
 			scripts++
-			r = newRun(t, r.Seed+1)
+			r = newRun(t, do, r.Seed+1)
 			base = filepath.Dir(r.Dir)
 			if err := os.MkdirAll(r.Dir, 0o700); err != nil {
 				t.Fatal(err)
