@@ -98,6 +98,7 @@ type dialer struct {
 	bridges [][]byte
 	tip     *ledger.BlockRef // of the index; nil: it is empty
 	anchor  *bitcoin.Anchor
+	first   uint64 // height that an index which lacks the beginning begins at
 }
 
 // settle finds where the index stands.
@@ -120,7 +121,16 @@ func (d *dialer) settle(ctx context.Context, in *intake) error {
 	}
 	ref, err := snap.BlockRef(ctx, d.chain, st.Folded)
 	if err == nil {
-		d.anchor = &bitcoin.Anchor{Height: ref.Height, Hash: ref.Hash, Grade: ledger.GradeAttested}
+		d.anchor = &bitcoin.Anchor{Height: ref.Height, Hash: ref.Hash}
+		d.first = st.Spans[0].From
+	}
+	// What follows the anchor is linked to genesis if the anchor is.
+	for tx, failed := range snap.BlockTxs(ctx, d.chain, st.Folded) {
+		if err == nil && failed == nil {
+			d.anchor.Grade = tx.Grade
+		}
+		err = errors.Join(err, failed)
+		break
 	}
 	return errors.Join(err, snap.Close())
 }
@@ -158,7 +168,7 @@ func (d *dialer) open(ctx context.Context, url string) (store.Source, error) {
 }
 
 func (d *dialer) openBitcoin(ctx context.Context, url string) (store.Source, error) {
-	o := bitcoin.NodeOptions{Chain: d.chain, From: d.req.GetFromHeight(), Anchor: d.anchor}
+	o := bitcoin.NodeOptions{Chain: d.chain, From: max(d.req.GetFromHeight(), d.first), Anchor: d.anchor}
 	o.RPC.URL, o.RPC.Cookie, o.RPC.Headers, o.RPC.CA, o.RPC.Rate = url, d.req.GetCookiePath(), d.req.GetHeaders(), d.req.GetCaPath(), d.req.GetRate()
 	n, err := bitcoin.Dial(ctx, o)
 	if err != nil {
