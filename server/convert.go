@@ -17,6 +17,7 @@ type converter struct {
 	labels func(a ledger.Address, at int64) ([]*spoorv1.Label, error)
 	info   func(a ledger.Asset) (ledger.AssetInfo, error)
 	export func(c ledger.Chain) bool // the network has no block heights
+	final  func(c ledger.Chain) *uint64
 }
 
 func timeMessage(ms int64) *timestamppb.Timestamp {
@@ -53,6 +54,27 @@ func (c *converter) height(chain ledger.Chain, p ledger.Position) *uint32 {
 	return &h
 }
 
+// The finality of a transfer, as printed.
+const (
+	tentative = "TENTATIVE" // its block may still be replaced
+	final     = "FINAL"
+)
+
+func (c *converter) finality(chain ledger.Chain, p ledger.Position) string {
+	if c.export(chain) {
+		return ""
+	}
+	if to := c.final(chain); to != nil && p.Height() <= *to {
+		return final
+	}
+	return tentative
+}
+
+// keyOf names a hop by the transfer that it is.
+func keyOf(h tracer.Hop) string {
+	return string(h.Chain) + ":" + hashText(h.Chain, h.Tx) + ":" + tracer.IndexText(h.Chain, h.Kind, h.Index)
+}
+
 func (c *converter) asset(a ledger.Asset) (*spoorv1.Asset, error) {
 	i, err := c.info(a)
 	if err != nil {
@@ -76,7 +98,7 @@ func sharesMessage(shares []tracer.Segment) []*spoorv1.Share {
 func (c *converter) seed(i int, s tracer.Seed) (*spoorv1.Seed, error) {
 	asset, err := c.asset(s.Asset)
 	return &spoorv1.Seed{
-		Id: uint32(i + 1), Ref: s.Ref, Tx: hashText(s.Chain, s.Tx), Index: indexText(s.Index), Address: s.Address.String(),
+		Id: uint32(i + 1), Ref: s.Ref, Tx: hashText(s.Chain, s.Tx), Index: tracer.IndexText(s.Chain, s.Kind, s.Index), Address: s.Address.String(),
 		Asset: asset, Amount: s.Amount.String(), Height: c.height(s.Chain, s.At.Pos), Time: timeMessage(s.Time),
 	}, err
 }
@@ -87,8 +109,9 @@ func (c *converter) hop(h tracer.Hop) (*spoorv1.Hop, error) {
 		return nil, err
 	}
 	m := &spoorv1.Hop{
-		Id: uint32(h.ID), Parent: uint32(h.Parent), Tx: hashText(h.Chain, h.Tx), Index: indexText(h.Index),
-		Height: c.height(h.Chain, h.At.Pos), Time: timeMessage(h.Time), From: h.From.String(), To: h.To.String(), Asset: asset,
+		Id: uint32(h.ID), Parent: uint32(h.Parent), Tx: hashText(h.Chain, h.Tx), Index: tracer.IndexText(h.Chain, h.Kind, h.Index), Key: keyOf(h),
+		Finality: c.finality(h.Chain, h.At.Pos),
+		Height:   c.height(h.Chain, h.At.Pos), Time: timeMessage(h.Time), From: h.From.String(), To: h.To.String(), Asset: asset,
 		Amount: h.Amount.String(), Dirty: h.Dirty.String(), Shares: sharesMessage(h.Shares), Grade: h.Grade.String(), Depth: uint32(h.Depth),
 	}
 	for _, a := range h.FromOthers {
@@ -109,8 +132,9 @@ func (c *converter) terminal(t tracer.Terminal) (*spoorv1.Terminal, error) {
 	m := &spoorv1.Terminal{
 		Address: t.Address.String(), Asset: asset, Dirty: t.Dirty.String(), Low: t.Low.String(), High: t.High.String(),
 		Shares: sharesMessage(t.Shares), Reason: string(t.Reason), Bucket: t.Reason.Bucket().String(), Holder: t.Reason.Holder(),
-		FreezableBy: t.Reason.FreezableBy(t.Asset), At: hashText(t.Asset.Chain, t.Tx) + ":" + indexText(t.Index), Via: t.Via.String(),
+		FreezableBy: t.Reason.FreezableBy(t.Asset), At: hashText(t.Asset.Chain, t.Tx) + ":" + tracer.IndexText(t.Asset.Chain, t.Kind, t.Index), Via: t.Via.String(),
 		BalanceNow: t.BalanceNow.String(), ArrivedAt: timeMessage(t.ArrivedAt), Hop: uint32(t.Hop),
+		Finality: c.finality(t.Asset.Chain, t.At.Pos),
 	}
 	if t.Reason == tracer.NotCovered || t.Reason == tracer.Pending {
 		m.Position = c.position(t.Asset.Chain, t.LastKnown.Pos)

@@ -96,7 +96,7 @@ func New(cfg Config) (*Server, error) {
 		data: &data{store: cfg.Store, labels: cfg.Labels}, health: health.NewServer(), pages: pager{key},
 	}
 	cfg.Follows.tell(s.health)
-	s.traces = &traces{data: s.data, jobs: s.jobs, pages: s.pages, slots: make(chan struct{}, cfg.MaxTraces), maxEvents: cfg.MaxEvents}
+	s.traces = &traces{data: s.data, jobs: s.jobs, pages: s.pages, slots: make(chan struct{}, cfg.MaxTraces), maxEvents: cfg.MaxEvents, follows: cfg.Follows}
 	return s, nil
 }
 

@@ -161,7 +161,7 @@ func (l *lookup) transfers(m *spoorv1.Transaction, tx ledger.Tx) error {
 		if err != nil {
 			return err
 		}
-		one := &spoorv1.Transfer{Index: indexText(t.Index), From: t.From.String(), To: t.To.String(), Asset: asset, Amount: t.Amount.String()}
+		one := &spoorv1.Transfer{Index: tracer.IndexText(t.Asset.Chain, t.Kind, t.Index), From: t.From.String(), To: t.To.String(), Asset: asset, Amount: t.Amount.String()}
 		if one.FromLabels, err = l.conv.labels(t.From, tx.Time); err != nil {
 			return err
 		}

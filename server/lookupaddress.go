@@ -11,6 +11,7 @@ import (
 
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
+	"github.com/spoortrace/spoor/tracer"
 )
 
 // LookupAddress shows the balances, labels and events of one address.
@@ -184,7 +185,7 @@ func (l *lookup) event(a ledger.Address, asset ledger.Asset, e ledger.Event) (*s
 func eventIndex(tx ledger.Tx, slot uint32) string {
 	for _, t := range tx.Transfers {
 		if t.Slot == slot {
-			return indexText(t.Index)
+			return tracer.IndexText(t.Asset.Chain, t.Kind, t.Index)
 		}
 	}
 	if inputs := uint32(len(tx.Inputs)); slot >= inputs {

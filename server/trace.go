@@ -20,6 +20,7 @@ type traces struct {
 	pages     pager
 	slots     chan struct{} // one per trace that may run at a time
 	maxEvents int
+	follows   *Follows
 }
 
 // StreamTrace runs a trace and sends its hops while they are found.
@@ -30,6 +31,9 @@ func (s *traces) StreamTrace(m *spoorv1.StreamTraceRequest, stream spoorv1.Trace
 		return err
 	}
 	defer release()
+	if m.GetFollow() {
+		return s.follow(ctx, m.GetRequest(), stream.Send)
+	}
 	q, err := s.ask(ctx, m.GetRequest())
 	if err != nil {
 		return err

@@ -60,6 +60,15 @@ func (v *view) export(c ledger.Chain) bool {
 	return err == nil && extent.Export
 }
 
+// final is the height up to which no reorganisation replaces a block; nil: none.
+func (v *view) final(c ledger.Chain) *uint64 {
+	extent, err := v.Extent(c)
+	if err != nil {
+		return nil
+	}
+	return extent.Final
+}
+
 // until cuts the networks of a question at its as-of: a height, a time with
 // zone, or nothing for the tip. It takes v over: v is closed when it returns an
 // error or another view.
@@ -129,7 +138,7 @@ func (v *view) parseAsset(ctx context.Context, ref tracer.Ref, chains []ledger.C
 func (v *view) converter(ctx context.Context) *converter {
 	known := map[ledger.Address][]ledger.Tag{}
 	return &converter{
-		info: v.info, export: v.export,
+		info: v.info, export: v.export, final: v.final,
 		labels: func(a ledger.Address, at int64) ([]*spoorv1.Label, error) {
 			tags, ok := known[a]
 			if !ok {

@@ -4,11 +4,14 @@ import "github.com/spoortrace/spoor/ledger"
 
 // Extent is what a snapshot holds of a network, for saying what an answer rests on.
 type Extent struct {
-	Export        bool
-	Spans         []Span         // runs of blocks linked by hash; none in an export
-	Claims        []ledger.Claim // of an export
-	Files         []File         // of an export
-	UnknownInputs uint64         // inputs whose coins are not known
+	Export bool
+	Spans  []Span         // runs of blocks linked by hash; none in an export
+	Claims []ledger.Claim // of an export
+	Files  []File         // of an export
+	// Final is the last height of the base, which no reorganisation replaces; nil
+	// while everything is in the overlay, and in an export.
+	Final         *uint64
+	UnknownInputs uint64 // inputs whose coins are not known
 }
 
 // Extent returns what the snapshot holds of a network.
@@ -21,5 +24,10 @@ func (s *Snapshot) Extent(c ledger.Chain) (Extent, error) {
 	for _, y := range v.held {
 		unknown += uint64(y.unknown)
 	}
-	return Extent{Export: v.head.export, Spans: v.spans, Claims: v.meta.Claims, Files: v.meta.Files, UnknownInputs: unknown}, nil
+	e := Extent{Export: v.head.export, Spans: v.spans, Claims: v.meta.Claims, Files: v.meta.Files, UnknownInputs: unknown}
+	if v.head.folded.set && !v.head.export {
+		final := min(v.head.folded.ref.Height, v.asOf.ref.Height)
+		e.Final = &final
+	}
+	return e, nil
 }

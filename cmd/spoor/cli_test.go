@@ -102,7 +102,7 @@ func TestBadInput(t *testing.T) {
 		{"label file that is none", "labels import " + key, 2, `want|yaml|csv`},
 		{"no such label file", "labels import " + dir + "/none.csv", 2, `none.csv`},
 		{"no files", "ingest tron", 2, `--csv: want at least one file`},
-		{"no blocks", "ingest bitcoin", 2, `--blocks: want at least one file`},
+		{"no blocks", "ingest bitcoin", 2, `want at least one file`},
 		{"no such file", "ingest tron --csv " + dir + "/none.csv", 2, `csv: want a readable file`},
 		{"no export", "ingest tron --csv " + config, 2, `config.yaml`},
 		{"a network of another family", "ingest bitcoin --network tron --blocks " + key, 2, `network: want bitcoin or one of its test networks, got "tron"`},

@@ -25,6 +25,7 @@ type traceFlags struct {
 	servicePayees int64
 	maxEvents     int64
 	sheet         string
+	follow        bool
 }
 
 func (a *app) traceCommand() *cobra.Command {
@@ -63,6 +64,7 @@ NOT_COVERED in the answer and no reason for another status.`,
 	f.BoolVar(&req.FeesToCoinbase, "fees-to-coinbase", false, "follow miner fees into the coinbase of their block")
 	f.BoolVar(&a.style.Wide, "wide", false, "tables with transaction hashes")
 	f.BoolVar(&a.style.All, "all", false, "tables with every hop and place, however many")
+	f.BoolVar(&flags.follow, "follow", false, "go on as blocks arrive, until SIGINT: hops are TENTATIVE, then FINAL, or RETRACTED by a reorganisation")
 	f.StringVar(&flags.sheet, "sheet", "hops", "what -o csv writes: hops, terminals or conservation")
 	return cmd
 }
@@ -90,9 +92,19 @@ func (a *app) trace(cmd *cobra.Command, req *spoorv1.TraceRequest, flags *traceF
 	if cmd.Flags().Changed("max-events") {
 		req.MaxEvents = &flags.maxEvents
 	}
+	if flags.follow && (req.GetAsOf() != "" || req.GetAllPolicies() || a.output == "csv" || a.output == "dot") {
+		return &usageError{errors.New("--follow: want neither --as-of nor --all-policies beside it, and -o table or json")}
+	}
 	l, err := a.connect(cmd.Context(), false)
 	if err != nil {
 		return err
+	}
+	if flags.follow {
+		err := a.pursue(cmd.Context(), l, req)
+		if interrupted(cmd.Context(), err) {
+			err = nil // that is how it ends
+		}
+		return errors.Join(err, l.close())
 	}
 	t, err := a.traceBy(cmd.Context(), l, req)
 	if err = errors.Join(err, l.close()); err != nil {
