@@ -98,7 +98,7 @@ type dialer struct {
 	bridges [][]byte
 	tip     *ledger.BlockRef // of the index; nil: it is empty
 	anchor  *bitcoin.Anchor
-	first   uint64 // height that an index which lacks the beginning begins at
+	first   uint64 // height that the newest blocks of the index hang together from
 }
 
 // settle finds where the index stands.
@@ -112,8 +112,12 @@ func (d *dialer) settle(ctx context.Context, in *intake) error {
 		return err
 	}
 	d.tip = &st.Tip
-	if d.chain.Family() != ledger.FamilyBitcoin || len(st.Spans) == 0 || st.Spans[0].From == 0 {
+	if d.chain.Family() != ledger.FamilyBitcoin || len(st.Spans) == 0 {
 		return nil
+	}
+	d.first = st.Spans[len(st.Spans)-1].From
+	if from := d.req.FromHeight; d.first == 0 || from != nil && *from < d.first || st.Folded < d.first {
+		return nil // all is read from genesis on, what lies below is to be filled in, or nothing is final yet
 	}
 	snap, err := n.Snapshot(st.Folded)
 	if err != nil {
@@ -122,7 +126,6 @@ func (d *dialer) settle(ctx context.Context, in *intake) error {
 	ref, err := snap.BlockRef(ctx, d.chain, st.Folded)
 	if err == nil {
 		d.anchor = &bitcoin.Anchor{Height: ref.Height, Hash: ref.Hash}
-		d.first = st.Spans[0].From
 	}
 	// What follows the anchor is linked to genesis if the anchor is.
 	for tx, failed := range snap.BlockTxs(ctx, d.chain, st.Folded) {
