@@ -95,7 +95,8 @@ func (n *Node) start(o Options) error {
 		return err
 	}
 	conf := ethconfig.Defaults
-	conf.SyncMode, conf.TxPool.NoLocals, conf.LogNoHistory, conf.NoPruning = ethconfig.FullSync, true, true, true
+	conf.SyncMode, conf.TxPool.NoLocals, conf.LogNoHistory = ethconfig.FullSync, true, true
+	conf.StateScheme, conf.NoPruning = "hash", true // an archive node: every block can be traced
 	conf.TrieCleanCache, conf.TrieDirtyCache, conf.SnapshotCache, conf.DatabaseCache = 16, 16, 8, 16
 	if err := n.genesis(&conf, o); err != nil {
 		return err
