@@ -126,31 +126,33 @@ func (n *Node) entry(ctx context.Context, height uint64) (entry, error) {
 	if err := ctx.Err(); err != nil {
 		return entry{}, err
 	}
-	e, tip, ok := n.held(height)
-	if !ok && height > tip {
+	e, first, tip := n.held(height)
+	if height > tip {
 		if err := n.sync(ctx); err != nil {
 			return entry{}, err
 		}
-		e, tip, ok = n.held(height)
+		e, first, tip = n.held(height)
 	}
 	subject := fmt.Sprintf("block %d", height)
 	switch {
-	case !ok && height > tip:
+	case height > tip:
 		return entry{}, ledger.Untrue(ledger.FaultLagging, subject, fmt.Sprintf("the node's newest block is %d", tip))
-	case !ok:
-		return entry{}, ledger.Untrue(ledger.FaultUnsupported, subject, fmt.Sprintf("the headers held begin at %d; blocks before are read without an anchor", n.chain.first))
+	case height < first:
+		return entry{}, ledger.Untrue(ledger.FaultUnsupported, subject, fmt.Sprintf("the headers held begin at %d; blocks before are read without an anchor", first))
 	}
 	return e, nil
 }
 
-func (n *Node) held(height uint64) (e entry, tip uint64, ok bool) {
+// held returns the header at a height, and the first and the last height held:
+// it is one of another block outside of these.
+func (n *Node) held(height uint64) (e entry, first, tip uint64) {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
-	tip, _ = n.chain.tip()
-	if ok = n.chain.has(height); ok {
+	tip, e = n.chain.tip()
+	if n.chain.has(height) {
 		e = n.chain.at(height)
 	}
-	return e, tip, ok
+	return e, n.chain.first, tip
 }
 
 func (n *Node) checkGenesis(ctx context.Context) error {
