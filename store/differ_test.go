@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/store"
+	"github.com/spoortrace/spoor/store/memkv"
 	"github.com/spoortrace/spoor/tracer/memindex"
 	"pgregory.net/rapid"
 )
@@ -290,7 +291,7 @@ func exported(t fataler, n *store.Network) string {
 // fresh builds another index of the same blocks in one batch.
 func fresh(t fataler, dir string, blocks []*ledger.Block) string {
 	t.Helper()
-	s, n := open(t, dir, mapEngine(), blocks[0].Ref.Chain)
+	s, n := open(t, dir, memkv.New(), blocks[0].Ref.Chain)
 	defer s.Close()
 	bound := uint64(0)
 	if err := n.Append(context.Background(), series(blocks...), store.AppendOptions{ReorgBound: &bound, KeepRaw: true}); err != nil {

@@ -209,6 +209,10 @@ func (l layout) loadOutputs(r rows, pos ledger.Position, part uint32) ([]output,
 // allOutputs returns every output of a record that has n of them.
 func (l layout) allOutputs(r rows, pos ledger.Position, rec *record, n int) ([]output, error) {
 	outs := rec.outputs
+	if n > len(outs) {
+		// n is not believed before the rows are seen.
+		outs = append(make([]output, 0, min(n, 1<<20)), outs...)
+	}
 	for part := uint32(1); len(outs) < n; part++ {
 		more, err := l.loadOutputs(r, pos, part)
 		if err != nil {
@@ -217,7 +221,7 @@ func (l layout) allOutputs(r rows, pos ledger.Position, rec *record, n int) ([]o
 		if len(more) == 0 {
 			break
 		}
-		outs = append(outs[:len(outs):len(outs)], more...)
+		outs = append(outs, more...)
 	}
 	if len(outs) != n {
 		return nil, corrupt("record %d has %d of %d outputs", pos, len(outs), n)
