@@ -10,9 +10,9 @@ import (
 // Balance returns what the holder had just before a point: in - out so far plus
 // the deficit as of the snapshot. ledger.ErrOverflow when that leaves 256 bits.
 func (s *Snapshot) Balance(_ context.Context, h ledger.Holder, before ledger.Point) (ledger.Balance, error) {
-	v := s.views[h.Address.Chain]
-	if v == nil {
-		return ledger.Balance{}, nil
+	v, err := s.held(h.Address.Chain)
+	if err != nil || v == nil {
+		return ledger.Balance{}, err
 	}
 	at, err := v.sums(h, before)
 	if err != nil {
@@ -84,9 +84,9 @@ func (v *view) foldedSums(addr uint64, a *account, before ledger.Point) (sums, e
 // PayeeAt returns the point at which the holder paid its n-th distinct payee at
 // least the dust of the asset.
 func (s *Snapshot) PayeeAt(ctx context.Context, h ledger.Holder, n int) (ledger.Point, bool, error) {
-	v := s.views[h.Address.Chain]
-	if v == nil || n < 1 {
-		return ledger.Point{}, false, nil
+	v, err := s.held(h.Address.Chain)
+	if err != nil || v == nil || n < 1 {
+		return ledger.Point{}, false, err
 	}
 	addr, a, err := v.account(h)
 	if err != nil {

@@ -14,9 +14,9 @@ import (
 // genesis covers nothing: such blocks are samples, and what came after one of
 // them is not known.
 func (s *Snapshot) Covered(_ context.Context, h ledger.Holder, from ledger.Position) (bool, error) {
-	v := s.views[h.Address.Chain]
-	if v == nil {
-		return false, nil
+	v, err := s.held(h.Address.Chain)
+	if err != nil || v == nil {
+		return false, err
 	}
 	first, last := from.Height(), v.asOf.ref.Height
 	if v.head.export {

@@ -25,7 +25,10 @@ func (s *Snapshot) EventsBefore(ctx context.Context, h ledger.Holder, before led
 
 func (s *Snapshot) events(ctx context.Context, h ledger.Holder, from ledger.Point, reverse bool) iter.Seq2[ledger.Event, error] {
 	return func(yield func(ledger.Event, error) bool) {
-		v := s.views[h.Address.Chain]
+		v, err := s.held(h.Address.Chain)
+		if err != nil {
+			yield(ledger.Event{}, err)
+		}
 		if v == nil {
 			return
 		}

@@ -217,9 +217,12 @@ func (v *view) header(height uint64) (*ledger.Block, rawRef, error) {
 // not know, the symbol and decimals that an imported file claims.
 func (s *Snapshot) AssetInfo(_ context.Context, a ledger.Asset) (ledger.AssetInfo, error) {
 	info := ledger.InfoOf(a)
-	v := s.views[a.Chain]
-	if info.Known || v == nil {
+	if info.Known {
 		return info, nil
+	}
+	v, err := s.held(a.Chain)
+	if err != nil || v == nil {
+		return info, err
 	}
 	for _, claim := range v.meta.Assets {
 		if claim.Asset == a {

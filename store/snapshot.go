@@ -14,7 +14,10 @@ import (
 // Snapshot is a fixed view over the networks of a store: each is seen up to its
 // own last block, and nothing above it, however many blocks arrive meanwhile.
 // It is safe for concurrent use and must be closed.
-type Snapshot struct{ views map[ledger.Chain]*view }
+type Snapshot struct {
+	views   map[ledger.Chain]*view
+	damaged map[ledger.Chain]error // networks that could not be opened; see SnapshotSound
+}
 
 // view is one network as of a block.
 type view struct {
@@ -27,26 +30,6 @@ type view struct {
 	asOf   mark
 	dir    string
 	close  func() error
-}
-
-// Snapshot pins every network at its tip, or at the last block at or below the
-// height that asOf gives for it. A network without such a block is left out.
-func (s *Store) Snapshot(ctx context.Context, asOf map[ledger.Chain]uint64) (*Snapshot, error) {
-	chains, err := s.Chains()
-	if err != nil {
-		return nil, err
-	}
-	snap := &Snapshot{views: map[ledger.Chain]*view{}}
-	for _, c := range chains {
-		n, err := s.Network(ctx, c)
-		if err == nil {
-			err = snap.pin(n, asOf)
-		}
-		if err != nil {
-			return nil, errors.Join(err, snap.Close())
-		}
-	}
-	return snap, nil
 }
 
 func (s *Snapshot) pin(n *Network, asOf map[ledger.Chain]uint64) error {
@@ -136,11 +119,15 @@ func (v *view) done() { _ = v.close() }
 
 // of returns the view of a chain.
 func (s *Snapshot) of(c ledger.Chain) (*view, error) {
-	if v := s.views[c]; v != nil {
-		return v, nil
+	v, err := s.held(c)
+	if err == nil && v == nil {
+		err = fmt.Errorf("store: network %s: %w", c, ledger.ErrNotFound)
 	}
-	return nil, fmt.Errorf("store: network %s: %w", c, ledger.ErrNotFound)
+	return v, err
 }
+
+// held returns the view of a chain, nil when nothing of it is held.
+func (s *Snapshot) held(c ledger.Chain) (*view, error) { return s.views[c], s.damaged[c] }
 
 // AsOf returns the last block that the snapshot sees on a chain.
 func (s *Snapshot) AsOf(_ context.Context, c ledger.Chain) (ledger.BlockRef, error) {

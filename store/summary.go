@@ -25,9 +25,9 @@ type Summary struct {
 // AddressSummary returns a summary of each asset that an address held, in order
 // of asset; none when it is not in the index.
 func (s *Snapshot) AddressSummary(ctx context.Context, a ledger.Address) ([]Summary, error) {
-	v := s.views[a.Chain]
-	if v == nil {
-		return nil, nil
+	v, err := s.held(a.Chain)
+	if err != nil || v == nil {
+		return nil, err
 	}
 	assets, err := v.assetsOf(a)
 	if err != nil {
