@@ -67,6 +67,11 @@ type EtlReport struct {
 // file:line:column, what was wanted and what came; rows that contradict each
 // other in one that names both places (both ledger.ErrInvalid). More than
 // 4,194,304 rows are ledger.ErrExhausted.
+//
+// Every row must be of a transaction that a file of transactions has. What the
+// tables cannot tell: token_transfers lists NFTs like amounts, their ids as
+// values (with logs beside it they are left out), and without traces an outcome
+// may be unknown: such a transfer is followed, graded inferred.
 func ReadEtl(ctx context.Context, o EtlOptions) (*EtlSet, error) {
 	if o.Chain.Family() != ledger.FamilyEVM {
 		return nil, ledger.Invalid("network", "an EVM network for exports of ethereum-etl", string(o.Chain))
@@ -200,16 +205,6 @@ func (s *EtlSet) claim(specs []string) error {
 	}
 	s.complete, s.lacks = joined, make([]etlLacks, len(joined))
 	return nil
-}
-
-// Complete are the ranges that were stated, joined where they touch, with what
-// they lack ("" or as in ledger.Block.Partial).
-func (s *EtlSet) Complete() map[ledger.Range]string {
-	all := map[ledger.Range]string{}
-	for i, r := range s.complete {
-		all[r] = s.lacks[i].String()
-	}
-	return all
 }
 
 // partial is ledger.Block.Partial of a height.
