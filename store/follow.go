@@ -233,6 +233,9 @@ func (f *follower) appendOptions(head ledger.Head) AppendOptions {
 
 // take fetches blocks and appends them in one run.
 func (f *follower) take(ctx context.Context, s *served, head ledger.Head, r stretch) error {
+	if err := f.proveHead(ctx, s, head, r); err != nil {
+		return err
+	}
 	o := f.appendOptions(head)
 	o.Progress = func(p Progress) {
 		f.status.Tip, f.status.Replaced, f.status.Trouble = p.Tip, f.status.Replaced+r.replaces, nil
@@ -247,6 +250,20 @@ func (f *follower) take(ctx context.Context, s *served, head ledger.Head, r stre
 		return &ledger.SourceError{Fault: ledger.FaultWrongParent, Subject: s.name, Err: err}
 	case errors.Is(err, ledger.ErrInvalid):
 		return &ledger.SourceError{Fault: ledger.FaultContents, Subject: s.name, Err: err}
+	}
+	return err
+}
+
+// proveHead asks for the block at the head before a run of which the head makes
+// blocks final: a height that is only claimed must not put them out of the
+// reach of reorgs.
+func (f *follower) proveHead(ctx context.Context, s *served, head ledger.Head, r stretch) error {
+	if head.Tip.Height-r.from < uint64(f.o.Parallel) {
+		return nil
+	}
+	b, err := s.block(ctx, f.n.chain, head.Tip.Height)
+	if err == nil && b.Ref.Hash != head.Tip.Hash {
+		err = ledger.Untrue(ledger.FaultLagging, "head of "+s.name, "it is another block by now")
 	}
 	return err
 }

@@ -152,6 +152,7 @@ func TestFollowFaults(t *testing.T) {
 			s.Lie(mutate(func(b *ledger.Block) { b.Txs = []ledger.Tx{{Chain: "bitcoin", Pos: 1}} }))
 		}},
 		"final above head": {ledger.FaultFinality, func(s *sourcetest.Chain) { s.Finalize(new(uint64(99))) }},
+		"head that is not": {ledger.FaultLagging, func(s *sourcetest.Chain) { s.Brag(1000) }},
 		"half open": {ledger.FaultTimeout, func(s *sourcetest.Chain) {
 			s.Fail(func(ctx context.Context, _ sourcetest.Call) error { <-ctx.Done(); return ctx.Err() })
 		}},

@@ -26,6 +26,7 @@ type Chain struct {
 	mu     sync.Mutex
 	blocks []*ledger.Block
 	lag    int
+	brag   uint64
 	final  *uint64
 	fault  func(context.Context, Call) error
 	change func(*ledger.Block) *ledger.Block
@@ -57,6 +58,13 @@ func (c *Chain) Lag(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lag = n
+}
+
+// Brag lets Head claim n blocks more than there are.
+func (c *Chain) Brag(n uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.brag = n
 }
 
 // Finalize sets the height that Head calls final; nil: it names none.
@@ -123,7 +131,11 @@ func (c *Chain) Head(ctx context.Context) (ledger.Head, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return ledger.Head{Tip: visible[len(visible)-1].Ref, Final: c.final}, nil
+	tip := visible[len(visible)-1].Ref
+	if c.brag > 0 {
+		tip.Height, tip.Hash[0] = tip.Height+c.brag, tip.Hash[0]^1
+	}
+	return ledger.Head{Tip: tip, Final: c.final}, nil
 }
 
 // Hash implements store.Source.
