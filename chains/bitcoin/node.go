@@ -1,6 +1,7 @@
 package bitcoin
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -204,24 +205,30 @@ func (n *Node) probe(ctx context.Context) error {
 	return n.probeREST(ctx)
 }
 
+// probeREST asks for what is known of the genesis block: a gate in front of the
+// node may answer any path with something.
 func (n *Node) probeREST(ctx context.Context) error {
-	const small = 1 << 10
 	genesis := n.network.Genesis.String()
-	var err error
-	if n.serves.rest, err = n.served(ctx, "/rest/headers/1/"+genesis+".bin", small); err != nil || !n.serves.rest {
+	raw, err := n.peek(ctx, "/rest/headers/1/"+genesis+".bin")
+	if err != nil {
 		return err
 	}
-	n.serves.spent, err = n.served(ctx, "/rest/spenttxouts/"+genesis+".bin", small)
+	header, err := ParseHeader(raw)
+	if n.serves.rest = err == nil && len(raw) == HeaderSize && header.Hash == n.network.Genesis; !n.serves.rest {
+		return nil
+	}
+	raw, err = n.peek(ctx, "/rest/spenttxouts/"+genesis+".bin")
+	n.serves.spent = bytes.Equal(raw, []byte{1, 0}) // one transaction, which spends nothing
 	return err
 }
 
-// served reports whether a path is answered; trouble that passes is an error.
-func (n *Node) served(ctx context.Context, path string, most int64) (bool, error) {
-	_, err := n.client.Get(ctx, path, most)
+// peek reads a path; nothing where it is not served. Trouble that passes is an error.
+func (n *Node) peek(ctx context.Context, path string) ([]byte, error) {
+	raw, err := n.client.Get(ctx, path, 1<<10)
 	if errors.Is(err, ledger.ErrUntrue) {
-		return false, nil
+		return nil, nil
 	}
-	return err == nil, err
+	return raw, err
 }
 
 // root begins the chain of headers.

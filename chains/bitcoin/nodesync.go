@@ -51,12 +51,18 @@ func (n *Node) sync(ctx context.Context) error {
 }
 
 func (n *Node) height(ctx context.Context) (uint64, error) {
-	var height uint64
-	err := n.call(ctx, "getblockcount", "getblockcount", &height)
-	if err == nil && height >= 1<<(64-ledger.IndexBits)-1 {
-		err = ledger.Untrue(ledger.FaultContents, "getblockcount", fmt.Sprintf("no chain is %d blocks long", height))
+	const subject, most = "getblockcount", 1<<(64-ledger.IndexBits) - 2
+	var height *uint64
+	if err := n.call(ctx, subject, subject, &height); err != nil {
+		return 0, err
 	}
-	return height, err
+	switch {
+	case height == nil:
+		return 0, ledger.Untrue(ledger.FaultMalformed, subject, "want a number, got null")
+	case *height > most:
+		return 0, ledger.Untrue(ledger.FaultContents, subject, fmt.Sprintf("no chain is %d blocks long", *height))
+	}
+	return *height, nil
 }
 
 // fork returns the height of the last block that the node's chain shares with the
