@@ -23,6 +23,9 @@
 //   - arbitrum: transactions of its own types are proven by their raw bytes where the node serves them, and what they say is attested; without
 //     raw bytes the block is attested. What its validators and its network are paid, and value that retryable tickets bring in, are not seen.
 //   - polygon: the state-sync transaction that nodes append to some blocks is in no root: it is attested. Who is paid the fees is not seen.
+//     Types of its own are treated as arbitrum's.
 //   - bnb: fees reach the validator in ways that are not followed.
+//   - arbitrum, polygon: their headers do not tell whether a contract that self-destructs stays (EIP-6780). Ether of one that is its own
+//     heir, or is paid after it self-destructed, is taken for burnt.
 //   - any other, by its chain id: when its headers do not hash to its block hashes, blocks are attested and their roots still checked.
 package evm

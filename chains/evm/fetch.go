@@ -201,8 +201,7 @@ func (n *Node) askUncles(ctx context.Context, h *header, count int, a *answers) 
 // askRaw asks for the bytes of transactions of types that only their chain knows.
 // Without them the block is attested.
 func (n *Node) askRaw(ctx context.Context, h *header, o *outline, a *answers) error {
-	r := n.decoder.rules
-	if r.exact {
+	if !n.decoder.rules.foreign {
 		return nil
 	}
 	var calls []*rpc.Call

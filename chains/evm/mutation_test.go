@@ -96,7 +96,7 @@ func mutationWorlds(t *testing.T) []mutationWorld {
 	var heights []*answers
 	contracts := play(t, n, func(height uint64) { heights = append(heights, ask(t, n, height)) })
 	d := newDecoder(t, testChain, contracts)
-	d.rules.exact = true
+	d.rules.exact, d.rules.foreign = true, false
 	for _, a := range heights[1:5] {
 		a.calls = nil // in no root
 		add(d, a)

@@ -21,10 +21,10 @@ const (
 
 // rules are what the adapter must know of a chain.
 type rules struct {
-	chain ledger.Chain
-	id    *big.Int
-	// exact: all header fields, transaction types and prices are known, so that what differs is a fault.
-	exact     bool
+	chain     ledger.Chain
+	id        *big.Int
+	exact     bool // all header fields and the price of gas are known, so that what differs is a fault
+	foreign   bool // it may have transaction types that only it knows
 	deposits  bool // type 0x7e is the OP stack's deposit
 	stateSync bool // nodes append a transaction that is in no root (Polygon)
 	reward    reward
@@ -58,14 +58,15 @@ func rulesOf(p ledger.Params) rules {
 		r.exact = true
 		r.wrapped = []common.Address{common.HexToAddress("0xbb4cdb9cbd36b01bd1cbaebf2de08d9173bc095c")}
 	case "polygon":
-		r.exact, r.stateSync = true, true
+		r.exact, r.foreign, r.stateSync = true, true, true
 		r.wrapped = []common.Address{common.HexToAddress("0x0d500b1d8e8ef31e21c99d1db9a6444d3adf1270")}
 	case "base":
 		r.exact, r.deposits, r.reward = true, true, rewardVaults
 		r.wrapped = []common.Address{common.HexToAddress("0x4200000000000000000000000000000000000006")}
 	case "arbitrum":
+		r.foreign = true
 	default:
-		r.reward = rewardTips
+		r.foreign, r.reward = true, rewardTips
 	}
 	if usdt, ok := ledger.AssetBySymbol(p.Chain, "USDT"); ok {
 		r.tether = append(r.tether, accountOf(usdt.Contract))

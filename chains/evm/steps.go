@@ -161,9 +161,14 @@ func (w *walk) burnRest() {
 	}
 }
 
-// agree holds a trace against what the roots have proven.
+// agree holds a trace against what the roots have proven. What a transaction of a
+// foreign type says is attested itself, and its chain may run it in its own way.
 func agree(subject string, i int, tx *transaction, rec *receipt, top *frame) error {
+	foreign := tx.std == nil && tx.kind != depositType || tx.unrooted
 	switch {
+	case foreign && rec.status != ledger.StatusUnknown:
+		return nil
+	case foreign:
 	case top.from != tx.from || top.to != tx.target() && !top.failed():
 		return refuse(ledger.FaultContents, subject, "transaction %d: traced from %s to %s, want %s to %s", i, top.from, top.to, tx.from, tx.target())
 	case top.value.Cmp(tx.value) != 0:

@@ -70,7 +70,7 @@ func (r rules) decodeTx(subject string, i int, answer json.RawMessage, raw []byt
 		return tx, tx.standard(subject, i, answer)
 	case r.deposits && tx.kind == depositType:
 		return tx, tx.deposit(subject, i, &a)
-	case r.exact:
+	case !r.foreign:
 		return nil, refuse(ledger.FaultMalformed, subject, "transaction %d: type 0x%x is not of this chain", i, tx.kind)
 	}
 	tx.grade = ledger.GradeAttested
