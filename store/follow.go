@@ -27,8 +27,8 @@ type FollowOptions struct {
 	MaxBytes int
 	// Poll is how long to wait for a new block; 0: 2 s.
 	Poll time.Duration
-	// Timeout bounds each call of a source; 0: 30 s. A connection that is half
-	// open ends in ledger.FaultTimeout.
+	// Timeout bounds the call for a block, a sixth of it those for the head and
+	// for a hash; 0: 30 s. A connection that is half open ends in ledger.FaultTimeout.
 	Timeout time.Duration
 	// MaxOverlay is the number of blocks that may wait to become final; 0: 4,096,
 	// or the reorg bound where that is more. A chain whose finality stalls beyond

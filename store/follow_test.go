@@ -170,7 +170,9 @@ func TestFollowFaults(t *testing.T) {
 			src.Set(a...)
 			c.do(src)
 			o := quick(5)
-			o.Timeout = 3 * time.Millisecond
+			if name == "half open" {
+				o.Timeout = 60 * time.Millisecond
+			}
 			err := follow(t, n, o, src)
 			if fault, _ := ledger.FaultOf(err); fault != c.want {
 				t.Errorf("got %v, want %s", err, c.want)
@@ -231,6 +233,38 @@ func TestFollowFinality(t *testing.T) {
 		t.Errorf("after finality went on: folded %d", got)
 	}
 	wantBlocks(t, n, append(a[:60:60], branch(a[59], 100, 0)...))
+}
+
+// TestFollowFinalityMoves lets a source contradict what it had called final,
+// under a follower that heard it.
+func TestFollowFinalityMoves(t *testing.T) {
+	a := trunk("ethereum", 40)
+	for name, c := range map[string]struct {
+		then func(*sourcetest.Chain)
+		also error
+	}{
+		"back":     {func(s *sourcetest.Chain) { s.Finalize(new(uint64(20))) }, ledger.ErrUntrue},
+		"replaced": {func(s *sourcetest.Chain) { s.Set(append(a[:25:25], branch(a[24], 30, 1)...)...) }, store.ErrDeepReorg},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, n := open(t, t.TempDir(), mapEngine(), "ethereum")
+			defer s.Close()
+			src := sourcetest.New("ethereum", a...)
+			src.Finalize(new(uint64(30)))
+			o := quick(0)
+			o.ReorgBound, o.Follow = nil, true
+			o.Report = func(st store.FollowStatus) {
+				if st.Tip.Height == 39 && st.Trouble == nil {
+					c.then(src)
+				}
+			}
+			err := follow(t, n, o, src)
+			if f, _ := ledger.FaultOf(err); f != ledger.FaultFinality || !errors.Is(err, c.also) {
+				t.Errorf("got %v, want %s", err, ledger.FaultFinality)
+			}
+			wantBlocks(t, n, a)
+		})
+	}
 }
 
 // TestFollowRange reads From to To, and refuses to fill in from below.

@@ -29,8 +29,8 @@ func nameOf(s Source, i int) string {
 }
 
 // call bounds one question in time. An error that names no fault is one of the server.
-func (s *served) call(ctx context.Context, subject string, ask func(context.Context) error) error {
-	bounded, cancel := context.WithTimeout(ctx, s.timeout)
+func (s *served) call(ctx context.Context, limit time.Duration, subject string, ask func(context.Context) error) error {
+	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := ask(bounded)
 	if err == nil || ctx.Err() != nil {
@@ -49,7 +49,7 @@ func (s *served) call(ctx context.Context, subject string, ask func(context.Cont
 // head returns the head; what is final never moves back.
 func (s *served) head(ctx context.Context) (ledger.Head, error) {
 	var head ledger.Head
-	err := s.call(ctx, "head", func(ctx context.Context) (err error) {
+	err := s.call(ctx, s.timeout/6, "head", func(ctx context.Context) (err error) {
 		head, err = s.Head(ctx)
 		return err
 	})
@@ -73,7 +73,7 @@ func (s *served) head(ctx context.Context) (ledger.Head, error) {
 // has reports whether a block is on the source's present chain.
 func (s *served) has(ctx context.Context, ref ledger.BlockRef) (bool, error) {
 	var hash ledger.Hash
-	err := s.call(ctx, "hash at height "+itoa(ref.Height), func(ctx context.Context) (err error) {
+	err := s.call(ctx, s.timeout/6, "hash at height "+itoa(ref.Height), func(ctx context.Context) (err error) {
 		hash, err = s.Hash(ctx, ref.Height)
 		return err
 	})
@@ -83,7 +83,7 @@ func (s *served) has(ctx context.Context, ref ledger.BlockRef) (bool, error) {
 // block returns the block at a height, on top of parent where that is known.
 func (s *served) block(ctx context.Context, c ledger.Chain, height uint64) (*ledger.Block, error) {
 	var b *ledger.Block
-	err := s.call(ctx, "block "+itoa(height), func(ctx context.Context) (err error) {
+	err := s.call(ctx, s.timeout, "block "+itoa(height), func(ctx context.Context) (err error) {
 		b, err = s.Block(ctx, height)
 		return err
 	})
