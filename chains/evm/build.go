@@ -23,6 +23,8 @@ type decoder struct {
 // answers are what a node said of one block.
 type answers struct {
 	block    json.RawMessage
+	rest     json.RawMessage   // the block without its transactions; see split
+	txs      []json.RawMessage // its transactions
 	receipts []json.RawMessage
 	// rawReceipts are the receipts in their consensus bytes instead, and blobPrice
 	// what blob gas cost in the block.
@@ -34,11 +36,30 @@ type answers struct {
 	raws        map[int]hexutil.Bytes // canonical bytes of transactions of foreign types
 }
 
-// blockAnswer is what is read of a block beside its header.
+// split takes the transactions out of the block, so that the megabytes they make
+// are not read again with every look at the few fields of the header.
+func (a *answers) split(subject string) error {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(a.block, &fields); err != nil {
+		return refuse(ledger.FaultMalformed, subject, "%v", err)
+	}
+	if txs := fields["transactions"]; len(txs) > 0 {
+		if err := json.Unmarshal(txs, &a.txs); err != nil {
+			return refuse(ledger.FaultMalformed, subject, "transactions: %v", err)
+		}
+	}
+	delete(fields, "transactions")
+	var err error
+	if a.rest, err = json.Marshal(fields); err != nil {
+		return refuse(ledger.FaultMalformed, subject, "%v", err)
+	}
+	return nil
+}
+
+// blockAnswer is what is read of a block beside its header and transactions.
 type blockAnswer struct {
-	Transactions []json.RawMessage   `json:"transactions"`
-	Uncles       []common.Hash       `json:"uncles"`
-	Withdrawals  []*types.Withdrawal `json:"withdrawals"`
+	Uncles      []common.Hash       `json:"uncles"`
+	Withdrawals []*types.Withdrawal `json:"withdrawals"`
 }
 
 // content is a block that was checked against its header.
@@ -57,23 +78,23 @@ type content struct {
 // receipts excepted.
 func (d *decoder) open(subject string, h *header, a *answers) (*content, error) {
 	var b blockAnswer
-	if err := json.Unmarshal(a.block, &b); err != nil {
+	if err := json.Unmarshal(a.rest, &b); err != nil {
 		return nil, refuse(ledger.FaultMalformed, subject, "%v", err)
 	}
 	c := &content{h: h, withdrawals: b.Withdrawals, grade: ledger.GradeProven}
 	if !h.proven {
 		c.grade = ledger.GradeAttested
 	}
-	if len(b.Transactions) >= 1<<ledger.IndexBits-1 {
-		return nil, refuse(ledger.FaultTooLarge, subject, "%d transactions", len(b.Transactions))
+	if len(a.txs) >= 1<<ledger.IndexBits-1 {
+		return nil, refuse(ledger.FaultTooLarge, subject, "%d transactions", len(a.txs))
 	}
-	list := make(items, 0, len(b.Transactions))
-	for i, answer := range b.Transactions {
+	list := make(items, 0, len(a.txs))
+	for i, answer := range a.txs {
 		tx, err := d.rules.decodeTx(subject, i, answer, a.raws[i])
 		if err != nil {
 			return nil, err
 		}
-		if tx.unrooted && i != len(b.Transactions)-1 {
+		if tx.unrooted && i != len(a.txs)-1 {
 			return nil, refuse(ledger.FaultContents, subject, "transaction %d is unsigned, and not the last", i)
 		}
 		c.txs = append(c.txs, tx)

@@ -29,23 +29,26 @@ func (n *Node) Block(ctx context.Context, height uint64) (*ledger.Block, error) 
 	if !present(a.block) {
 		return nil, refuse(ledger.FaultLagging, subject, "the node has no such block")
 	}
-	h, err := decodeHeader(subject, a.block, n.believe)
+	if err := a.split(subject); err != nil {
+		return nil, err
+	}
+	h, err := decodeHeader(subject, a.rest, n.believe)
 	if err != nil {
 		return nil, err
 	}
 	if err := h.is(subject, height); err != nil {
 		return nil, err
 	}
-	o, err := n.outline(subject, a.block)
+	o, err := n.outline(subject, a)
 	if err != nil {
 		return nil, err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	if len(o.Transactions) > 0 {
+	if len(o.txs) > 0 {
 		group.Go(func() error { return n.askReceipts(ctx, h, o, a) })
 		group.Go(func() error { return n.askTraces(ctx, n.traces, h, a) })
 	}
-	group.Go(func() error { return n.askUncles(ctx, h, len(o.Uncles), a) })
+	group.Go(func() error { return n.askUncles(ctx, h, o.uncles, a) })
 	group.Go(func() error { return n.askRaw(ctx, h, o, a) })
 	if err := group.Wait(); err != nil {
 		return nil, err
@@ -55,23 +58,31 @@ func (n *Node) Block(ctx context.Context, height uint64) (*ledger.Block, error) 
 
 // outline is what must be known of a block to ask for the rest.
 type outline struct {
-	Transactions []struct {
-		Type hexutil.Uint64 `json:"type"`
-		Hash common.Hash    `json:"hash"`
-	} `json:"transactions"`
-	Uncles []common.Hash `json:"uncles"`
+	txs    []txOutline
+	uncles int
 }
 
-func (n *Node) outline(subject string, block json.RawMessage) (*outline, error) {
-	var o outline
-	if err := json.Unmarshal(block, &o); err != nil {
+type txOutline struct {
+	Type hexutil.Uint64 `json:"type"`
+	Hash common.Hash    `json:"hash"`
+}
+
+func (n *Node) outline(subject string, a *answers) (*outline, error) {
+	var b blockAnswer
+	if err := json.Unmarshal(a.rest, &b); err != nil {
 		return nil, refuse(ledger.FaultMalformed, subject, "%v", err)
 	}
 	const most = 2 // an Ethereum block has at most two uncles
-	if len(o.Uncles) > most {
-		return nil, refuse(ledger.FaultContents, subject, "want at most %d uncles, got %d", most, len(o.Uncles))
+	if len(b.Uncles) > most {
+		return nil, refuse(ledger.FaultContents, subject, "want at most %d uncles, got %d", most, len(b.Uncles))
 	}
-	return &o, nil
+	o := &outline{txs: make([]txOutline, len(a.txs)), uncles: len(b.Uncles)}
+	for i, tx := range a.txs {
+		if err := json.Unmarshal(tx, &o.txs[i]); err != nil {
+			return nil, refuse(ledger.FaultMalformed, subject, "transaction %d: %v", i, err)
+		}
+	}
+	return o, nil
 }
 
 // askReceipts asks for all receipts at once, or one by one in a batch where the
@@ -98,9 +109,9 @@ func (n *Node) askReceipts(ctx context.Context, h *header, o *outline, a *answer
 			return nil
 		}
 	}
-	a.receipts = make([]json.RawMessage, len(o.Transactions))
-	calls := make([]*rpc.Call, len(o.Transactions))
-	for i, tx := range o.Transactions {
+	a.receipts = make([]json.RawMessage, len(o.txs))
+	calls := make([]*rpc.Call, len(o.txs))
+	for i, tx := range o.txs {
 		calls[i] = &rpc.Call{Method: "eth_getTransactionReceipt", Params: []any{tx.Hash}, Result: &a.receipts[i]}
 	}
 	return n.batch(ctx, n.about("receipts", h), calls, a.receipts)
@@ -115,7 +126,7 @@ func (n *Node) askRawReceipts(ctx context.Context, h *header, o *outline, a *ans
 	if a.rawReceipts == nil {
 		return refuse(ledger.FaultLagging, n.about("receipts", h), "the node has the block no more")
 	}
-	for _, tx := range o.Transactions {
+	for _, tx := range o.txs {
 		if tx.Type != types.BlobTxType {
 			continue
 		}
@@ -206,7 +217,7 @@ func (n *Node) askRaw(ctx context.Context, h *header, o *outline, a *answers) er
 	}
 	var calls []*rpc.Call
 	var places []int
-	for i, tx := range o.Transactions {
+	for i, tx := range o.txs {
 		if !knows(uint64(tx.Type)) {
 			places = append(places, i)
 			calls = append(calls, &rpc.Call{Method: "eth_getRawTransactionByBlockHashAndIndex", Params: []any{h.hash, hexutil.Uint64(i)}, Result: new(hexutil.Bytes)})

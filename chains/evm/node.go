@@ -202,10 +202,11 @@ func (n *Node) probeReceipts(ctx context.Context, latest *header) error {
 	return nil
 }
 
-// unserved reports a method that the node does not have, or keeps from its caller.
+// unserved reports a method that the node does not have, has with other
+// parameters, or keeps from its caller.
 func unserved(e *rpc.Error) bool {
-	const noMethod, noSuchMethodEither = -32601, -32004 // JSON-RPC 2.0, EIP-1474
-	if e.Code == noMethod || e.Code == noSuchMethodEither {
+	const noMethod, noSuchMethodEither, otherParams = -32601, -32004, -32602 // JSON-RPC 2.0, EIP-1474
+	if e.Code == noMethod || e.Code == noSuchMethodEither || e.Code == otherParams {
 		return true
 	}
 	text := strings.ToLower(e.Message)

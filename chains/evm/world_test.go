@@ -77,11 +77,15 @@ func ask(t testing.TB, n *gethtest.Node, height uint64) *answers {
 }
 
 func (d *decoder) whole(subject string, a *answers) (*ledger.Block, error) {
-	h, err := decodeHeader(subject, a.block, !d.rules.exact)
+	b := *a
+	if err := b.split(subject); err != nil {
+		return nil, err
+	}
+	h, err := decodeHeader(subject, b.rest, !d.rules.exact)
 	if err != nil {
 		return nil, err
 	}
-	return d.decode(subject, h, a)
+	return d.decode(subject, h, &b)
 }
 
 // books are the balances that the transfers of blocks make.
