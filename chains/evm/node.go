@@ -91,6 +91,9 @@ func (n *Node) Chain() ledger.Chain { return n.decoder.rules.chain }
 // Internal reports whether the node tells of internal transfers.
 func (n *Node) Internal() bool { return n.traces != tracesNone }
 
+// Close gives idle connections back.
+func (n *Node) Close() { n.client.Close() }
+
 // String prints the node's software and address.
 func (n *Node) String() string { return n.decoder.source }
 
