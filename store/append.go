@@ -53,6 +53,10 @@ var (
 	ErrUnlinked = fmt.Errorf("does not follow the index: %w", ledger.ErrPrecondition)
 )
 
+// ErrStalled means that more blocks wait to become final than
+// AppendOptions.MaxOverlay allows.
+var ErrStalled = fmt.Errorf("finality stalls: %w", ledger.ErrExhausted)
+
 const defaultBatch = 200_000
 
 // appender is one run over an index.

@@ -3,7 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
-	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -51,23 +51,23 @@ func wantBlocks(t *testing.T, n *store.Network, blocks []*ledger.Block) {
 // TestFollowReorgs takes the source through every kind of reorg.
 func TestFollowReorgs(t *testing.T) {
 	a := trunk("bitcoin", 40)
-	b := append(a[:30:30], branch(a[29], 15, 1)...)
-	shorter := append(a[:25:25], branch(a[24], 5, 2)...)
+	b := slices.Concat(a[:30], branch(a[29], 15, 1))
+	shorter := slices.Concat(a[:25], branch(a[24], 5, 2))
 	for name, stages := range map[string][][]*ledger.Block{
 		"growing":        {a[:3], a[:20], a},
 		"longer":         {a, b},
 		"shorter":        {a, shorter},
 		"A-B-A":          {a, b, a},
 		"A-B-A shorter":  {b, shorter, b, a},
-		"to the bound":   {a, append(a[:30:30], branch(a[29], 20, 3)...), append(a[:40:40], branch(a[39], 1, 0)...)},
-		"same height":    {a, append(a[:39:39], branch(a[38], 1, 4)...)},
-		"lag is no loss": {a, a[:10], append(a[:40:40], branch(a[39], 2, 0)...)},
+		"to the bound":   {a, slices.Concat(a[:30], branch(a[29], 20, 3)), slices.Concat(a[:40], branch(a[39], 1, 0))},
+		"same height":    {a, slices.Concat(a[:39], branch(a[38], 1, 4))},
+		"lag is no loss": {a, a[:10], slices.Concat(a[:40], branch(a[39], 2, 0))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, n := open(t, t.TempDir(), mapEngine(), "bitcoin")
 			defer s.Close()
 			src := sourcetest.New("bitcoin")
-			longest := stages[0]
+			var longest []*ledger.Block
 			for i, blocks := range stages {
 				src.Set(blocks...)
 				if err := follow(t, n, quick(20), src); err != nil {
@@ -92,9 +92,9 @@ func TestFollowDeepReorg(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, blocks := range map[string][]*ledger.Block{
-		"longer":        append(a[:28:28], branch(a[27], 20, 1)...),
-		"below base":    append(a[:28:28], branch(a[27], 1, 1)...),
-		"all of it":     append(a[:1:1], branch(a[0], 50, 1)...),
+		"longer":        slices.Concat(a[:28], branch(a[27], 20, 1)),
+		"below base":    slices.Concat(a[:28], branch(a[27], 1, 1)),
+		"all of it":     slices.Concat(a[:1], branch(a[0], 50, 1)),
 		"other genesis": branch(a[0], 50, 9),
 	} {
 		src.Set(blocks...)
@@ -138,135 +138,6 @@ func TestFollowLive(t *testing.T) {
 	wantBlocks(t, n, a)
 }
 
-// TestFollowFaults wants each lie named, and no row of it.
-func TestFollowFaults(t *testing.T) {
-	a := trunk("bitcoin", 20)
-	for name, c := range map[string]struct {
-		want ledger.Fault
-		do   func(*sourcetest.Chain)
-	}{
-		"wrong parent": {ledger.FaultWrongParent, func(s *sourcetest.Chain) { s.Lie(mutate(func(b *ledger.Block) { b.Parent[5] ^= 1 })) }},
-		"wrong height": {ledger.FaultWrongBlock, func(s *sourcetest.Chain) { s.Lie(mutate(func(b *ledger.Block) { b.Ref.Height++ })) }},
-		"no block":     {ledger.FaultWrongBlock, func(s *sourcetest.Chain) { s.Lie(func(*ledger.Block) *ledger.Block { return nil }) }},
-		"impossible": {ledger.FaultContents, func(s *sourcetest.Chain) {
-			s.Lie(mutate(func(b *ledger.Block) { b.Txs = []ledger.Tx{{Chain: "bitcoin", Pos: 1}} }))
-		}},
-		"final above head": {ledger.FaultFinality, func(s *sourcetest.Chain) { s.Finalize(new(uint64(99))) }},
-		"head that is not": {ledger.FaultLagging, func(s *sourcetest.Chain) { s.Brag(1000) }},
-		"half open": {ledger.FaultTimeout, func(s *sourcetest.Chain) {
-			s.Fail(func(ctx context.Context, _ sourcetest.Call) error { <-ctx.Done(); return ctx.Err() })
-		}},
-		"an error without a name": {ledger.FaultServerError, func(s *sourcetest.Chain) {
-			s.Fail(func(context.Context, sourcetest.Call) error { return errors.New("surprise") })
-		}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s, n := open(t, t.TempDir(), mapEngine(), "bitcoin")
-			defer s.Close()
-			src := sourcetest.New("bitcoin", a[:10]...)
-			if err := follow(t, n, quick(5), src); err != nil {
-				t.Fatal(err)
-			}
-			src.Set(a...)
-			c.do(src)
-			o := quick(5)
-			if name == "half open" {
-				o.Timeout = 60 * time.Millisecond
-			}
-			err := follow(t, n, o, src)
-			if fault, _ := ledger.FaultOf(err); fault != c.want {
-				t.Errorf("got %v, want %s", err, c.want)
-			}
-			wantBlocks(t, n, a[:10])
-			// An honest source beside it, and the lie is passed over.
-			if err := follow(t, n, o, src, sourcetest.New("bitcoin", a...)); err != nil {
-				t.Errorf("with an honest source: %v", err)
-			}
-			wantBlocks(t, n, a)
-		})
-	}
-}
-
-func mutate(f func(*ledger.Block)) func(*ledger.Block) *ledger.Block {
-	return func(b *ledger.Block) *ledger.Block { f(b); return b }
-}
-
-// TestFollowFinality folds what a source calls final, and only that.
-func TestFollowFinality(t *testing.T) {
-	a := trunk("ethereum", 60)
-	s, n := open(t, t.TempDir(), mapEngine(), "ethereum")
-	defer s.Close()
-	src := sourcetest.New("ethereum", a[:40]...)
-	o := quick(0)
-	o.ReorgBound = nil
-	folded := func(final *uint64) uint64 {
-		t.Helper()
-		src.Finalize(final)
-		if err := follow(t, n, o, src); err != nil {
-			t.Fatal(err)
-		}
-		st, err := n.Status()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return st.Folded
-	}
-	for i, step := range []struct{ final, want uint64 }{{5, 5}, {5, 5}, {7, 7}, {39, 39}} {
-		if got := folded(&step.final); got != step.want {
-			t.Errorf("step %d: folded %d, want %d", i, got, step.want)
-		}
-	}
-	src.Set(append(a[:39:39], branch(a[38], 3, 5)...)...)
-	if err := follow(t, n, o, src); !errors.Is(err, store.ErrDeepReorg) {
-		t.Errorf("a final block replaced: got %v, want %v", err, store.ErrDeepReorg)
-	}
-	src.Set(a...)
-	o.MaxOverlay = 66
-	src.Set(append(a[:60:60], branch(a[59], 100, 0)...)...)
-	if err := follow(t, n, o, src); !errors.Is(err, store.ErrStalled) || !errors.Is(err, ledger.ErrExhausted) {
-		t.Errorf("finality that stalls: got %v, want %v", err, store.ErrStalled)
-	}
-	if st, err := n.Status(); err != nil || st.Overlay != 66 {
-		t.Errorf("overlay: %d blocks, %v, want 66", st.Overlay, err)
-	}
-	if got := folded(new(uint64(120))); got != 105 && got != 120 {
-		t.Errorf("after finality went on: folded %d", got)
-	}
-	wantBlocks(t, n, append(a[:60:60], branch(a[59], 100, 0)...))
-}
-
-// TestFollowFinalityMoves lets a source contradict what it had called final,
-// under a follower that heard it.
-func TestFollowFinalityMoves(t *testing.T) {
-	a := trunk("ethereum", 40)
-	for name, c := range map[string]struct {
-		then func(*sourcetest.Chain)
-		also error
-	}{
-		"back":     {func(s *sourcetest.Chain) { s.Finalize(new(uint64(20))) }, ledger.ErrUntrue},
-		"replaced": {func(s *sourcetest.Chain) { s.Set(append(a[:25:25], branch(a[24], 30, 1)...)...) }, store.ErrDeepReorg},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s, n := open(t, t.TempDir(), mapEngine(), "ethereum")
-			defer s.Close()
-			src := sourcetest.New("ethereum", a...)
-			src.Finalize(new(uint64(30)))
-			o := quick(0)
-			o.ReorgBound, o.Follow = nil, true
-			o.Report = func(st store.FollowStatus) {
-				if st.Tip.Height == 39 && st.Trouble == nil {
-					c.then(src)
-				}
-			}
-			err := follow(t, n, o, src)
-			if f, _ := ledger.FaultOf(err); f != ledger.FaultFinality || !errors.Is(err, c.also) {
-				t.Errorf("got %v, want %s", err, ledger.FaultFinality)
-			}
-			wantBlocks(t, n, a)
-		})
-	}
-}
-
 // TestFollowRange reads From to To, and refuses to fill in from below.
 func TestFollowRange(t *testing.T) {
 	a := trunk("bitcoin", 60)
@@ -300,7 +171,7 @@ func TestFollowRange(t *testing.T) {
 // opens the index again and goes on.
 func TestFollowRestarts(t *testing.T) {
 	a := trunk("bitcoin", 30)
-	b := append(a[:22:22], branch(a[21], 20, 1)...)
+	b := slices.Concat(a[:22], branch(a[21], 20, 1))
 	dir, engine := t.TempDir(), mapEngine()
 	for i := 1; ; i++ {
 		s, n := open(t, dir, engine, "bitcoin")
@@ -350,7 +221,7 @@ func TestOrphaned(t *testing.T) {
 		return &c
 	}
 	a[8] = pay(a[8])
-	b := append(a[:7:7], branch(a[6], 5, 1)...)
+	b := slices.Concat(a[:7], branch(a[6], 5, 1))
 	b[11] = pay(b[11])
 	s, n := open(t, t.TempDir(), mapEngine(), "tron")
 	defer s.Close()
@@ -358,7 +229,7 @@ func TestOrphaned(t *testing.T) {
 	for i, c := range []struct {
 		blocks []*ledger.Block
 		want   uint64 // height of the orphaned block; 0: none
-	}{{a, 0}, {b[:10], 8}, {b, 0}, {a, 0}, {append(b[:11:11], branch(b[10], 1, 5)...), 11}} {
+	}{{a, 0}, {b[:10], 8}, {b, 0}, {a, 0}, {slices.Concat(b[:11], branch(b[10], 1, 5)), 11}} {
 		src.Set(c.blocks...)
 		if err := follow(t, n, quick(20), src); err != nil {
 			t.Fatal(err)
@@ -371,42 +242,5 @@ func TestOrphaned(t *testing.T) {
 		if err := snap.Close(); err != nil {
 			t.Error(err)
 		}
-	}
-}
-
-// TestFollowTrouble wants a follower to outlive what passes, and to say so.
-func TestFollowTrouble(t *testing.T) {
-	a := trunk("bitcoin", 10)
-	s, n := open(t, t.TempDir(), mapEngine(), "bitcoin")
-	defer s.Close()
-	src := sourcetest.New("bitcoin", a...)
-	calls := 0
-	src.Fail(func(_ context.Context, c sourcetest.Call) error {
-		if calls++; calls < 30 {
-			return ledger.Untrue(ledger.FaultBusy, c.Method, "come back")
-		}
-		return nil
-	})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	o := quick(5)
-	o.Follow = true
-	troubled := 0
-	o.Report = func(st store.FollowStatus) {
-		if st.Trouble != nil {
-			troubled++
-		}
-		if st.Tip.Height == 9 {
-			cancel()
-		}
-	}
-	if err := store.Follow(ctx, n, []store.Source{src}, o); !errors.Is(err, context.Canceled) || troubled != 29 {
-		t.Errorf("got %v, %d reports of trouble, want 29", err, troubled)
-	}
-	wantBlocks(t, n, a)
-	if err := follow(t, n, quick(5), sourcetest.New("tron")); err == nil || fmt.Sprint(err) == "" {
-		t.Error("a source of another network was taken")
-	} else if f, _ := ledger.FaultOf(err); f != ledger.FaultWrongChain {
-		t.Errorf("a source of another network: got %v, want %s", err, ledger.FaultWrongChain)
 	}
 }

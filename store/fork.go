@@ -123,9 +123,6 @@ func (s *served) deep(ref ledger.BlockRef) error {
 	return err
 }
 
-// ErrStalled: more blocks wait to become final than MaxOverlay allows.
-var ErrStalled = fmt.Errorf("finality stalls: %w", ledger.ErrExhausted)
-
 // full reports an error of the disk, which passes when somebody makes room.
 func full(err error) bool {
 	return errors.Is(err, ledger.ErrExhausted) && !errors.Is(err, ErrStalled)

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,9 +62,9 @@ func payment(b, prev *ledger.Block, i, txs int, salt byte) ledger.Tx {
 func TestDeepestReorg(t *testing.T) {
 	depth, txs := 2000, 3
 	root := trunk("bitcoin", 10)
-	a := append(root[:10:10], busyBranch(root[9], depth+50, txs, 1)...)
+	a := slices.Concat(root[:10], busyBranch(root[9], depth+50, txs, 1))
 	fork := len(a) - depth
-	b := append(a[:fork:fork], busyBranch(a[fork-1], depth-7, txs, 2)...)
+	b := slices.Concat(a[:fork], busyBranch(a[fork-1], depth-7, txs, 2))
 	s, n := open(t, t.TempDir(), badgerkv.New(badgerkv.Small()), "bitcoin")
 	defer s.Close()
 	src := sourcetest.New("bitcoin", a...)
@@ -91,14 +92,14 @@ func TestGiantBlock(t *testing.T) {
 	for chain, fill := range map[ledger.Chain]func(*ledger.Block){"bitcoin": manyOutputs, "ethereum": manyTransfers} {
 		t.Run(string(chain), func(t *testing.T) {
 			a := trunk(chain, 12)
-			b := append(a[:10:10], branch(a[9], 3, 1)...)
+			b := slices.Concat(a[:10], branch(a[9], 3, 1))
 			for _, block := range []*ledger.Block{a[10], b[11]} {
 				fill(block)
 			}
 			s, n := open(t, t.TempDir(), badgerkv.New(badgerkv.Small()), chain)
 			defer s.Close()
 			src := sourcetest.New(chain, a...)
-			c := append(b[:13:13], branch(b[12], 8, 2)...) // folds them
+			c := slices.Concat(b[:13], branch(b[12], 8, 2)) // folds them
 			for i, blocks := range [][]*ledger.Block{a, b, c} {
 				src.Set(blocks...)
 				started := time.Now()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ func TestFollowCutOff(t *testing.T) {
 		src.Fail(cut(rng.IntN(6)))
 		depth := rng.IntN(8)
 		kept := len(chain) - depth
-		chain = append(chain[:kept:kept], branch(chain[kept-1], depth+1+rng.IntN(3), byte(i+1))...)
+		chain = slices.Concat(chain[:kept], branch(chain[kept-1], depth+1+rng.IntN(3), byte(i+1)))
 		had.add(chain)
 		src.Set(chain...)
 		time.Sleep(time.Duration(rng.IntN(20)) * time.Millisecond)

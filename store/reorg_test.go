@@ -29,7 +29,7 @@ func TestFollowSequences(t *testing.T) {
 				life := newLife(t, chain, filepath.Join(base, strconv.Itoa(i)), seed, uint64(i))
 				life.play()
 				sum.add(life.tally)
-				if err := os.RemoveAll(life.dir); err != nil {
+				if err := errors.Join(os.RemoveAll(life.dir), os.RemoveAll(life.dir+"-fresh")); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -269,7 +269,7 @@ func (l *life) switchUnder(n *store.Network) {
 
 func (l *life) after(calls int, do func()) {
 	calls, done := calls*l.o.Parallel, make(chan struct{}, 1)
-	l.src.Fail(func(_ context.Context, c sourcetest.Call) error {
+	l.src.Fail(func(context.Context, sourcetest.Call) error {
 		done <- struct{}{}
 		if calls--; calls == 0 {
 			do()
