@@ -1,7 +1,7 @@
 package tracer
 
 import (
-	"container/heap"
+	"errors"
 	"fmt"
 
 	"github.com/spoortrace/spoor/ledger"
@@ -57,7 +57,7 @@ func (run *run) scheduleAccount(a *account) error {
 		a.whole = len(a.page) < a.pageSize
 	}
 	if len(a.page) > 0 {
-		heap.Push(&run.queue, item{chain: a.holder.Address.Chain, at: a.page[0].At, seed: -1, acct: a})
+		return run.push(item{chain: a.holder.Address.Chain, at: a.page[0].At, seed: -1, acct: a})
 	}
 	return nil
 }
@@ -199,11 +199,18 @@ func (run *run) creditTraced(a *arrival, e ledger.Event, tx *ledger.Tx) error {
 	if e.Kind == ledger.TransferFee {
 		return run.tally(a.Asset).add(a.parcel.segs, feesField)
 	}
-	if err := run.describe(a, tx); err != nil {
+	t, tx, err := run.describe(a, tx)
+	if err != nil {
 		return err
 	}
 	h := ledger.Holder{Address: e.To, Asset: a.Asset}
 	payee := run.accounts[h]
+	if e.Kind == ledger.TransferSeized {
+		return run.stopAt(a, Seized)
+	}
+	if crossed, err := run.cross(a, t, tx); err != nil || crossed {
+		return errors.Join(err, run.keepClean(payee, a))
+	}
 	stays, err := run.settle(a, payee != nil)
 	if err != nil {
 		return err
@@ -232,11 +239,17 @@ func (run *run) keepClean(payee *account, a *arrival) error {
 // open starts the ledger of an account just before its first dirty credit:
 // its balance is one clean lot at the front of the queue.
 func (run *run) open(h ledger.Holder, a *arrival) (*account, error) {
-	b, err := run.idx.Balance(run.ctx, h, a.At)
+	return run.openAt(h, a, a.At, a.At)
+}
+
+// openAt opens a ledger with the balance just before a point; what has been seen
+// of its events is up to another.
+func (run *run) openAt(h ledger.Holder, a *arrival, before, seen ledger.Point) (*account, error) {
+	b, err := run.idx.Balance(run.ctx, h, before)
 	if err != nil {
 		return nil, fmt.Errorf("opening balance of %s: %w", h.Address, err)
 	}
-	acct := &account{holder: h, depth: a.Depth, hop: a.ID, openedAt: a.At, seen: a.At, sum: b.Amount}
+	acct := &account{holder: h, depth: a.Depth, hop: a.ID, openedAt: a.At, seen: seen, sum: b.Amount}
 	acct.held.segs = run.req.Policy.credit(nil, push(nil, Segment{Clean, b.Amount}))
 	v := run.visited[h]
 	v.deficit = b.Deficit
@@ -249,23 +262,23 @@ func (run *run) open(h ledger.Holder, a *arrival) (*account, error) {
 }
 
 // describe fills in what the event list does not say of a transfer.
-func (run *run) describe(a *arrival, tx *ledger.Tx) error {
+func (run *run) describe(a *arrival, tx *ledger.Tx) (*ledger.Transfer, *ledger.Tx, error) {
 	if tx == nil {
 		read, err := run.idx.TxAt(run.ctx, a.Chain, a.At.Pos)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
 		tx = &read
 	}
 	t, ok := transferAt(tx, a.At.Slot)
 	if !ok {
-		return fmt.Errorf("%s lists no transfer at slot %d: %w", tx.ID, a.At.Slot, ledger.ErrCorrupt)
+		return nil, nil, fmt.Errorf("%s lists no transfer at slot %d: %w", tx.ID, a.At.Slot, ledger.ErrCorrupt)
 	}
 	a.Tx, a.Index, a.Time, a.Grade = tx.ID, t.Index, tx.Time, max(tx.Grade, t.Grade)
 	if tx.Status == ledger.StatusUnknown || t.Status == ledger.StatusUnknown {
 		a.Grade = ledger.GradeInferred
 	}
-	return nil
+	return t, tx, nil
 }
 
 func transferAt(tx *ledger.Tx, slot uint32) (*ledger.Transfer, bool) {

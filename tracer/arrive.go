@@ -25,11 +25,7 @@ func (run *run) settle(a *arrival, open bool) (stays bool, err error) {
 	if reason == "" && !open && a.Dirty.Less(run.req.FloorOf(a.Asset)) {
 		return false, run.end(a, Pruned)
 	}
-	a.ID = len(run.hops) + 1
-	run.hops = append(run.hops, a.Hop)
-	if run.OnHop != nil {
-		run.OnHop(a.Hop)
-	}
+	run.hop(a)
 	if reason != "" {
 		return false, run.end(a, reason)
 	}

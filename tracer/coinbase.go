@@ -1,8 +1,6 @@
 package tracer
 
 import (
-	"container/heap"
-
 	"github.com/spoortrace/spoor/ledger"
 )
 
@@ -74,8 +72,7 @@ func (run *run) fee(s *spending, p parcel) error {
 		}
 		if tx.Coinbase {
 			run.fees[place{s.tx.Chain, s.tx.Pos}] = s.feeParcel(p, asset)
-			heap.Push(&run.queue, item{chain: tx.Chain, at: ledger.Point{Pos: tx.Pos}, seed: -1})
-			return nil
+			return run.push(item{chain: tx.Chain, at: ledger.Point{Pos: tx.Pos}, seed: -1})
 		}
 	}
 	return run.tally(asset).add(p.segs, feesField)

@@ -33,13 +33,15 @@ func lawful(t rapid.TB, req tracer.Request, tr *tracer.Trace) {
 		terminalsCount(t, s, tr)
 	}
 	seeded := seededOf(t, tr)
+	last := map[ledger.Chain]ledger.Point{}
 	for i, h := range tr.Hops {
 		if h.ID != i+1 || h.Parent < 0 || h.Parent >= h.ID || h.Depth < 1 || (h.Parent == 0) && h.Depth != 1 {
 			t.Fatalf("hop %d: %+v", i+1, h)
 		}
-		if i > 0 && (tr.Hops[i-1].Chain > h.Chain || (tr.Hops[i-1].Chain == h.Chain && !tr.Hops[i-1].At.Before(h.At))) {
-			t.Fatalf("hop %d at %s of %s does not come after %s", h.ID, h.At, h.Chain, tr.Hops[i-1].At)
+		if before, ok := last[h.Chain]; ok && h.At.Before(before) {
+			t.Fatalf("hop %d at %s of %s does not come after %s", h.ID, h.At, h.Chain, before)
 		}
+		last[h.Chain] = h.At
 		if h.Dirty.IsZero() || h.Amount.Less(h.Dirty) {
 			t.Fatalf("hop %d carries %s of %s", h.ID, h.Dirty, h.Amount)
 		}

@@ -26,6 +26,7 @@ type Replay struct {
 	tallies  map[ledger.Asset]*tally
 	inputs   []Inputs
 	progress map[ledger.Chain]progress
+	bridges  []bridgeLeg // how each was answered
 	// OnHop is told of every hop as it is found; nil: nobody.
 	OnHop func(Hop)
 }
@@ -71,6 +72,7 @@ func (r *Replay) Clone() *Replay {
 	c := *r
 	c.OnHop = nil
 	c.seedDone, c.hops, c.ended, c.inputs = slices.Clone(r.seedDone), slices.Clone(r.hops), slices.Clone(r.ended), slices.Clone(r.inputs)
+	c.bridges = slices.Clone(r.bridges)
 	c.visited, c.fees, c.progress = maps.Clone(r.visited), maps.Clone(r.fees), maps.Clone(r.progress)
 	c.coins = make(map[coinKey]*coin, len(r.coins))
 	for k, v := range r.coins {
@@ -107,13 +109,19 @@ func (r *Replay) Fits(ctx context.Context, idx Index) (bool, error) {
 			return false, nil
 		}
 	}
-	return true, nil
+	return r.bridgesHold(r.begin(ctx, idx))
+}
+
+func (r *Replay) begin(ctx context.Context, idx Index) *run {
+	return &run{
+		Replay: r, ctx: ctx, idx: idx, tags: map[ledger.Address][]ledger.Tag{}, clocks: map[clockKey]int64{}, exchanges: map[exchangeKey]exchanged{},
+	}
 }
 
 // Advance replays every event up to the snapshot's as-of. After an error the
 // state must be thrown away.
 func (r *Replay) Advance(ctx context.Context, idx Index) error {
-	run := &run{Replay: r, ctx: ctx, idx: idx, tags: map[ledger.Address][]ledger.Tag{}}
+	run := r.begin(ctx, idx)
 	if err := run.schedule(); err != nil {
 		return err
 	}
@@ -135,6 +143,14 @@ type run struct {
 	idx   Index
 	queue queue
 	tags  map[ledger.Address][]ledger.Tag
+
+	clocks  map[clockKey]int64
+	only    ledger.Chain // the one network in play; empty: none yet
+	clocked bool         // several are
+
+	table     *netTable // of the transaction at tableAt
+	tableAt   place
+	exchanges map[exchangeKey]exchanged
 }
 
 // item is a place in the total order at which something is to be done: a UTXO
@@ -143,15 +159,21 @@ type item struct {
 	chain ledger.Chain
 	at    ledger.Point
 	seed  int      // index of the seed, -1: none
-	acct  *account // nil: a UTXO transaction or a seed
+	acct  *account // nil: a UTXO transaction, a seed or a conversion
+	clock int64    // in the order across networks; 0 while there is one
+
+	conversion *conversion // to be laid after the event at the same point
 }
 
-// queue is a heap of items in the chains' total order. Chains do not touch
-// each other, so that they are replayed one after the other.
+// queue is a heap of items in total order: by the running maximum of block
+// times where several networks are in play, then by network and position.
 type queue []item
 
 func (q queue) Len() int { return len(q) }
 func (q queue) Less(i, j int) bool {
+	if q[i].clock != q[j].clock {
+		return q[i].clock < q[j].clock
+	}
 	return q[i].chain < q[j].chain || (q[i].chain == q[j].chain && q[i].at.Before(q[j].at))
 }
 func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
@@ -175,7 +197,9 @@ func (run *run) schedule() error {
 			return err
 		}
 		c.spentBy = out.SpentBy
-		run.scheduleCoin(key.chain, c)
+		if err := run.scheduleCoin(key.chain, c); err != nil {
+			return err
+		}
 	}
 	for h, a := range run.accounts {
 		if err := run.watchService(a); err != nil {
@@ -201,7 +225,9 @@ func (run *run) scheduleSeeds() error {
 			return fmt.Errorf("seed %s: %w", s.Ref, err)
 		}
 		if s.At.Pos < ledger.EndOf(asOf.Height) {
-			heap.Push(&run.queue, item{chain: s.Chain, at: s.At, seed: i})
+			if err := run.push(item{chain: s.Chain, at: s.At, seed: i}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -218,8 +244,16 @@ func (run *run) step() error {
 	if len(batch) == 0 {
 		return nil
 	}
+	var conversions []*conversion
+	batch = slices.DeleteFunc(batch, func(i item) bool {
+		if i.conversion != nil {
+			conversions = append(conversions, i.conversion)
+		}
+		return i.conversion != nil && !i.chain.UTXO()
+	})
+	slices.SortStableFunc(conversions, func(a, b *conversion) int { return a.hop - b.hop })
 	if !run.charge(first.chain, first.at) {
-		return nil
+		return run.each(conversions, run.pendingConversion)
 	}
 	var seeds []int
 	for _, i := range batch {
@@ -229,9 +263,23 @@ func (run *run) step() error {
 	}
 	slices.Sort(seeds) // request order: the first seed of a transfer wins
 	if first.chain.UTXO() {
-		return run.transaction(first.chain, first.at.Pos, seeds)
+		return run.transaction(first.chain, first.at.Pos, seeds, conversions)
 	}
-	return run.event(batch, seeds)
+	if len(batch) > 0 {
+		if err := run.event(batch, seeds); err != nil {
+			return err
+		}
+	}
+	return run.each(conversions, run.arrive)
+}
+
+func (run *run) each(all []*conversion, do func(*conversion) error) error {
+	for _, v := range all {
+		if err := do(v); err != nil {
+			return fmt.Errorf("crossing to %s: %w", v.to, err)
+		}
+	}
+	return nil
 }
 
 // charge takes one event from the chain's budget; false when it is used up.

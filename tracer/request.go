@@ -44,6 +44,8 @@ type Request struct {
 	Floors  map[ledger.Asset]ledger.Amount
 	Through map[ledger.Address]bool // never a service, whatever its labels say
 	StopAt  map[ledger.Address]bool
+	// Heuristics lets crossings of tier T2 extend the trace; they are wrong at times.
+	Heuristics bool
 	// FeesToCoinbase follows miner fees into the coinbase instead of ending them.
 	FeesToCoinbase bool
 }

@@ -32,8 +32,15 @@ func (r *Replay) Result(ctx context.Context, idx Index) (*Trace, error) {
 		}
 	}
 	slices.SortFunc(t.Openings, func(a, b Opening) int { return a.Holder.Compare(b.Holder) })
-	t.order()
-	return t, nil
+	return t, t.order(f.clock)
+}
+
+// clock orders hops across networks; all are alike while there is one.
+func (f *finish) clock(c ledger.Chain, at ledger.Point) (int64, error) {
+	if len(f.asOf) < 2 {
+		return 0, nil
+	}
+	return f.idx.Clock(f.ctx, c, at.Pos.Height())
 }
 
 // finish is one call of Result.
@@ -47,15 +54,22 @@ type finish struct {
 }
 
 func (f *finish) heads() error {
+	var chains []ledger.Chain
 	for _, s := range f.r.req.Seeds {
-		if _, ok := f.asOf[s.Chain]; ok {
+		chains = append(chains, s.Chain)
+	}
+	for a := range f.tallies { // those that money crossed into
+		chains = append(chains, a.Chain)
+	}
+	for _, c := range chains {
+		if _, ok := f.asOf[c]; ok {
 			continue
 		}
-		ref, err := f.idx.AsOf(f.ctx, s.Chain)
+		ref, err := f.idx.AsOf(f.ctx, c)
 		if err != nil {
 			return err
 		}
-		f.asOf[s.Chain] = ref
+		f.asOf[c] = ref
 		f.trace.AsOf = append(f.trace.AsOf, ref)
 	}
 	slices.SortFunc(f.trace.AsOf, func(a, b ledger.BlockRef) int { return cmp.Compare(a.Chain, b.Chain) })
@@ -142,6 +156,9 @@ func (f *finish) restReason(h ledger.Holder, arrived ledger.Position) (Reason, e
 	if reason, ok := restsAs(tags, f.asOf[chain].Time); ok {
 		return reason, nil
 	}
+	if frozen, err := f.frozen(h); err != nil || frozen {
+		return Frozen, err
+	}
 	covered, err := f.idx.Covered(f.ctx, h, arrived)
 	if err != nil {
 		return "", err
@@ -150,6 +167,22 @@ func (f *finish) restReason(h ledger.Holder, arrived ledger.Position) (Reason, e
 		return Unspent, nil
 	}
 	return NotCovered, nil
+}
+
+// frozen reports whether the issuer of a token blocks the account as of the snapshot.
+func (f *finish) frozen(h ledger.Holder) (blocked bool, err error) {
+	if h.Asset.Contract.IsZero() || h.Address.IsZero() {
+		return false, nil
+	}
+	for n, err := range f.idx.Notices(f.ctx, h.Address, ledger.Point{}) {
+		if err != nil {
+			return false, fmt.Errorf("notices of %s: %w", h.Address, err)
+		}
+		if n.Asset == h.Asset && n.Account == h.Address && (n.Kind == ledger.NoticeFrozen || n.Kind == ledger.NoticeUnfrozen) {
+			blocked = n.Kind == ledger.NoticeFrozen
+		}
+	}
+	return blocked, nil
 }
 
 // balances says what the address of each terminal holds at the as-of.
@@ -200,17 +233,22 @@ func (f *finish) sheets() error {
 
 // order sorts terminals for people (per asset, most money first) and gives
 // hops the numbers that a trace without interruptions gives them.
-func (t *Trace) order() {
+func (t *Trace) order(clock func(ledger.Chain, ledger.Point) (int64, error)) error {
 	slices.SortStableFunc(t.Terminals, func(a, b Terminal) int {
 		return cmp.Or(a.Asset.Compare(b.Asset), b.Dirty.Cmp(a.Dirty), a.At.Compare(b.At), a.Address.Compare(b.Address))
 	})
 	order := make([]int, len(t.Hops))
+	clocks := make([]int64, len(t.Hops))
 	for i := range order {
 		order[i] = i
+		var err error
+		if clocks[i], err = clock(t.Hops[i].Chain, t.Hops[i].At); err != nil {
+			return err
+		}
 	}
 	slices.SortStableFunc(order, func(i, j int) int {
 		a, b := t.Hops[i], t.Hops[j]
-		return cmp.Or(cmp.Compare(a.Chain, b.Chain), a.At.Compare(b.At))
+		return cmp.Or(cmp.Compare(clocks[i], clocks[j]), cmp.Compare(a.Chain, b.Chain), a.At.Compare(b.At), cmp.Compare(a.ID, b.ID))
 	})
 	number := make([]int, len(t.Hops)+1)
 	hops := make([]Hop, len(t.Hops))
@@ -226,4 +264,5 @@ func (t *Trace) order() {
 	}
 	t.Hops = hops
 	slices.SortStableFunc(t.Inputs, func(a, b Inputs) int { return cmp.Compare(a.Chain, b.Chain) })
+	return nil
 }

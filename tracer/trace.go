@@ -25,6 +25,7 @@ type Hop struct {
 	Dirty      ledger.Amount // traced units in it
 	Shares     []Segment     // per label, ascending; under poison the labels with amount 0
 	Grade      ledger.Grade
+	Crossing   *Crossing // how the traced units went on in another asset or network; nil: they did not
 }
 
 // Terminal is where traced units are at the as-of, or where they left the trace.

@@ -1,7 +1,6 @@
 package tracer
 
 import (
-	"container/heap"
 	"context"
 	"fmt"
 
@@ -50,6 +49,8 @@ type spending struct {
 	from   []ledger.Address // owners of traced inputs, in listed order, each once
 	parent int
 	depth  int // least depth of the traced inputs; 0: none
+
+	converted []*conversion // what bridges pay out in it
 }
 
 // outputAt reads an output again. Another transaction in its place means that
@@ -65,19 +66,20 @@ func outputAt(ctx context.Context, idx Index, key coinKey, id ledger.TxID) (ledg
 	return tx.Outputs[key.index], nil
 }
 
-func (run *run) scheduleCoin(chain ledger.Chain, c *coin) {
-	if c.spentBy != 0 {
-		heap.Push(&run.queue, item{chain: chain, at: ledger.Point{Pos: c.spentBy}, seed: -1})
+func (run *run) scheduleCoin(chain ledger.Chain, c *coin) error {
+	if c.spentBy == 0 {
+		return nil
 	}
+	return run.push(item{chain: chain, at: ledger.Point{Pos: c.spentBy}, seed: -1})
 }
 
 // transaction moves the traced inputs of one UTXO transaction to its outputs.
-func (run *run) transaction(chain ledger.Chain, pos ledger.Position, seeds []int) error {
+func (run *run) transaction(chain ledger.Chain, pos ledger.Position, seeds []int, converted []*conversion) error {
 	tx, err := run.idx.TxAt(run.ctx, chain, pos)
 	if err != nil {
 		return fmt.Errorf("transaction at %d: %w", pos, err)
 	}
-	s := &spending{tx: tx}
+	s := &spending{tx: tx, converted: converted}
 	if tx.Coinbase {
 		err = run.gatherCoinbase(s)
 	} else {
@@ -171,11 +173,15 @@ func (s *spending) addSource(owner ledger.Address, hop, depth int) {
 // output lays the seeds of an output over its slot and puts the traced units
 // into a coin, or ends them.
 func (run *run) output(s *spending, index uint32, carried parcel, seeds []int) error {
+	out := s.tx.Outputs[index]
+	carried, bridged, err := run.bridgedIn(s, out, carried)
+	if err != nil {
+		return err
+	}
 	p, err := run.markSeeds(carried, seeds)
 	if err != nil || p.dirty().IsZero() {
 		return err
 	}
-	out := s.tx.Outputs[index]
 	a := &arrival{parcel: p, Hop: Hop{
 		Depth: 1, Chain: s.tx.Chain, Tx: s.tx.ID, Index: index,
 		At: ledger.Point{Pos: s.tx.Pos, Slot: index}, Time: s.tx.Time, To: out.Address,
@@ -193,6 +199,12 @@ func (run *run) output(s *spending, index uint32, carried parcel, seeds []int) e
 			a.Depth = s.depth + 1
 		}
 	}
+	if bridged != nil && a.Parent == 0 {
+		a.Parent, a.Depth = bridged.hop, bridged.depth+1
+	}
+	if crossed, err := run.cross(a, &ledger.Transfer{Slot: index, From: out.Address, To: out.Address, Asset: a.Asset, Amount: out.Value}, &s.tx); err != nil || crossed {
+		return err
+	}
 	stays, err := run.settle(a, false)
 	if err != nil || !stays {
 		return err
@@ -202,8 +214,29 @@ func (run *run) output(s *spending, index uint32, carried parcel, seeds []int) e
 		hop: a.ID, depth: a.Depth, time: s.tx.Time, spentBy: out.SpentBy,
 	}
 	run.coins[coinKey{s.tx.Chain, s.tx.Pos, index}] = c
-	run.scheduleCoin(s.tx.Chain, c)
-	return nil
+	return run.scheduleCoin(s.tx.Chain, c)
+}
+
+// bridgedIn lays what a bridge pays out over the output that it is.
+func (run *run) bridgedIn(s *spending, out ledger.Output, p parcel) (parcel, *conversion, error) {
+	for i, v := range s.converted {
+		if v == nil || v.to != out.Address || v.amount != out.Value {
+			continue
+		}
+		s.converted[i] = nil
+		var laid []Segment
+		for _, seg := range v.parcel.segs {
+			segs, marked := mark(p.segs, seg.Label, seg.Amount)
+			p.segs = segs
+			laid = push(laid, Segment{seg.Label, marked})
+		}
+		if len(v.parcel.set) > 0 {
+			p.set = union(p.set, v.parcel.set)
+			p.segs = push(nil, Segment{Tainted, p.total()})
+		}
+		return p, v, run.tally(v.asset).add(laid, func(r *Row) *ledger.Amount { return &r.ConvertedIn })
+	}
+	return p, nil, nil
 }
 
 // parcelOf carries the inputs' labels along where the policy keeps a set.

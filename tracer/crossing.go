@@ -1,0 +1,339 @@
+package tracer
+
+import (
+	"container/heap"
+	"fmt"
+
+	"github.com/spoortrace/spoor/ledger"
+)
+
+// Crossing is a change of asset or network in which traced value goes on
+// (method, section 5): the share of it that is traced stays the same.
+type Crossing struct {
+	Kind  string // WRAP, UNWRAP, SWAP or BRIDGE
+	Rule  string // "wrap", "net table", the bridge's protocol, or "recipient, amount and time"
+	Tier  string // T0: exact; T2: heuristic
+	Grade ledger.Grade
+	ID    string // of a bridge transfer
+
+	AssetIn             ledger.Asset
+	AmountIn, DirtyIn   ledger.Amount // given up: in all, and the traced part
+	Chain               ledger.Chain  // of the other leg
+	Tx                  ledger.TxID
+	Index               uint32
+	TransferKind        ledger.TransferKind
+	To                  ledger.Address
+	AssetOut            ledger.Asset
+	AmountOut, DirtyOut ledger.Amount // received: in all, and the traced part
+}
+
+// String prints what the crossing does.
+func (c *Crossing) String() string {
+	return fmt.Sprintf("%s by %s (%s, %s) %s: %s of %s of %s, %s of %s of %s to %s in %s", c.Kind, c.Rule, c.Tier, c.Grade, c.ID,
+		c.DirtyIn, c.AmountIn, c.AssetIn, c.DirtyOut, c.AmountOut, c.AssetOut, c.To, c.Tx)
+}
+
+// conversion is traced value on its way through a crossing: it is laid over
+// what was received just after the transfer that paid it, or, where a pool pays
+// before it is paid, just after that.
+type conversion struct {
+	parcel parcel // traced units alone
+	hop    int    // the hop that went in
+	depth  int
+	to     ledger.Address
+	asset  ledger.Asset
+	amount ledger.Amount // received in all
+	leg    ledger.Point  // the transfer that paid it
+	when   ledger.Point
+}
+
+// exchanged keeps what of a swap has gone in so far, so that the parts of
+// several transfers into it add up to the floor of the whole.
+type exchanged struct{ in, out ledger.Amount }
+
+type exchangeKey struct {
+	place
+	asset ledger.Asset
+}
+
+// cross sends a traced transfer through the crossing that it is part of; false
+// when it is part of none.
+func (run *run) cross(a *arrival, t *ledger.Transfer, tx *ledger.Tx) (bool, error) {
+	if run.req.StopAt[a.To] || run.req.Through[a.To] || a.parcel.dirty().IsZero() {
+		return false, nil
+	}
+	if n, ok := outLeg(tx, t); ok {
+		return true, run.crossBridge(a, n, tx)
+	}
+	if tx.Chain.UTXO() {
+		return false, nil
+	}
+	s := run.tableOf(tx).swapOf(a.Asset)
+	if s == nil || !s.pools[wrapper(tx, a.Asset, a.To)] {
+		return false, nil
+	}
+	if s.unsure {
+		return true, run.stopAt(a, Contract)
+	}
+	c := &Crossing{
+		Kind: s.kind, Rule: "net table", Tier: "T0", Grade: max(a.Grade, s.leg.Grade), AssetIn: a.Asset, AmountIn: s.in, Chain: tx.Chain, Tx: tx.ID,
+		Index: s.leg.Index, TransferKind: s.leg.Kind, To: s.to, AssetOut: s.asset, AmountOut: s.out,
+	}
+	if s.kind != "SWAP" {
+		c.Rule = "wrap"
+	}
+	leg := ledger.Point{Pos: tx.Pos, Slot: s.leg.Slot}
+	when := leg
+	if when.Before(a.At) {
+		when = a.At
+	}
+	return true, run.convert(a, c, conversion{to: s.to, asset: s.asset, amount: s.out, leg: leg, when: when})
+}
+
+func (run *run) tableOf(tx *ledger.Tx) *netTable {
+	at := place{tx.Chain, tx.Pos}
+	if run.table != nil && run.tableAt == at {
+		return run.table
+	}
+	t := newNetTable(tx)
+	run.table, run.tableAt = t, at
+	return t
+}
+
+func (run *run) crossBridge(a *arrival, n ledger.Notice, tx *ledger.Tx) error {
+	out := ledger.Noted{Notice: n, Tx: tx.ID, At: ledger.Point{Pos: tx.Pos, Slot: n.Slot}, Time: tx.Time}
+	in, on, tier, err := run.inLeg(out, tx.Chain)
+	if err != nil {
+		return fmt.Errorf("bridge %s: %w", n.Ref, err)
+	}
+	run.remember(bridgeLeg{tx.Chain, out, on, in.At})
+	if on == "" {
+		return run.stopAt(a, BridgeUnmatched)
+	}
+	leg, kind, index, err := run.paidBy(on, in)
+	if err != nil {
+		return fmt.Errorf("bridge %s: %w", n.Ref, err)
+	}
+	c := &Crossing{
+		Kind: "BRIDGE", Rule: protocolOf(n.Ref), Tier: tier, Grade: max(a.Grade, n.Grade, in.Grade), ID: n.Ref, AssetIn: a.Asset, AmountIn: n.Amount,
+		Chain: on, Tx: in.Tx, Index: index, TransferKind: kind, To: in.Account, AssetOut: in.Asset, AmountOut: in.Amount,
+	}
+	if tier != "T0" {
+		c.Rule, c.Grade = "recipient, amount and time", ledger.GradeInferred
+	}
+	return run.convert(a, c, conversion{to: in.Account, asset: in.Asset, amount: in.Amount, leg: leg, when: leg})
+}
+
+func protocolOf(ref string) string {
+	for i := range len(ref) {
+		if ref[i] == ':' {
+			return ref[:i]
+		}
+	}
+	return ref
+}
+
+// paidBy finds the transfer or output by which a bridge paid.
+func (run *run) paidBy(c ledger.Chain, in ledger.Noted) (leg ledger.Point, kind ledger.TransferKind, index uint32, err error) {
+	tx, err := run.idx.TxAt(run.ctx, c, in.At.Pos)
+	if err != nil {
+		return leg, kind, 0, err
+	}
+	if c.UTXO() {
+		for i, o := range tx.Outputs {
+			if o.Address == in.Account && o.Value == in.Amount {
+				return ledger.Point{Pos: tx.Pos}, kind, uint32(i), nil
+			}
+		}
+	}
+	best := -1
+	for i, t := range tx.Transfers {
+		if t.To == in.Account && t.Asset == in.Asset && t.Amount == in.Amount && t.Status != ledger.StatusFailed && (best < 0 || t.Slot == in.Slot) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return leg, kind, 0, fmt.Errorf("%s pays %s nothing of it: %w", tx.ID, in.Account, ledger.ErrCorrupt)
+	}
+	t := tx.Transfers[best]
+	return ledger.Point{Pos: tx.Pos, Slot: t.Slot}, t.Kind, t.Index, nil
+}
+
+// stopAt ends traced units at a payee, with a hop.
+func (run *run) stopAt(a *arrival, reason Reason) error {
+	run.hop(a)
+	return run.end(a, reason)
+}
+
+// convert books traced units out of one asset and sends the share of them that
+// the other leg is worth on its way.
+func (run *run) convert(a *arrival, c *Crossing, v conversion) error {
+	a.Dirty, a.Shares = a.parcel.dirty(), a.parcel.shares()
+	if a.Dirty.Less(run.req.FloorOf(a.Asset)) {
+		return run.end(a, Pruned)
+	}
+	if run.req.Hops > 0 && a.Depth > run.req.Hops {
+		return run.stopAt(a, Pending)
+	}
+	key := exchangeKey{place{a.Chain, a.At.Pos}, a.Asset}
+	if c.Kind == "BRIDGE" {
+		delete(run.exchanges, key)
+	}
+	x := run.exchanges[key]
+	x.in = x.in.Plus(a.Dirty)
+	whole, _ := c.AmountOut.MulDiv(ledger.Min(x.in, c.AmountIn), c.AmountIn)
+	part := whole.Minus(x.out)
+	x.out = whole
+	run.exchanges[key] = x
+	c.DirtyIn, c.DirtyOut = a.Dirty, part
+	a.Crossing = c
+	run.hop(a)
+	if err := run.tally(a.Asset).add(a.parcel.segs, func(r *Row) *ledger.Amount { return &r.ConvertedOut }); err != nil {
+		return err
+	}
+	v.parcel, v.hop, v.depth = share(a.parcel, part), a.ID, a.Depth
+	if part.IsZero() {
+		return nil
+	}
+	return run.push(item{chain: v.asset.Chain, at: v.when, seed: -1, conversion: &v})
+}
+
+// share divides q units over the labels of a parcel in proportion.
+func share(p parcel, q ledger.Amount) parcel {
+	labels := byLabel(p.segs)
+	if len(labels) > 0 && labels[0].Label == Clean {
+		labels = labels[1:]
+	}
+	weights := make([]ledger.Amount, len(labels))
+	for i, s := range labels {
+		weights[i] = s.Amount
+	}
+	out := parcel{set: p.set}
+	for i, part := range apportion(q, totalOf(labels), weights) {
+		out.segs = push(out.segs, Segment{labels[i].Label, part})
+	}
+	return out
+}
+
+// hop records a step.
+func (run *run) hop(a *arrival) {
+	a.Dirty, a.Shares = a.parcel.dirty(), a.parcel.shares()
+	a.ID = len(run.hops) + 1
+	run.hops = append(run.hops, a.Hop)
+	if run.OnHop != nil {
+		run.OnHop(a.Hop)
+	}
+}
+
+// arrive lays a conversion over what an account was paid.
+func (run *run) arrive(v *conversion) error {
+	tx, err := run.idx.TxAt(run.ctx, v.asset.Chain, v.leg.Pos)
+	if err != nil {
+		return err
+	}
+	t, ok := transferAt(&tx, v.leg.Slot)
+	if !ok {
+		return fmt.Errorf("%s lists no transfer at slot %d: %w", tx.ID, v.leg.Slot, ledger.ErrCorrupt)
+	}
+	h := ledger.Holder{Address: v.to, Asset: v.asset}
+	payee := run.accounts[h]
+	clean, err := run.cleanAt(h, payee, v.when)
+	if err != nil {
+		return err
+	}
+	v.parcel.segs, _ = popFront(v.parcel.segs, clean) // what is traced already stays as it is
+	a := &arrival{parcel: v.parcel, Hop: Hop{
+		Parent: v.hop, Depth: v.depth + 1, Chain: v.asset.Chain, Tx: tx.ID, Index: t.Index, Kind: t.Kind, At: v.leg, Time: tx.Time,
+		From: t.From, To: v.to, Asset: v.asset, Amount: v.amount, Grade: max(tx.Grade, t.Grade),
+	}}
+	if a.parcel.dirty().IsZero() {
+		return nil
+	}
+	if err := run.tally(v.asset).add(v.parcel.segs, func(r *Row) *ledger.Amount { return &r.ConvertedIn }); err != nil {
+		return err
+	}
+	stays, err := run.settle(a, payee != nil)
+	if err != nil || !stays {
+		return err
+	}
+	if payee == nil {
+		if payee, err = run.openAt(h, a, after(v.when), v.when); err != nil {
+			return err
+		}
+	}
+	payee.last = arrivalRef{a.Tx, a.Index, a.Kind, a.At, a.From, a.Time, a.ID}
+	return run.relabel(payee, a.parcel)
+}
+
+func after(p ledger.Point) ledger.Point { return ledger.Point{Pos: p.Pos, Slot: p.Slot + 1} }
+
+// cleanAt is how many clean units an account holds just after a point.
+func (run *run) cleanAt(h ledger.Holder, acct *account, p ledger.Point) (ledger.Amount, error) {
+	if acct != nil {
+		return acct.sum.Minus(acct.held.dirty()), nil
+	}
+	b, err := run.idx.Balance(run.ctx, h, after(p))
+	return b.Amount, err
+}
+
+// relabel turns the newest clean units of an account into traced ones.
+func (run *run) relabel(acct *account, p parcel) error {
+	x := p.total()
+	segs := acct.held.segs
+	for i := len(segs) - 1; i >= 0 && !x.IsZero(); i-- {
+		if segs[i].Label != Clean {
+			continue
+		}
+		n := ledger.Min(segs[i].Amount, x)
+		x, segs[i].Amount = x.Minus(n), segs[i].Amount.Minus(n)
+	}
+	var left []Segment
+	for _, s := range segs {
+		left = push(left, s)
+	}
+	acct.held.segs = left
+	acct.sum = acct.sum.Minus(p.total().Minus(x))
+	return run.credit(acct, p)
+}
+
+// pendingConversion ends a conversion that the budget did not reach.
+func (run *run) pendingConversion(v *conversion) error {
+	d := v.parcel.dirty()
+	run.ended = append(run.ended, Terminal{
+		Address: v.to, Asset: v.asset, Dirty: d, Low: d, High: d, Shares: v.parcel.shares(), Reason: Pending, At: v.leg, Hop: v.hop, LastKnown: v.when,
+	})
+	t := run.tally(v.asset)
+	if err := t.add(v.parcel.segs, func(r *Row) *ledger.Amount { return &r.ConvertedIn }); err != nil {
+		return err
+	}
+	return t.add(v.parcel.segs, bucketField(InPending))
+}
+
+// push puts an item in the queue. As soon as a second network is in play,
+// everything in it is ordered by the clock across networks.
+func (run *run) push(i item) error {
+	if run.clocked {
+		clock, err := run.clockOf(i.chain, i.at)
+		if err != nil {
+			return err
+		}
+		i.clock = clock
+		heap.Push(&run.queue, i)
+		return nil
+	}
+	if run.only != "" && run.only != i.chain {
+		run.clocked = true
+		for k := range run.queue {
+			clock, err := run.clockOf(run.queue[k].chain, run.queue[k].at)
+			if err != nil {
+				return err
+			}
+			run.queue[k].clock = clock
+		}
+		heap.Init(&run.queue)
+		return run.push(i)
+	}
+	run.only = i.chain
+	heap.Push(&run.queue, i)
+	return nil
+}
