@@ -12,7 +12,8 @@ import (
 // order of height and merged with the blocks held into the next generation,
 // while Follow may go on beside it; they are seen when it is in force. An error
 // or a crash before leaves the index as it was, and the next call begins anew.
-// Sources are asked and judged as by Follow. ErrUnlinked: the source's blocks do
+// Sources are asked and judged as by Follow; the Tip that Report gets is that of
+// the generation being built. ErrUnlinked: the source's blocks do
 // not lead to those held.
 func Backfill(ctx context.Context, n *Network, sources []Source, o FollowOptions) error {
 	from := o.From

@@ -255,6 +255,7 @@ func fresh(t fataler, dir string, blocks []*ledger.Block) string {
 }
 
 func TestAgainstReference(t *testing.T) {
+	t.Parallel()
 	for _, chain := range []ledger.Chain{"bitcoin", "tron"} {
 		t.Run(string(chain), func(t *testing.T) {
 			dirs := 0

@@ -60,6 +60,7 @@ func payment(b, prev *ledger.Block, i, txs int, salt byte) ledger.Tx {
 // TestDeepestReorg replaces 2,000 blocks at once, the bound being 2,000, and
 // goes back: exact, within a minute and a GiB.
 func TestDeepestReorg(t *testing.T) {
+	t.Parallel()
 	depth, txs := 2000, 3
 	root := trunk("bitcoin", 10)
 	a := slices.Concat(root[:10], busyBranch(root[9], depth+50, txs, 1))
@@ -89,6 +90,7 @@ func TestDeepestReorg(t *testing.T) {
 // TestGiantBlock follows through blocks of 111,000 outputs and of 30,000 token
 // transfers: more rows than a transaction of the engine holds.
 func TestGiantBlock(t *testing.T) {
+	t.Parallel()
 	for chain, fill := range map[ledger.Chain]func(*ledger.Block){"bitcoin": manyOutputs, "ethereum": manyTransfers} {
 		t.Run(string(chain), func(t *testing.T) {
 			a := trunk(chain, 12)

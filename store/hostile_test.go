@@ -14,6 +14,7 @@ import (
 // TestBusyAccount has an account with many groups, over several buckets of
 // time, and more payees than are told apart.
 func TestBusyAccount(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	asset := ledger.NativeAsset("tron")
 	var rows []ledger.Transfer

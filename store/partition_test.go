@@ -18,6 +18,7 @@ import (
 // way, while the chain grows and is reorganised. It must catch up within 10 s
 // each time, and never show a tip that the source has not had.
 func TestFollowCutOff(t *testing.T) {
+	t.Parallel()
 	seed := rand.Uint64()
 	rng := rand.New(rand.NewPCG(seed, 4))
 	chain := trunk("bitcoin", 20)

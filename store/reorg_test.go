@@ -21,6 +21,7 @@ import (
 // Follow cut off and started again anywhere. The index at the end must be that
 // of a fresh one, byte for byte in its export.
 func TestFollowSequences(t *testing.T) {
+	t.Parallel()
 	for _, chain := range []ledger.Chain{"bitcoin", "tron"} {
 		t.Run(string(chain), func(t *testing.T) {
 			var sum tally

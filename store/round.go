@@ -36,7 +36,7 @@ func (f *follower) round(ctx context.Context) (done bool, err error) {
 	case fork.set && head.Tip.Height < h.tip.ref.Height && fork.ref.Height >= head.Tip.Height:
 		return f.lags(s, head, h, done)
 	case from > to && fork == h.tip:
-		return done, f.fold(ctx, head)
+		return done, f.fold(ctx, head, h)
 	case from > to:
 		return done, nil
 	}
@@ -66,8 +66,8 @@ func (f *follower) lags(s *served, head ledger.Head, h heights, done bool) (bool
 }
 
 // fold lets the overlay know of finality that moved without a block.
-func (f *follower) fold(ctx context.Context, head ledger.Head) error {
-	if head.Final == nil {
+func (f *follower) fold(ctx context.Context, head ledger.Head, h heights) error {
+	if head.Final == nil || h.folded != nil && *h.folded >= *head.Final {
 		return nil
 	}
 	return f.n.Append(ctx, none, f.appendOptions(head))

@@ -56,6 +56,7 @@ func dying(engine store.Engine, left *int) store.Engine {
 // or after reopening, and wants the index of an undisturbed run. Meanwhile a
 // snapshot taken before is asked on an engine without consistent views.
 func TestTornWrites(t *testing.T) {
+	t.Parallel()
 	for _, chain := range []ledger.Chain{"bitcoin", "tron"} {
 		t.Run(string(chain), func(t *testing.T) {
 			dirs := 0
