@@ -117,11 +117,33 @@ func (c *converter) hop(h tracer.Hop) (*spoorv1.Hop, error) {
 	for _, a := range h.FromOthers {
 		m.FromOthers = append(m.FromOthers, a.String())
 	}
+	if h.Crossing != nil {
+		if m.Crossing, err = c.crossing(h.Crossing); err != nil {
+			return nil, err
+		}
+		m.Tier = m.Crossing.GetTier()
+		if h.Crossing.Tier != "T0" {
+			m.Heuristic = h.Crossing.Rule
+		}
+	}
 	if m.FromLabels, err = c.labels(h.From, h.Time); err != nil {
 		return nil, err
 	}
 	m.ToLabels, err = c.labels(h.To, h.Time)
 	return m, err
+}
+
+func (c *converter) crossing(x *tracer.Crossing) (*spoorv1.Crossing, error) {
+	in, err := c.asset(x.AssetIn)
+	if err != nil {
+		return nil, err
+	}
+	out, err := c.asset(x.AssetOut)
+	return &spoorv1.Crossing{
+		Kind: x.Kind, Rule: x.Rule, Tier: x.Tier, Grade: x.Grade.String(), Id: x.ID, AssetIn: in, AmountIn: x.AmountIn.String(), DirtyIn: x.DirtyIn.String(),
+		NetworkOut: string(x.Chain), TxOut: hashText(x.Chain, x.Tx), IndexOut: tracer.IndexText(x.Chain, x.TransferKind, x.Index), To: x.To.String(),
+		AssetOut: out, AmountOut: x.AmountOut.String(), DirtyOut: x.DirtyOut.String(),
+	}, err
 }
 
 func (c *converter) terminal(t tracer.Terminal) (*spoorv1.Terminal, error) {

@@ -34,7 +34,7 @@ func (s *traces) ask(ctx context.Context, m *spoorv1.TraceRequest) (*question, e
 	}
 	q := &question{message: m, req: tracer.Request{
 		ServicePayees: tracer.DefaultServicePayees, AccountEvents: tracer.DefaultAccountEvents,
-		Hops: tracer.DefaultHops, Events: s.maxEvents, FeesToCoinbase: m.GetFeesToCoinbase(),
+		Hops: tracer.DefaultHops, Events: s.maxEvents, FeesToCoinbase: m.GetFeesToCoinbase(), Heuristics: m.GetHeuristics(),
 	}}
 	if err := q.form(m, s.maxEvents); err != nil {
 		return nil, err

@@ -243,7 +243,7 @@ func (run *run) arrive(v *conversion) error {
 	}
 	v.parcel.segs, _ = popFront(v.parcel.segs, clean) // what is traced already stays as it is
 	a := &arrival{parcel: v.parcel, Hop: Hop{
-		Parent: v.hop, Depth: v.depth + 1, Chain: v.asset.Chain, Tx: tx.ID, Index: t.Index, Kind: t.Kind, At: v.leg, Time: tx.Time,
+		Parent: v.hop, Depth: v.depth + 1, Chain: v.asset.Chain, Tx: tx.ID, Index: t.Index, Kind: t.Kind, At: v.when, Time: tx.Time,
 		From: t.From, To: v.to, Asset: v.asset, Amount: v.amount, Grade: max(tx.Grade, t.Grade),
 	}}
 	if a.parcel.dirty().IsZero() {

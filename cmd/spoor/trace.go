@@ -61,6 +61,7 @@ NOT_COVERED in the answer and no reason for another status.`,
 	f.Int64Var(&flags.servicePayees, "service-payees", tracer.DefaultServicePayees, "an account with more distinct payees is a suspected service; 0: never")
 	f.Int64Var(&flags.maxEvents, "max-events", 0, "greatest number of transfers to replay (default the server's)")
 	f.StringVar(&req.Network, "network", "", "network to search for a bare hash (default all)")
+	f.BoolVar(&req.Heuristics, "heuristics", false, "let a bridge's other leg be found by recipient, amount and time, too (tier T2); it is wrong at times")
 	f.BoolVar(&req.FeesToCoinbase, "fees-to-coinbase", false, "follow miner fees into the coinbase of their block")
 	f.BoolVar(&a.style.Wide, "wide", false, "tables with transaction hashes")
 	f.BoolVar(&a.style.All, "all", false, "tables with every hop and place, however many")

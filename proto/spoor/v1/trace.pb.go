@@ -111,8 +111,10 @@ type TraceRequest struct {
 	Network string `protobuf:"bytes,14,opt,name=network,proto3" json:"network,omitempty"`
 	// Whether traced miner fees flow on to the coinbase of their block instead of ending in `fees`.
 	FeesToCoinbase bool `protobuf:"varint,15,opt,name=fees_to_coinbase,json=feesToCoinbase,proto3" json:"fees_to_coinbase,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Whether crossings of tier T2 (a bridge's other leg by recipient, amount and time) extend the trace; they are wrong at times.
+	Heuristics    bool `protobuf:"varint,16,opt,name=heuristics,proto3" json:"heuristics,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TraceRequest) Reset() {
@@ -246,6 +248,13 @@ func (x *TraceRequest) GetNetwork() string {
 func (x *TraceRequest) GetFeesToCoinbase() bool {
 	if x != nil {
 		return x.FeesToCoinbase
+	}
+	return false
+}
+
+func (x *TraceRequest) GetHeuristics() bool {
+	if x != nil {
+		return x.Heuristics
 	}
 	return false
 }
@@ -1981,7 +1990,7 @@ var File_spoor_v1_trace_proto protoreflect.FileDescriptor
 
 const file_spoor_v1_trace_proto_rawDesc = "" +
 	"\n" +
-	"\x14spoor/v1/trace.proto\x12\bspoor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x15spoor/v1/common.proto\"\xb3\x05\n" +
+	"\x14spoor/v1/trace.proto\x12\bspoor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x15spoor/v1/common.proto\"\xd3\x05\n" +
 	"\fTraceRequest\x12(\n" +
 	"\x04refs\x18\x01 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\b\x01\x10\x90N\"\ar\x05\x10\x01\x18\x80\x04R\x04refs\x12+\n" +
 	"\aamounts\x18\x02 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10\x90N\"\x06r\x04\x10\x01\x18PR\aamounts\x12\x1e\n" +
@@ -2000,7 +2009,10 @@ const file_spoor_v1_trace_proto_rawDesc = "" +
 	"\n" +
 	"max_events\x18\r \x01(\x03B\a\xbaH\x04\"\x02(\x01H\x02R\tmaxEvents\x88\x01\x01\x12!\n" +
 	"\anetwork\x18\x0e \x01(\tB\a\xbaH\x04r\x02\x18@R\anetwork\x12(\n" +
-	"\x10fees_to_coinbase\x18\x0f \x01(\bR\x0efeesToCoinbaseB\v\n" +
+	"\x10fees_to_coinbase\x18\x0f \x01(\bR\x0efeesToCoinbase\x12\x1e\n" +
+	"\n" +
+	"heuristics\x18\x10 \x01(\bR\n" +
+	"heuristicsB\v\n" +
 	"\t_max_hopsB\x11\n" +
 	"\x0f_service_payeesB\r\n" +
 	"\v_max_events\"1\n" +

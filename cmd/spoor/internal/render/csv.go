@@ -104,13 +104,13 @@ func joined(parts ...[]string) []string {
 // part; transfer_base is the whole transfer.
 func HopsCSV(w io.Writer, t *spoorv1.Trace) error {
 	s := &records{header: joined([]string{"hop", "parent", "depth", "network", "tx", "index", "height", "time", "from", "from_others", "from_labels", "to", "to_labels", "contract"},
-		amountColumns(), []string{"transfer_base", "shares", "grade", "tier", "heuristic"})}
+		amountColumns(), []string{"transfer_base", "shares", "grade", "tier", "heuristic", "finality"}, crossingColumns())}
 	for _, h := range t.GetHops() {
 		a := h.GetAsset()
 		s.add(joined([]string{
 			strconv.Itoa(int(h.GetId())), strconv.Itoa(int(h.GetParent())), strconv.Itoa(int(h.GetDepth())), a.GetNetwork(), h.GetTx(), h.GetIndex(),
 			heightCell(h.Height), utc(h.GetTime()), h.GetFrom(), strings.Join(h.GetFromOthers(), " "), labelCell(h.GetFromLabels()), h.GetTo(), labelCell(h.GetToLabels()), a.GetContract(),
-		}, amountCells(h.GetDirty(), a), []string{h.GetAmount(), shareCell(h.GetShares()), h.GetGrade(), h.GetTier(), h.GetHeuristic()})...)
+		}, amountCells(h.GetDirty(), a), []string{h.GetAmount(), shareCell(h.GetShares()), h.GetGrade(), h.GetTier(), h.GetHeuristic(), h.GetFinality()}, crossingCells(h.GetCrossing()))...)
 	}
 	return s.write(w)
 }

@@ -53,6 +53,10 @@ func Dot(w io.Writer, t *spoorv1.Trace) error {
 		text := money(h.GetDirty(), h.GetAsset()) + " (" + v.share(h.GetDirty(), h.GetAsset()) + ")\n" + v.style.when(h.GetTime())
 		p.line("  %s -> %s [label=%s, tooltip=%s];", quoted(nodeKey(h.GetAsset(), h.GetFrom())), quoted(nodeKey(h.GetAsset(), h.GetTo())),
 			quoted(text), quoted(Clean(h.GetTx())+":"+Clean(h.GetIndex())))
+		if x := h.GetCrossing(); x != nil {
+			node(x.GetAssetOut(), x.GetTo(), nil)
+			p.line("  %s -> %s [label=%s, style=dashed];", quoted(nodeKey(h.GetAsset(), h.GetTo())), quoted(nodeKey(x.GetAssetOut(), x.GetTo())), quoted(crossingText(x)))
+		}
 	}
 	p.line("}")
 	return p.err

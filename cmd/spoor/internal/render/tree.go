@@ -151,7 +151,9 @@ func (t *hopTree) add(h *spoorv1.Hop, branch string) {
 	if h.GetParent() == 0 && h.GetFrom() != "" {
 		line = withTags(address(network, h.GetFrom()), h.GetFromLabels()) + " " + line
 	}
-	if tier := h.GetTier(); tier != "" {
+	if x := h.GetCrossing(); x != nil {
+		line += " " + crossingText(x)
+	} else if tier := h.GetTier(); tier != "" {
 		line += " (" + Clean(tier) + " " + Clean(h.GetHeuristic()) + ")"
 	}
 	if v.style.Wide {
