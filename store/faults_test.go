@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -100,4 +101,24 @@ func TestFollowTrouble(t *testing.T) {
 	} else if f, _ := ledger.FaultOf(err); f != ledger.FaultWrongChain {
 		t.Errorf("a source of another network: got %v, want %s", err, ledger.FaultWrongChain)
 	}
+}
+
+// TestFollowBehind asks sources that all have less than the index: nothing is
+// missing, and nothing is wrong.
+func TestFollowBehind(t *testing.T) {
+	a := trunk("bitcoin", 30)
+	s, n := open(t, t.TempDir(), mapEngine(), "bitcoin")
+	defer s.Close()
+	if err := follow(t, n, quick(5), sourcetest.New("bitcoin", a...)); err != nil {
+		t.Fatal(err)
+	}
+	near, far := sourcetest.New("bitcoin", a[:28]...), sourcetest.New("bitcoin", a[:3]...)
+	if err := follow(t, n, quick(5), near, far); err != nil || near.Calls("Head") == 0 || far.Calls("Head") == 0 {
+		t.Errorf("got %v after %d and %d questions, want both asked and no error", err, near.Calls("Head"), far.Calls("Head"))
+	}
+	more := slices.Concat(a, branch(a[29], 4, 0))
+	if err := follow(t, n, quick(5), near, far, sourcetest.New("bitcoin", more...)); err != nil {
+		t.Errorf("with one that has more: %v", err)
+	}
+	wantBlocks(t, n, more)
 }

@@ -70,6 +70,7 @@ type follower struct {
 	at      int  // the source in use
 	cut     bool // the last round ended early, for another writer
 	failed  int  // rounds that failed since one made progress
+	behind  int  // rounds in which a source had less than the index
 	status  FollowStatus
 }
 

@@ -54,12 +54,13 @@ func trials(t *testing.T, otherwise int) int {
 }
 
 // tally says what the sequences were made of.
-type tally struct{ Sequences, Blocks, Reorgs, Back, Shorter, Deepest, Cut, Switched, Restarts, Finals int }
+type tally struct{ Sequences, Blocks, Reorgs, Back, Shorter, Deepest, Cut, Switched, Rebuilt, Restarts, Finals int }
 
 func (a *tally) add(b tally) {
 	a.Sequences++
 	a.Blocks, a.Reorgs, a.Back, a.Shorter = a.Blocks+b.Blocks, a.Reorgs+b.Reorgs, a.Back+b.Back, a.Shorter+b.Shorter
 	a.Cut, a.Switched, a.Restarts, a.Finals = a.Cut+b.Cut, a.Switched+b.Switched, a.Restarts+b.Restarts, a.Finals+b.Finals
+	a.Rebuilt += b.Rebuilt
 	a.Deepest = max(a.Deepest, b.Deepest)
 }
 
@@ -124,12 +125,14 @@ func (l *life) play() {
 	l.grow(l.n("first", 1, 5))
 	for range l.n("steps", 2, 8) {
 		l.change()
-		switch l.n("then", 0, 5) {
+		switch l.n("then", 0, 6) {
 		case 0: // nobody looks
 		case 1:
 			l.cutOff(n)
 		case 2:
 			l.switchUnder(n)
+		case 3:
+			l.rebuildUnder(n)
 		default:
 			l.follow(n)
 		}
@@ -265,6 +268,28 @@ func (l *life) switchUnder(n *store.Network) {
 	l.src.Fail(nil)
 	if err != nil {
 		l.Fatalf("follow of a chain that changes: %v", err)
+	}
+}
+
+// rebuildUnder builds the next generation while the chain changes and Follow
+// goes on with the old one.
+func (l *life) rebuildUnder(n *store.Network) {
+	l.Rebuilt++
+	at := l.n("blocks", 0, 40)
+	changing := func(yield func(*ledger.Block, error) bool) {
+		for b, err := range n.Blocks(context.Background()) {
+			if at--; at == 0 {
+				l.change()
+				l.follow(n)
+			}
+			if !yield(b, err) {
+				return
+			}
+		}
+	}
+	o := store.AppendOptions{KeepRaw: l.o.KeepRaw, BatchSize: l.o.BatchSize, ReorgBound: l.o.ReorgBound, Final: l.final}
+	if err := n.Rebuild(context.Background(), changing, n.Contents(), o); err != nil {
+		l.Fatalf("rebuild while the chain changes: %v", err)
 	}
 }
 

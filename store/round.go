@@ -59,7 +59,7 @@ func (f *follower) from(fork mark) uint64 {
 // lags is the end of a round with a source that has less than the index, and
 // nothing else. Another source may have more.
 func (f *follower) lags(s *served, head ledger.Head, h heights, done bool) (bool, error) {
-	if done && len(f.sources) == 1 {
+	if f.behind++; done && f.behind >= len(f.sources) {
 		return true, nil
 	}
 	return false, ledger.Untrue(ledger.FaultLagging, "head of "+s.name, fmt.Sprintf("height %d, the index is at %d", head.Tip.Height, h.tip.ref.Height))
