@@ -71,7 +71,7 @@ func seededOf(t rapid.TB, tr *tracer.Trace) map[tracer.Label]ledger.Amount {
 	most := map[tracer.Label]ledger.Amount{}
 	for _, s := range tr.Sheets {
 		for _, r := range s.Rows {
-			most[r.Label] = add(t, most[r.Label], r.Seeded.Minus(r.Collided))
+			most[r.Label] = add(t, most[r.Label], r.Seeded.Minus(r.Collided), r.ConvertedIn)
 		}
 	}
 	return most
