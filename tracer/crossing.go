@@ -38,13 +38,7 @@ func (c *Crossing) String() string {
 // before it is paid, just after that.
 type conversion struct {
 	parcel parcel // traced units alone
-	hop    int    // the hop that went in
-	depth  int
-	to     ledger.Address
-	asset  ledger.Asset
-	amount ledger.Amount // received in all
-	leg    ledger.Point  // the transfer that paid it
-	when   ledger.Point
+	step   Hop    // what the transfer that paid it will be told as; its Parent went in, At is when
 }
 
 // exchanged keeps what of a swap has gone in so far, so that the parts of
@@ -82,12 +76,11 @@ func (run *run) cross(a *arrival, t *ledger.Transfer, tx *ledger.Tx) (bool, erro
 	if s.kind != "SWAP" {
 		c.Rule = "wrap"
 	}
-	leg := ledger.Point{Pos: tx.Pos, Slot: s.leg.Slot}
-	when := leg
+	when := ledger.Point{Pos: tx.Pos, Slot: s.leg.Slot}
 	if when.Before(a.At) {
 		when = a.At
 	}
-	return true, run.convert(a, c, conversion{to: s.to, asset: s.asset, amount: s.out, leg: leg, when: when})
+	return true, run.convert(a, c, Hop{At: when, Time: tx.Time, From: s.leg.From, Grade: max(tx.Grade, s.leg.Grade)})
 }
 
 func (run *run) tableOf(tx *ledger.Tx) *netTable {
@@ -110,18 +103,18 @@ func (run *run) crossBridge(a *arrival, n ledger.Notice, tx *ledger.Tx) error {
 	if on == "" {
 		return run.stopAt(a, BridgeUnmatched)
 	}
-	leg, kind, index, err := run.paidBy(on, in)
+	paid, err := run.paidBy(on, in)
 	if err != nil {
 		return fmt.Errorf("bridge %s: %w", n.Ref, err)
 	}
 	c := &Crossing{
 		Kind: "BRIDGE", Rule: protocolOf(n.Ref), Tier: tier, Grade: max(a.Grade, n.Grade, in.Grade), ID: n.Ref, AssetIn: a.Asset, AmountIn: n.Amount,
-		Chain: on, Tx: in.Tx, Index: index, TransferKind: kind, To: in.Account, AssetOut: in.Asset, AmountOut: in.Amount,
+		Chain: on, Tx: in.Tx, Index: paid.Index, TransferKind: paid.Kind, To: in.Account, AssetOut: in.Asset, AmountOut: in.Amount,
 	}
 	if tier != "T0" {
 		c.Rule, c.Grade = "recipient, amount and time", ledger.GradeInferred
 	}
-	return run.convert(a, c, conversion{to: in.Account, asset: in.Asset, amount: in.Amount, leg: leg, when: leg})
+	return run.convert(a, c, paid)
 }
 
 func protocolOf(ref string) string {
@@ -134,15 +127,15 @@ func protocolOf(ref string) string {
 }
 
 // paidBy finds the transfer or output by which a bridge paid.
-func (run *run) paidBy(c ledger.Chain, in ledger.Noted) (leg ledger.Point, kind ledger.TransferKind, index uint32, err error) {
+func (run *run) paidBy(c ledger.Chain, in ledger.Noted) (Hop, error) {
 	tx, err := run.idx.TxAt(run.ctx, c, in.At.Pos)
 	if err != nil {
-		return leg, kind, 0, err
+		return Hop{}, err
 	}
 	if c.UTXO() {
 		for i, o := range tx.Outputs {
 			if o.Address == in.Account && o.Value == in.Amount {
-				return ledger.Point{Pos: tx.Pos}, kind, uint32(i), nil
+				return Hop{Index: uint32(i), At: ledger.Point{Pos: tx.Pos}, Time: tx.Time, From: firstOwner(tx), Grade: tx.Grade}, nil
 			}
 		}
 	}
@@ -153,10 +146,10 @@ func (run *run) paidBy(c ledger.Chain, in ledger.Noted) (leg ledger.Point, kind 
 		}
 	}
 	if best < 0 {
-		return leg, kind, 0, fmt.Errorf("%s pays %s nothing of it: %w", tx.ID, in.Account, ledger.ErrCorrupt)
+		return Hop{}, fmt.Errorf("%s pays %s nothing of it: %w", tx.ID, in.Account, ledger.ErrCorrupt)
 	}
 	t := tx.Transfers[best]
-	return ledger.Point{Pos: tx.Pos, Slot: t.Slot}, t.Kind, t.Index, nil
+	return Hop{Index: t.Index, Kind: t.Kind, At: ledger.Point{Pos: tx.Pos, Slot: t.Slot}, Time: tx.Time, From: t.From, Grade: max(tx.Grade, t.Grade)}, nil
 }
 
 // stopAt ends traced units at a payee, with a hop.
@@ -166,8 +159,8 @@ func (run *run) stopAt(a *arrival, reason Reason) error {
 }
 
 // convert books traced units out of one asset and sends the share of them that
-// the other leg is worth on its way.
-func (run *run) convert(a *arrival, c *Crossing, v conversion) error {
+// the other leg is worth on its way. paid is the other leg: place, time, payer, grade.
+func (run *run) convert(a *arrival, c *Crossing, paid Hop) error {
 	a.Dirty, a.Shares = a.parcel.dirty(), a.parcel.shares()
 	if a.Dirty.Less(run.req.FloorOf(a.Asset)) {
 		return run.end(a, Pruned)
@@ -188,14 +181,15 @@ func (run *run) convert(a *arrival, c *Crossing, v conversion) error {
 	c.DirtyIn, c.DirtyOut = a.Dirty, part
 	a.Crossing = c
 	run.hop(a)
-	if err := run.tally(a.Asset).add(a.parcel.segs, func(r *Row) *ledger.Amount { return &r.ConvertedOut }); err != nil {
+	if err := run.tally(a.Asset).add(a.parcel.segs, convertedOut); err != nil {
 		return err
 	}
-	v.parcel, v.hop, v.depth = share(a.parcel, part), a.ID, a.Depth
 	if part.IsZero() {
 		return nil
 	}
-	return run.push(item{chain: v.asset.Chain, at: v.when, seed: -1, conversion: &v})
+	paid.Parent, paid.Depth, paid.Chain, paid.Tx, paid.Index, paid.Kind = a.ID, a.Depth+1, c.Chain, c.Tx, c.Index, c.TransferKind
+	paid.To, paid.Asset, paid.Amount = c.To, c.AssetOut, c.AmountOut
+	return run.push(item{chain: c.Chain, at: paid.At, seed: -1, conversion: &conversion{share(a.parcel, part), paid}})
 }
 
 // share divides q units over the labels of a parcel in proportion.
@@ -227,29 +221,18 @@ func (run *run) hop(a *arrival) {
 
 // arrive lays a conversion over what an account was paid.
 func (run *run) arrive(v *conversion) error {
-	tx, err := run.idx.TxAt(run.ctx, v.asset.Chain, v.leg.Pos)
-	if err != nil {
-		return err
-	}
-	t, ok := transferAt(&tx, v.leg.Slot)
-	if !ok {
-		return fmt.Errorf("%s lists no transfer at slot %d: %w", tx.ID, v.leg.Slot, ledger.ErrCorrupt)
-	}
-	h := ledger.Holder{Address: v.to, Asset: v.asset}
+	h := ledger.Holder{Address: v.step.To, Asset: v.step.Asset}
 	payee := run.accounts[h]
-	clean, err := run.cleanAt(h, payee, v.when)
+	clean, err := run.cleanAt(h, payee, v.step.At)
 	if err != nil {
 		return err
 	}
 	v.parcel.segs, _ = popFront(v.parcel.segs, clean) // what is traced already stays as it is
-	a := &arrival{parcel: v.parcel, Hop: Hop{
-		Parent: v.hop, Depth: v.depth + 1, Chain: v.asset.Chain, Tx: tx.ID, Index: t.Index, Kind: t.Kind, At: v.when, Time: tx.Time,
-		From: t.From, To: v.to, Asset: v.asset, Amount: v.amount, Grade: max(tx.Grade, t.Grade),
-	}}
+	a := &arrival{parcel: v.parcel, Hop: v.step}
 	if a.parcel.dirty().IsZero() {
 		return nil
 	}
-	if err := run.tally(v.asset).add(v.parcel.segs, func(r *Row) *ledger.Amount { return &r.ConvertedIn }); err != nil {
+	if err := run.tally(a.Asset).add(v.parcel.segs, convertedIn); err != nil {
 		return err
 	}
 	stays, err := run.settle(a, payee != nil)
@@ -257,13 +240,17 @@ func (run *run) arrive(v *conversion) error {
 		return err
 	}
 	if payee == nil {
-		if payee, err = run.openAt(h, a, after(v.when), v.when); err != nil {
+		if payee, err = run.openAt(h, a, after(a.At), a.At); err != nil {
 			return err
 		}
 	}
 	payee.last = arrivalRef{a.Tx, a.Index, a.Kind, a.At, a.From, a.Time, a.ID}
 	return run.relabel(payee, a.parcel)
 }
+
+func convertedIn(r *Row) *ledger.Amount { return &r.ConvertedIn }
+
+func convertedOut(r *Row) *ledger.Amount { return &r.ConvertedOut }
 
 func after(p ledger.Point) ledger.Point { return ledger.Point{Pos: p.Pos, Slot: p.Slot + 1} }
 
@@ -298,15 +285,10 @@ func (run *run) relabel(acct *account, p parcel) error {
 
 // pendingConversion ends a conversion that the budget did not reach.
 func (run *run) pendingConversion(v *conversion) error {
-	d := v.parcel.dirty()
-	run.ended = append(run.ended, Terminal{
-		Address: v.to, Asset: v.asset, Dirty: d, Low: d, High: d, Shares: v.parcel.shares(), Reason: Pending, At: v.leg, Hop: v.hop, LastKnown: v.when,
-	})
-	t := run.tally(v.asset)
-	if err := t.add(v.parcel.segs, func(r *Row) *ledger.Amount { return &r.ConvertedIn }); err != nil {
+	if err := run.tally(v.step.Asset).add(v.parcel.segs, convertedIn); err != nil {
 		return err
 	}
-	return t.add(v.parcel.segs, bucketField(InPending))
+	return run.stopAt(&arrival{parcel: v.parcel, Hop: v.step}, Pending)
 }
 
 // push puts an item in the queue. As soon as a second network is in play,

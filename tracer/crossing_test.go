@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/tracer"
 	"github.com/spoortrace/spoor/tracer/memindex"
@@ -37,7 +39,7 @@ func (s story) who(name string) ledger.Address {
 	return named(s.chain, name)
 }
 
-func (s story) blocks(t *testing.T) []*ledger.Block {
+func (s story) blocks(t rapid.TB) []*ledger.Block {
 	t.Helper()
 	every := s.every
 	if every == 0 {
@@ -57,7 +59,7 @@ func (s story) blocks(t *testing.T) []*ledger.Block {
 	return all
 }
 
-func (s story) leg(t *testing.T, tx *ledger.Tx, slot uint32, f []string) {
+func (s story) leg(t rapid.TB, tx *ledger.Tx, slot uint32, f []string) {
 	t.Helper()
 	var amount uint64
 	if len(f) < 4 {

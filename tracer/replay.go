@@ -251,7 +251,7 @@ func (run *run) step() error {
 		}
 		return i.conversion != nil && !i.chain.UTXO()
 	})
-	slices.SortStableFunc(conversions, func(a, b *conversion) int { return a.hop - b.hop })
+	slices.SortStableFunc(conversions, func(a, b *conversion) int { return a.step.Parent - b.step.Parent })
 	if !run.charge(first.chain, first.at) {
 		return run.each(conversions, run.pendingConversion)
 	}
@@ -276,7 +276,7 @@ func (run *run) step() error {
 func (run *run) each(all []*conversion, do func(*conversion) error) error {
 	for _, v := range all {
 		if err := do(v); err != nil {
-			return fmt.Errorf("crossing to %s: %w", v.to, err)
+			return fmt.Errorf("crossing to %s: %w", v.step.To, err)
 		}
 	}
 	return nil

@@ -200,7 +200,7 @@ func (run *run) output(s *spending, index uint32, carried parcel, seeds []int) e
 		}
 	}
 	if bridged != nil && a.Parent == 0 {
-		a.Parent, a.Depth = bridged.hop, bridged.depth+1
+		a.Parent, a.Depth = bridged.step.Parent, bridged.step.Depth
 	}
 	if crossed, err := run.cross(a, &ledger.Transfer{Slot: index, From: out.Address, To: out.Address, Asset: a.Asset, Amount: out.Value}, &s.tx); err != nil || crossed {
 		return err
@@ -220,7 +220,7 @@ func (run *run) output(s *spending, index uint32, carried parcel, seeds []int) e
 // bridgedIn lays what a bridge pays out over the output that it is.
 func (run *run) bridgedIn(s *spending, out ledger.Output, p parcel) (parcel, *conversion, error) {
 	for i, v := range s.converted {
-		if v == nil || v.to != out.Address || v.amount != out.Value {
+		if v == nil || v.step.To != out.Address || v.step.Amount != out.Value {
 			continue
 		}
 		s.converted[i] = nil
@@ -234,7 +234,7 @@ func (run *run) bridgedIn(s *spending, out ledger.Output, p parcel) (parcel, *co
 			p.set = union(p.set, v.parcel.set)
 			p.segs = push(nil, Segment{Tainted, p.total()})
 		}
-		return p, v, run.tally(v.asset).add(laid, func(r *Row) *ledger.Amount { return &r.ConvertedIn })
+		return p, v, run.tally(v.step.Asset).add(laid, convertedIn)
 	}
 	return p, nil, nil
 }
