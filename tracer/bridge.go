@@ -33,7 +33,7 @@ func outLeg(tx *ledger.Tx, t *ledger.Transfer) (ledger.Notice, bool) {
 	return found, ok
 }
 
-// inLegs returns what other networks of the index say under a ref, or how the
+// inLeg returns what another network of the index says under a ref, or how the
 // heuristic finds it (T2): the same recipient, about the amount, soon, unique.
 func (run *run) inLeg(out ledger.Noted, chain ledger.Chain) (in ledger.Noted, on ledger.Chain, tier string, err error) {
 	after, err := run.clockOf(chain, out.At)
@@ -67,7 +67,7 @@ func (run *run) inLegsBy(chain ledger.Chain, ref string, after int64) (found []l
 			if err != nil {
 				return nil, nil, err
 			}
-			if n.Kind == ledger.NoticeBridgeIn && at >= after {
+			if n.Kind == ledger.NoticeBridgeIn && comesAfter(at, c, after, chain) {
 				found, nets = append(found, n), append(nets, c)
 			}
 		}
@@ -93,12 +93,19 @@ func (run *run) inLegsLike(chain ledger.Chain, out ledger.Noted, after int64) (f
 			if err != nil {
 				return nil, nil, err
 			}
-			if n.Kind == ledger.NoticeBridgeIn && n.Account == to && BridgeMatches(out.Amount, n.Amount, time.Duration(at-after)*time.Millisecond) {
+			if n.Kind == ledger.NoticeBridgeIn && n.Account == to && comesAfter(at, c, after, chain) && BridgeMatches(out.Amount, n.Amount, time.Duration(at-after)*time.Millisecond) {
 				found, nets = append(found, n), append(nets, c)
 			}
 		}
 	}
 	return found, nets, nil
+}
+
+// comesAfter reports whether a block of one network stands after that of another
+// in the replay's order. A leg that does not cannot go on: its account may have
+// been replayed beyond it.
+func comesAfter(at int64, on ledger.Chain, out int64, from ledger.Chain) bool {
+	return at > out || at == out && on > from
 }
 
 // BridgeMatches is the rule of tier T2 for amounts and time, given that the
