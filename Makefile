@@ -35,6 +35,7 @@ race: ## run the tests of the packages that start goroutines under the race dete
 generate: $(TOOLS)/buf-$(BUF_VERSION) $(TOOLS)/plugins ## regenerate the Go code of proto/ and check it
 	PATH=$(TOOLS)/bin:$$PATH buf lint
 	PATH=$(TOOLS)/bin:$$PATH buf generate
+	cd chains/tron/proto && PATH=$(TOOLS)/bin:$$PATH buf lint && PATH=$(TOOLS)/bin:$$PATH buf generate
 
 lint: $(TOOLS)/gofumpt-$(GOFUMPT_VERSION) $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## check the format and lint
 	@out=$$(.ci/format -l); test -z "$$out" || { echo "not gofumpt-clean, run make format:"; echo "$$out"; exit 1; }

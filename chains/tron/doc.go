@@ -6,8 +6,8 @@
 // transaction's id, and that the header carries a signature that recovers. So
 // TRX and TRC-10 that a transaction sends itself, and whether it succeeded, are as
 // true as the block's id. Whether the signer was an elected producer is not
-// checked: producers sign with keys of their witness permission, which no header
-// names. That the block is the chain's is the node's word.
+// checked: 7 of 27 producers sign with a key of their witness permission, which no
+// header names (24 of the 100 real headers under test). That the block is the chain's is the node's word.
 //
 // Attested, the node's word alone: what java-tron calls transaction infos, which
 // are in no root: logs (TRC-20), internal transactions, fees, withdrawn rewards.
