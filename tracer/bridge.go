@@ -169,3 +169,42 @@ func (run *run) remember(b bridgeLeg) {
 		run.bridges = append(run.bridges, b)
 	}
 }
+
+// compareNetworks sets ahead: bridges may still pay out, after what a lagging
+// network holds, at places that were replayed on another.
+func (run *run) compareNetworks() error {
+	run.ahead = false
+	if len(run.progress) < 2 {
+		return nil
+	}
+	holding := map[ledger.Chain]bool{}
+	for h := range run.accounts {
+		holding[h.Address.Chain] = true
+	}
+	for key := range run.coins {
+		holding[key.chain] = true
+	}
+	for i, s := range run.req.Seeds {
+		if !run.seedDone[i] {
+			holding[s.Chain] = true
+		}
+	}
+	for from := range holding {
+		asOf, err := run.idx.AsOf(run.ctx, from)
+		if err != nil {
+			return err
+		}
+		least, err := run.idx.Clock(run.ctx, from, asOf.Height)
+		if err != nil {
+			return err
+		}
+		for on, p := range run.progress {
+			at, err := run.clockOf(on, p.reached)
+			if err != nil {
+				return err
+			}
+			run.ahead = run.ahead || on != from && at >= least
+		}
+	}
+	return nil
+}

@@ -27,6 +27,7 @@ type Replay struct {
 	inputs   []Inputs
 	progress map[ledger.Chain]progress
 	bridges  []bridgeLeg // how each was answered
+	ahead    bool        // a network was replayed further than another that may still pay into it
 	// OnHop is told of every hop as it is found; nil: nobody.
 	OnHop func(Hop)
 }
@@ -93,7 +94,8 @@ func (r *Replay) Clone() *Replay {
 }
 
 // Fits reports whether the state can be advanced on a snapshot: no account in
-// it had its deficit raised by what came since. Whether the snapshot's past is
+// it had its deficit raised by what came since, every bridge is answered as it
+// was, and no network was replayed beyond what another may still pay into. Whether the snapshot's past is
 // the one that was replayed (same digest) is for the caller to check.
 func (r *Replay) Fits(ctx context.Context, idx Index) (bool, error) {
 	for h, v := range r.visited {
@@ -108,6 +110,9 @@ func (r *Replay) Fits(ctx context.Context, idx Index) (bool, error) {
 		if b.Deficit != v.deficit {
 			return false, nil
 		}
+	}
+	if r.ahead {
+		return false, nil
 	}
 	return r.bridgesHold(r.begin(ctx, idx))
 }
@@ -133,7 +138,7 @@ func (r *Replay) Advance(ctx context.Context, idx Index) error {
 			return err
 		}
 	}
-	return nil
+	return run.compareNetworks()
 }
 
 // run is one call of Advance.
