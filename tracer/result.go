@@ -237,15 +237,18 @@ func (t *Trace) order(clock func(ledger.Chain, ledger.Point) (int64, error)) err
 	slices.SortStableFunc(t.Terminals, func(a, b Terminal) int {
 		return cmp.Or(a.Asset.Compare(b.Asset), b.Dirty.Cmp(a.Dirty), a.At.Compare(b.At), a.Address.Compare(b.Address))
 	})
-	ranks, err := t.ranks(clock)
-	if err != nil {
-		return err
-	}
-	order := make([]int, len(t.Hops))
+	order, clocks := make([]int, len(t.Hops)), make([]int64, len(t.Hops))
 	for i := range order {
 		order[i] = i
+		var err error
+		if clocks[i], err = clock(t.Hops[i].Chain, t.Hops[i].At); err != nil {
+			return err
+		}
 	}
-	slices.SortStableFunc(order, func(i, j int) int { return ranks[i].compare(ranks[j]) })
+	slices.SortStableFunc(order, func(i, j int) int {
+		a, b := t.Hops[i], t.Hops[j]
+		return cmp.Or(cmp.Compare(clocks[i], clocks[j]), cmp.Compare(a.Chain, b.Chain), a.At.Compare(b.At), cmp.Compare(a.ID, b.ID))
+	})
 	number := make([]int, len(t.Hops)+1)
 	hops := make([]Hop, len(t.Hops))
 	for n, i := range order {
@@ -261,43 +264,4 @@ func (t *Trace) order(clock func(ledger.Chain, ledger.Point) (int64, error)) err
 	t.Hops = hops
 	slices.SortStableFunc(t.Inputs, func(a, b Inputs) int { return cmp.Compare(a.Chain, b.Chain) })
 	return nil
-}
-
-// rank is the place of a hop: its own, or that of its parent where two networks'
-// clocks are equal and names alone would put it first.
-type rank struct {
-	clock int64
-	chain ledger.Chain
-	at    ledger.Point
-	depth int
-	own   ledger.Chain
-	place ledger.Point
-	id    int
-}
-
-func (r rank) compare(o rank) int {
-	return cmp.Or(r.first(o), cmp.Compare(r.depth, o.depth), cmp.Compare(r.own, o.own), r.place.Compare(o.place), cmp.Compare(r.id, o.id))
-}
-
-func (r rank) first(o rank) int {
-	return cmp.Or(cmp.Compare(r.clock, o.clock), cmp.Compare(r.chain, o.chain), r.at.Compare(o.at))
-}
-
-// ranks of the hops, which stand in replay order: parents come first.
-func (t *Trace) ranks(clock func(ledger.Chain, ledger.Point) (int64, error)) ([]rank, error) {
-	ranks := make([]rank, len(t.Hops))
-	for i, h := range t.Hops {
-		ms, err := clock(h.Chain, h.At)
-		if err != nil {
-			return nil, err
-		}
-		ranks[i] = rank{ms, h.Chain, h.At, h.Depth, h.Chain, h.At, h.ID}
-		if h.Parent == 0 {
-			continue
-		}
-		if parent := ranks[h.Parent-1]; ranks[i].first(parent) < 0 {
-			ranks[i].clock, ranks[i].chain, ranks[i].at = parent.clock, parent.chain, parent.at
-		}
-	}
-	return ranks, nil
 }

@@ -65,7 +65,9 @@ func (in *intake) read(ctx context.Context, chain ledger.Chain, req *spoorv1.Nod
 	ctx, cancel := context.WithCancel(ctx)
 	work.Go(func() error {
 		defer cancel()
-		return follow(ctx, n, sources, o)
+		return follow(ctx, n, sources, o, in.reporter(chain, "fill", 0, "blocks", func(p *spoorv1.Progress) {
+			report(&spoorv1.IngestEvent{Event: &spoorv1.IngestEvent_Progress{Progress: p}})
+		}, func(p store.Progress) int64 { return int64(p.Blocks) }))
 	})
 	work.Go(func() error {
 		if err := in.watch(ctx, n, sources, req.GetWatch(), report); !errors.Is(err, context.Canceled) {
@@ -77,14 +79,15 @@ func (in *intake) read(ctx context.Context, chain ledger.Chain, req *spoorv1.Nod
 }
 
 // follow goes on from the tip; a first height below what is held is filled in
-// beside it.
-func follow(ctx context.Context, n *store.Network, sources []store.Source, o store.FollowOptions) error {
+// beside it, and filled tells how far that is.
+func follow(ctx context.Context, n *store.Network, sources []store.Source, o store.FollowOptions, filled func(store.Progress)) error {
 	err := store.Follow(ctx, n, sources, o)
 	if !errors.Is(err, store.ErrBackfill) {
 		return err
 	}
 	on := o
 	on.From = nil
+	o.Report = func(s store.FollowStatus) { filled(store.Progress{Tip: s.Tip, Blocks: s.Blocks, Txs: s.Txs}) }
 	work, ctx := errgroup.WithContext(ctx)
 	work.Go(func() error { return store.Backfill(ctx, n, sources, o) })
 	work.Go(func() error { return store.Follow(ctx, n, sources, on) })
