@@ -85,22 +85,31 @@ Bitcoin Core is read fastest with -rest; from v30 on it then tells the coins tha
 }
 
 func (a *app) ingestTronCommand() *cobra.Command {
-	req := &spoorv1.TronCsv{}
+	req, node := &spoorv1.TronCsv{}, &nodeFlags{}
 	cmd := &cobra.Command{
-		Use:   "tron --csv PATH...",
-		Short: "Take in exports of TRON transfers, as Tronscan gives them or in our own form",
+		Use:   "tron --csv PATH... | --node HOST:PORT [--follow]",
+		Short: "Take in exports of TRON transfers, or the blocks of a java-tron node",
 		Long: `Take in exports of TRON transfers: what people download from Tronscan, or our own columns (ts_ms, tx_id, from_address, to_address, amount_raw, token;
 optional from_tag, to_tag, symbol, decimals, status), by name and in any order; each may be gzipped.
 
 Nothing in an export can be verified, and what it leaves out is unknown unless --complete says what it is complete for:
   all             every transfer of the network between its first and last row
   FROM..TO        every transfer of the network in that time: days (2022-01-05), RFC 3339 times or Unix milliseconds
-  FILE            every transfer up to the last row of the addresses that the file lists`,
-		Example: "  spoor ingest tron --csv transfers.csv --complete wallets.csv",
+  FILE            every transfer up to the last row of the addresses that the file lists
+
+` + nodeHelp + `
+A node is read over gRPC (port 50051; ",HOST:PORT" behind it for solidified blocks at a port of their own). Logs and internal transfers are
+the node's word; it has internal transfers only with saveInternalTx: if it has, say so with --internal-transfers.`,
+		Example: "  spoor ingest tron --csv transfers.csv --complete wallets.csv\n  spoor ingest tron --node 127.0.0.1:50051 --from 79000000 --follow",
 		RunE: func(cmd *cobra.Command, more []string) error {
 			req.CsvPaths = append(req.CsvPaths, more...)
-			if len(req.CsvPaths) == 0 {
-				return &usageError{errors.New("--csv: want at least one file of transfers")}
+			switch {
+			case node.given() && len(req.CsvPaths) > 0:
+				return &usageError{errors.New("--node: want a node or --csv, not both")}
+			case node.given():
+				return a.ingestNode(cmd, node, first(req.GetNetwork(), "tron"))
+			case len(req.CsvPaths) == 0:
+				return &usageError{errors.New("--csv or --node: want at least one file of transfers, or a node")}
 			}
 			return a.ingest(cmd.Context(), &spoorv1.IngestRequest{Source: &spoorv1.IngestRequest_Tron{Tron: req}})
 		},
@@ -109,6 +118,9 @@ Nothing in an export can be verified, and what it leaves out is unknown unless -
 	f.StringArrayVar(&req.CsvPaths, "csv", nil, "`PATH` of an export; more paths may follow")
 	f.StringArrayVar(&req.Complete, "complete", nil, "what the exports are complete for: all, `FROM..TO` or a file of addresses; may be repeated")
 	f.StringVar(&req.Network, "network", "", "tron or tron-nile (default tron)")
+	node.flags(f, "HOST:PORT")
+	f.BoolVar(&node.KeepRaw, "keep-raw", false, "keep the raw blocks: proofs need them")
+	f.BoolVar(&node.InternalTransfers, "internal-transfers", false, "the node saves internal transactions")
 	return cmd
 }
 

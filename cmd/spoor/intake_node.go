@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/spoortrace/spoor/chains/bitcoin"
 	"github.com/spoortrace/spoor/chains/evm"
+	"github.com/spoortrace/spoor/chains/tron"
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 	"github.com/spoortrace/spoor/store"
@@ -169,6 +171,8 @@ func (d *dialer) open(ctx context.Context, url string) (store.Source, error) {
 		return d.openBitcoin(ctx, url)
 	case ledger.FamilyEVM:
 		return d.openEVM(ctx, url)
+	case ledger.FamilyTRON:
+		return d.openTRON(ctx, url)
 	}
 	return nil, ledger.Invalid("network", "a network whose nodes can be read", string(d.chain))
 }
@@ -191,6 +195,19 @@ func (d *dialer) openEVM(ctx context.Context, url string) (store.Source, error) 
 	o := evm.NodeOptions{Chain: d.chain, Notices: bridges.Notices}
 	o.RPC.URL, o.RPC.Headers, o.RPC.CA, o.RPC.Rate = url, d.req.GetHeaders(), d.req.GetCaPath(), d.req.GetRate()
 	n, err := evm.Dial(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+// openTRON reads HOST:PORT, or HOST:PORT,HOST:PORT where solidified blocks are
+// served at a port of their own.
+func (d *dialer) openTRON(ctx context.Context, target string) (store.Source, error) {
+	target, solid, _ := strings.Cut(target, ",")
+	n, err := tron.Dial(ctx, tron.NodeOptions{
+		Chain: d.chain, Target: target, Solid: solid, Headers: d.req.GetHeaders(), CA: d.req.GetCaPath(), Rate: d.req.GetRate(), Internal: d.req.GetInternalTransfers(),
+	})
 	if err != nil {
 		return nil, err
 	}

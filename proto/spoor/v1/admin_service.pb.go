@@ -152,7 +152,8 @@ type Node struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The network, such as bitcoin, ethereum, evm-1337 or tron. Required.
 	Network string `protobuf:"bytes,1,opt,name=network,proto3" json:"network,omitempty"`
-	// Where it is: http(s)://[USER:PASSWORD@]HOST:PORT/PATH for Bitcoin and EVM, HOST:PORT or grpcs://HOST:PORT for TRON.
+	// Where it is: http(s)://[USER:PASSWORD@]HOST:PORT/PATH for Bitcoin and EVM, HOST:PORT or grpcs://HOST:PORT for TRON,
+	// with ",HOST:PORT" behind it where solidified blocks are served at a port of their own.
 	Urls []string `protobuf:"bytes,2,rep,name=urls,proto3" json:"urls,omitempty"`
 	// File with the cookie that Bitcoin Core writes (.cookie).
 	CookiePath string `protobuf:"bytes,3,opt,name=cookie_path,json=cookiePath,proto3" json:"cookie_path,omitempty"`
@@ -174,6 +175,8 @@ type Node struct {
 	Rate float64 `protobuf:"fixed64,11,opt,name=rate,proto3" json:"rate,omitempty"`
 	// Number of blocks below the tip that may be replaced; absent: the network's own.
 	ReorgBound *uint64 `protobuf:"varint,12,opt,name=reorg_bound,json=reorgBound,proto3,oneof" json:"reorg_bound,omitempty"`
+	// Whether the operator knows that a TRON node saves internal transactions (saveInternalTx): blocks without any are then whole.
+	InternalTransfers bool `protobuf:"varint,14,opt,name=internal_transfers,json=internalTransfers,proto3" json:"internal_transfers,omitempty"`
 	// Addresses whose unconfirmed transactions are reported (Bitcoin).
 	Watch         []string `protobuf:"bytes,13,rep,name=watch,proto3" json:"watch,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -292,6 +295,13 @@ func (x *Node) GetReorgBound() uint64 {
 		return *x.ReorgBound
 	}
 	return 0
+}
+
+func (x *Node) GetInternalTransfers() bool {
+	if x != nil {
+		return x.InternalTransfers
+	}
+	return false
 }
 
 func (x *Node) GetWatch() []string {
@@ -1695,7 +1705,7 @@ const file_spoor_v1_admin_service_proto_rawDesc = "" +
 	"\x04tron\x18\x02 \x01(\v2\x11.spoor.v1.TronCsvH\x00R\x04tron\x12$\n" +
 	"\x03evm\x18\x03 \x01(\v2\x10.spoor.v1.EvmCsvH\x00R\x03evm\x12$\n" +
 	"\x04node\x18\x04 \x01(\v2\x0e.spoor.v1.NodeH\x00R\x04nodeB\x0f\n" +
-	"\x06source\x12\x05\xbaH\x02\b\x01\"\x9a\x04\n" +
+	"\x06source\x12\x05\xbaH\x02\b\x01\"\xc9\x04\n" +
 	"\x04Node\x12#\n" +
 	"\anetwork\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\anetwork\x12'\n" +
 	"\x04urls\x18\x02 \x03(\tB\x13\xbaH\x10\x92\x01\r\b\x01\x10\x10\"\ar\x05\x10\x01\x18\x80\x10R\x04urls\x12)\n" +
@@ -1712,7 +1722,8 @@ const file_spoor_v1_admin_service_proto_rawDesc = "" +
 	" \x01(\rB\a\xbaH\x04*\x02\x18@R\bparallel\x12+\n" +
 	"\x04rate\x18\v \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00j\xf8@)\x00\x00\x00\x00\x00\x00\x00\x00R\x04rate\x12$\n" +
 	"\vreorg_bound\x18\f \x01(\x04H\x02R\n" +
-	"reorgBound\x88\x01\x01\x12(\n" +
+	"reorgBound\x88\x01\x01\x12-\n" +
+	"\x12internal_transfers\x18\x0e \x01(\bR\x11internalTransfers\x12(\n" +
 	"\x05watch\x18\r \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\x90N\"\ar\x05\x10\x01\x18\x80\x02R\x05watchB\x0e\n" +
 	"\f_from_heightB\f\n" +
 	"\n" +
