@@ -189,7 +189,8 @@ func (m *assembly) internals() error {
 }
 
 // staking are the notes of internal transactions that move nothing: the stake of a
-// contract stays its own, what it delegates too.
+// contract stays its own, what it delegates too. What one gets back and leaves to
+// its heir (withdrawExpireUnfreezeWhileSuiciding) is in the value of "suicide" already.
 func staking(note string) bool {
 	for _, p := range []string{"freeze", "unfreeze", "delegateResource", "unDelegateResource", "voteWitness", "withdrawExpireUnfreeze", "cancelAllUnfreeze"} {
 		if strings.HasPrefix(note, p) {
@@ -222,8 +223,11 @@ func (m *assembly) inner(t *protocol.InternalTransaction, minted bool) error {
 		if err != nil {
 			return err
 		}
-		if minted {
+		switch {
+		case minted:
 			from = ledger.Address{}
+		case from == to && string(t.GetNote()) == "suicide":
+			to = ledger.Address{} // what a contract leaves to itself is burnt
 		}
 		m.move(ledger.Transfer{Kind: ledger.TransferInternal, From: from, To: to, Asset: asset, Amount: amount, Grade: ledger.GradeAttested})
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
@@ -47,11 +48,18 @@ func connect(target, ca string) (*grpc.ClientConn, string, error) {
 		creds = credentials.NewTLS(config)
 	}
 	conn, err := grpc.NewClient(host, grpc.WithTransportCredentials(creds), grpc.WithDisableServiceConfig(),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)))
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: reconnect()}), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)))
 	if err != nil {
 		return nil, "", ledger.Invalid("node", "HOST:PORT or grpcs://HOST:PORT", host)
 	}
 	return conn, host, nil
+}
+
+// reconnect waits for a node that was away no longer than its users would.
+func reconnect() backoff.Config {
+	c := backoff.DefaultConfig
+	c.MaxDelay = 5 * time.Second
+	return c
 }
 
 // readHeaders reads "Name: value" and "Name: @FILE".
@@ -122,6 +130,10 @@ func faultOf(err error) ledger.Fault {
 	s := status.Convert(err)
 	switch s.Code() {
 	case codes.Unavailable:
+		// java-tron says so of what its operator switched off, and of blocks that a lite node lacks.
+		if strings.HasPrefix(s.Message(), "this API is ") {
+			return ledger.FaultUnsupported
+		}
 		return ledger.FaultUnreachable
 	case codes.DeadlineExceeded, codes.Canceled:
 		return ledger.FaultTimeout

@@ -19,6 +19,8 @@ const (
 	typeTransfer         = 1
 	typeTransferAsset    = 2
 	typeAccountUpdate    = 10
+	typeFreeze           = 11
+	typeUnfreeze         = 12
 	typeWithdrawBalance  = 13
 	typeSetAccountID     = 19
 	typeCreateSmart      = 30
@@ -41,10 +43,10 @@ const (
 // mannerOf says how a type is treated.
 func mannerOf(kind int32) manner {
 	switch kind {
-	case typeAccountCreate, typeTransfer, typeTransferAsset, typeWithdrawBalance, typeCreateSmart, typeTriggerSmart, typePermissionUpdate, typeDelegate, typeUnDelegate:
+	case typeAccountCreate, typeTransfer, typeTransferAsset, typeFreeze, typeUnfreeze, typeWithdrawBalance, typeCreateSmart, typeTriggerSmart, typePermissionUpdate, typeDelegate, typeUnDelegate:
 		return mannerRead
 	case 3, 4, 5, 8, // VoteAsset, VoteWitness, WitnessCreate, WitnessUpdate
-		typeAccountUpdate, 11, 12, // FreezeBalance, UnfreezeBalance
+		typeAccountUpdate,
 		15, 16, 17, 18, // UpdateAsset, proposals
 		typeSetAccountID, 33, 45, 48, 49, // UpdateSetting, UpdateEnergyLimit, ClearABI, UpdateBrokerage
 		54, 55, 56, 59: // FreezeBalanceV2, UnfreezeBalanceV2, WithdrawExpireUnfreeze, CancelAllUnfreezeV2
@@ -219,6 +221,8 @@ func (m *assembly) notices(v []byte) error {
 			return err
 		}
 		return m.delegated(kind == typeDelegate, c.GetReceiverAddress(), c.GetBalance(), resource(c.GetResource()))
+	case typeFreeze, typeUnfreeze:
+		return m.lent(kind == typeFreeze, v)
 	case typePermissionUpdate:
 		var c protocol.AccountPermissionUpdateContract
 		if err := proto.Unmarshal(v, &c); err != nil {
@@ -231,33 +235,6 @@ func (m *assembly) notices(v []byte) error {
 		return err
 	}
 	return nil
-}
-
-func (m *assembly) delegated(lent bool, receiver []byte, value int64, what string) error {
-	to, err := m.b.account(receiver)
-	if err != nil {
-		return err
-	}
-	amount, err := quantity(value)
-	if err != nil {
-		return err
-	}
-	n := ledger.Notice{Kind: ledger.NoticeUndelegated, Account: m.owner, Peer: to, Asset: m.b.native(), Amount: amount, Ref: what}
-	if lent {
-		n.Kind = ledger.NoticeDelegated
-	}
-	m.note(n)
-	return nil
-}
-
-func resource(n int32) string {
-	switch n {
-	case 0:
-		return "bandwidth"
-	case 1:
-		return "energy"
-	}
-	return "resource " + strconv.Itoa(int(n))
 }
 
 // keys writes permissions in one form: "owner 2: T... 1, T... 1; active 1: T... 1",

@@ -16,8 +16,10 @@
 //
 // Internal transactions are left out by nodes without vm.saveInternalTx, and no
 // call tells. A block in which a contract was called with success and no internal
-// transaction came is therefore marked as lacking internal transfers, unless the
-// operator says that his node keeps them (NodeOptions.Internal).
+// transaction came is therefore marked as lacking internal transfers, unless one
+// came in the four blocks before its stretch of 64, or the operator says that his
+// node keeps them (NodeOptions.Internal). Without vm.saveFeaturedInternalTx, rewards
+// that contracts withdraw are missing: what they hold is a lower bound.
 //
 // What contracts of the protocol do:
 //
@@ -25,8 +27,9 @@
 //   - WithdrawBalance: a reward comes from nobody. Block rewards reach their
 //     producers by it alone.
 //   - Freeze, Unfreeze, WithdrawExpireUnfreeze, CancelAllUnfreeze: nothing moves;
-//     staked TRX stays its owner's.
-//   - Delegate, UnDelegate, AccountCreate, AccountPermissionUpdate: notices. An
+//     staked TRX stays its owner's. The stake of a contract that self-destructs goes
+//     to its heir unseen; what it leaves to itself is taken for burnt.
+//   - Delegate, UnDelegate, Freeze and Unfreeze for another, AccountCreate, AccountPermissionUpdate: notices. An
 //     account that a transfer brings into being has none: the block does not tell.
 //   - ParticipateAssetIssue, AssetIssue, UnfreezeAsset, exchanges, the market,
 //     shielded transfers: TRX or TRC-10 moves in ways that are not followed; the

@@ -21,8 +21,9 @@ type NodeOptions struct {
 	// protocol.Wallet (java-tron: port 50051).
 	Target string
 	// Solid is that of protocol.WalletSolidity, on which java-tron says what is
-	// final (port 50061; TronGrid 50052). Empty: Target is asked for both, and where
-	// it does not serve it no block is called final.
+	// final (port 50061; TronGrid 50052). Empty: Target is asked for both, or else how high
+	// the solidified block is (protocol.Database); where it tells neither, no block is
+	// called final.
 	Solid string
 	// Headers are sent with every call: "TRON-PRO-API-KEY: value", or "Name: @FILE"
 	// to take the value from a file that others cannot read.
@@ -34,7 +35,8 @@ type NodeOptions struct {
 	// Timeout bounds one call; 0: 30 s.
 	Timeout time.Duration
 	// Internal says that the node keeps internal transactions
-	// (vm.saveInternalTx = true): blocks without one are then not marked.
+	// (vm.saveInternalTx = true): blocks without one are then not marked, and it is
+	// not asked for those of other blocks to find out.
 	Internal bool
 	// NoInfos reads no transaction infos: TRC-20 transfers are then inferred from
 	// what was called, and fees and internal transfers are not known. Blocks are
@@ -49,12 +51,14 @@ type Node struct {
 	name    string
 	conns   []*grpc.ClientConn
 	wallet  protocol.WalletClient
-	solid   protocol.WalletSolidityClient // nil: nobody says what is final
+	solid   protocol.WalletSolidityClient // nil: it is not served
+	heights protocol.DatabaseClient       // says how far the chain is final, where solid does not; nil: nor does it
 	headers map[string][]string
 	limit   *rate.Limiter
 
 	mu    sync.Mutex
-	final *ledger.BlockRef // the highest solidified block that was named
+	final *ledger.BlockRef // the highest solidified block that was named; without solid by its height alone
+	kept  map[uint64]bool  // by stretch: whether internal transactions were kept
 }
 
 // Dial connects to a node and holds its genesis block against the network's.
@@ -97,7 +101,7 @@ func (n *Node) open() error {
 		}
 		n.conns = append(n.conns, conn)
 	}
-	n.solid = protocol.NewWalletSolidityClient(conn)
+	n.solid, n.heights = protocol.NewWalletSolidityClient(conn), protocol.NewDatabaseClient(conn)
 	return nil
 }
 
@@ -112,7 +116,11 @@ func (n *Node) identify(ctx context.Context, p ledger.Params) error {
 	_, err = ask(ctx, n, "solidified block of "+n.name, n.solid.GetNowBlock2, &protocol.EmptyMessage{})
 	if f, _ := ledger.FaultOf(err); f == ledger.FaultUnsupported && n.o.Solid == "" {
 		n.solid = nil
-		return nil
+		_, err = ask(ctx, n, "solidified height of "+n.name, n.heights.GetDynamicProperties, &protocol.EmptyMessage{})
+		if f, _ := ledger.FaultOf(err); f == ledger.FaultUnsupported {
+			n.heights = nil
+			return nil
+		}
 	}
 	return err
 }
@@ -161,7 +169,7 @@ func (n *Node) Head(ctx context.Context) (ledger.Head, error) {
 
 func (n *Node) solidified(ctx context.Context) (*ledger.BlockRef, error) {
 	if n.solid == nil {
-		return nil, nil
+		return n.solidHeight(ctx)
 	}
 	subject := "solidified block of " + n.name
 	answer, err := ask(ctx, n, subject, n.solid.GetNowBlock2, &protocol.EmptyMessage{})
@@ -174,6 +182,23 @@ func (n *Node) solidified(ctx context.Context) (*ledger.BlockRef, error) {
 	}
 	ref := h.ref(n.o.Chain)
 	return &ref, nil
+}
+
+// solidHeight is the solidified block without its id.
+func (n *Node) solidHeight(ctx context.Context) (*ledger.BlockRef, error) {
+	if n.heights == nil {
+		return nil, nil
+	}
+	subject := "solidified height of " + n.name
+	answer, err := ask(ctx, n, subject, n.heights.GetDynamicProperties, &protocol.EmptyMessage{})
+	if err != nil {
+		return nil, err
+	}
+	height := answer.GetLastSolidityBlockNum()
+	if height < 0 || height > maxHeight {
+		return nil, refuse(ledger.FaultContents, subject, "got %d", height)
+	}
+	return &ledger.BlockRef{Chain: n.o.Chain, Height: uint64(height)}, nil
 }
 
 // settle holds the final block against the head and against those named before.
@@ -192,7 +217,7 @@ func (n *Node) settle(tip, final ledger.BlockRef) error {
 	switch {
 	case final.Height > tip.Height:
 		return refuse(ledger.FaultFinality, subject, "block %d is final, the head is block %d", final.Height, tip.Height)
-	case final.Height == tip.Height && final.Hash != tip.Hash:
+	case n.solid != nil && final.Height == tip.Height && final.Hash != tip.Hash:
 		return refuse(ledger.FaultFinality, subject, "block %d %s is final, the head is %s", final.Height, final.Hash, tip.Hash)
 	}
 	n.final = &final
@@ -225,42 +250,15 @@ func (n *Node) fetch(ctx context.Context, height uint64) (*protocol.BlockExtenti
 	if h.number != height {
 		return nil, nil, refuse(ledger.FaultWrongBlock, subject, "got block %d", h.number)
 	}
-	if n.replaced(h) {
-		return nil, nil, refuse(ledger.FaultFinality, subject, "got %s, it was final as %s", h.id, n.final.Hash)
+	if final := n.settled(); n.solid != nil && final != nil && final.Height == h.number && final.Hash != h.id {
+		return nil, nil, refuse(ledger.FaultFinality, subject, "got %s, it was final as %s", h.id, final.Hash)
 	}
 	return answer, h, nil
 }
 
-func (n *Node) replaced(h *header) bool {
+// settled is the highest solidified block that was named; nil: none yet.
+func (n *Node) settled() *ledger.BlockRef {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.final != nil && n.final.Height == h.number && n.final.Hash != h.id
-}
-
-// Block returns the block at a height of the node's present chain, verified as the
-// package says.
-func (n *Node) Block(ctx context.Context, height uint64) (*ledger.Block, error) {
-	subject := fmt.Sprintf("block %d of %s", height, n.name)
-	answer, h, err := n.fetch(ctx, height)
-	if err != nil {
-		return nil, err
-	}
-	txs, err := readTxs(subject, h, answer)
-	if err != nil {
-		return nil, err
-	}
-	var infos []*protocol.TransactionInfo
-	if len(txs) > 0 && height > 0 && !n.o.NoInfos {
-		subject := "infos of " + subject
-		list, err := ask(ctx, n, subject, n.wallet.GetTransactionInfoByBlockNum, &protocol.NumberMessage{Num: int64(height)})
-		if err != nil {
-			return nil, err
-		}
-		infos = list.GetTransactionInfo()
-		if err := checkInfos(subject, h, txs, infos); err != nil {
-			return nil, err
-		}
-	}
-	b := &build{chain: n.o.Chain, h: h, subject: subject, noInfos: n.o.NoInfos && height > 0, internal: n.o.Internal}
-	return b.block(n.name, answer, txs, infos)
+	return n.final
 }

@@ -105,6 +105,50 @@ func (x *NumberMessage) GetNum() int64 {
 	return 0
 }
 
+type DynamicProperties struct {
+	state                protoimpl.MessageState `protogen:"open.v1"`
+	LastSolidityBlockNum int64                  `protobuf:"varint,1,opt,name=last_solidity_block_num,json=lastSolidityBlockNum,proto3" json:"last_solidity_block_num,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
+}
+
+func (x *DynamicProperties) Reset() {
+	*x = DynamicProperties{}
+	mi := &file_tron_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DynamicProperties) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DynamicProperties) ProtoMessage() {}
+
+func (x *DynamicProperties) ProtoReflect() protoreflect.Message {
+	mi := &file_tron_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DynamicProperties.ProtoReflect.Descriptor instead.
+func (*DynamicProperties) Descriptor() ([]byte, []int) {
+	return file_tron_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *DynamicProperties) GetLastSolidityBlockNum() int64 {
+	if x != nil {
+		return x.LastSolidityBlockNum
+	}
+	return 0
+}
+
 type BlockExtention struct {
 	state         protoimpl.MessageState  `protogen:"open.v1"`
 	Transactions  []*TransactionExtention `protobuf:"bytes,1,rep,name=transactions,proto3" json:"transactions,omitempty"`
@@ -116,7 +160,7 @@ type BlockExtention struct {
 
 func (x *BlockExtention) Reset() {
 	*x = BlockExtention{}
-	mi := &file_tron_proto_msgTypes[2]
+	mi := &file_tron_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -128,7 +172,7 @@ func (x *BlockExtention) String() string {
 func (*BlockExtention) ProtoMessage() {}
 
 func (x *BlockExtention) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[2]
+	mi := &file_tron_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -141,7 +185,7 @@ func (x *BlockExtention) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlockExtention.ProtoReflect.Descriptor instead.
 func (*BlockExtention) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{2}
+	return file_tron_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *BlockExtention) GetTransactions() []*TransactionExtention {
@@ -175,7 +219,7 @@ type TransactionExtention struct {
 
 func (x *TransactionExtention) Reset() {
 	*x = TransactionExtention{}
-	mi := &file_tron_proto_msgTypes[3]
+	mi := &file_tron_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -187,7 +231,7 @@ func (x *TransactionExtention) String() string {
 func (*TransactionExtention) ProtoMessage() {}
 
 func (x *TransactionExtention) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[3]
+	mi := &file_tron_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -200,7 +244,7 @@ func (x *TransactionExtention) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactionExtention.ProtoReflect.Descriptor instead.
 func (*TransactionExtention) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{3}
+	return file_tron_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *TransactionExtention) GetTransaction() []byte {
@@ -227,7 +271,7 @@ type BlockHeader struct {
 
 func (x *BlockHeader) Reset() {
 	*x = BlockHeader{}
-	mi := &file_tron_proto_msgTypes[4]
+	mi := &file_tron_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -239,7 +283,7 @@ func (x *BlockHeader) String() string {
 func (*BlockHeader) ProtoMessage() {}
 
 func (x *BlockHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[4]
+	mi := &file_tron_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -252,7 +296,7 @@ func (x *BlockHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlockHeader.ProtoReflect.Descriptor instead.
 func (*BlockHeader) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{4}
+	return file_tron_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *BlockHeader) GetRawData() []byte {
@@ -282,7 +326,7 @@ type HeaderRaw struct {
 
 func (x *HeaderRaw) Reset() {
 	*x = HeaderRaw{}
-	mi := &file_tron_proto_msgTypes[5]
+	mi := &file_tron_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -294,7 +338,7 @@ func (x *HeaderRaw) String() string {
 func (*HeaderRaw) ProtoMessage() {}
 
 func (x *HeaderRaw) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[5]
+	mi := &file_tron_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -307,7 +351,7 @@ func (x *HeaderRaw) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeaderRaw.ProtoReflect.Descriptor instead.
 func (*HeaderRaw) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{5}
+	return file_tron_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *HeaderRaw) GetTimestamp() int64 {
@@ -356,7 +400,7 @@ type Transaction struct {
 
 func (x *Transaction) Reset() {
 	*x = Transaction{}
-	mi := &file_tron_proto_msgTypes[6]
+	mi := &file_tron_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -368,7 +412,7 @@ func (x *Transaction) String() string {
 func (*Transaction) ProtoMessage() {}
 
 func (x *Transaction) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[6]
+	mi := &file_tron_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -381,7 +425,7 @@ func (x *Transaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transaction.ProtoReflect.Descriptor instead.
 func (*Transaction) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{6}
+	return file_tron_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Transaction) GetRawData() []byte {
@@ -414,7 +458,7 @@ type TransactionRaw struct {
 
 func (x *TransactionRaw) Reset() {
 	*x = TransactionRaw{}
-	mi := &file_tron_proto_msgTypes[7]
+	mi := &file_tron_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -426,7 +470,7 @@ func (x *TransactionRaw) String() string {
 func (*TransactionRaw) ProtoMessage() {}
 
 func (x *TransactionRaw) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[7]
+	mi := &file_tron_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -439,7 +483,7 @@ func (x *TransactionRaw) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactionRaw.ProtoReflect.Descriptor instead.
 func (*TransactionRaw) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{7}
+	return file_tron_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *TransactionRaw) GetContract() []*Contract {
@@ -459,7 +503,7 @@ type Contract struct {
 
 func (x *Contract) Reset() {
 	*x = Contract{}
-	mi := &file_tron_proto_msgTypes[8]
+	mi := &file_tron_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -471,7 +515,7 @@ func (x *Contract) String() string {
 func (*Contract) ProtoMessage() {}
 
 func (x *Contract) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[8]
+	mi := &file_tron_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -484,7 +528,7 @@ func (x *Contract) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Contract.ProtoReflect.Descriptor instead.
 func (*Contract) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{8}
+	return file_tron_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Contract) GetType() int32 {
@@ -512,7 +556,7 @@ type Parameter struct {
 
 func (x *Parameter) Reset() {
 	*x = Parameter{}
-	mi := &file_tron_proto_msgTypes[9]
+	mi := &file_tron_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -524,7 +568,7 @@ func (x *Parameter) String() string {
 func (*Parameter) ProtoMessage() {}
 
 func (x *Parameter) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[9]
+	mi := &file_tron_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -537,7 +581,7 @@ func (x *Parameter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Parameter.ProtoReflect.Descriptor instead.
 func (*Parameter) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{9}
+	return file_tron_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Parameter) GetTypeUrl() string {
@@ -563,7 +607,7 @@ type TransactionInfoList struct {
 
 func (x *TransactionInfoList) Reset() {
 	*x = TransactionInfoList{}
-	mi := &file_tron_proto_msgTypes[10]
+	mi := &file_tron_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -575,7 +619,7 @@ func (x *TransactionInfoList) String() string {
 func (*TransactionInfoList) ProtoMessage() {}
 
 func (x *TransactionInfoList) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[10]
+	mi := &file_tron_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -588,7 +632,7 @@ func (x *TransactionInfoList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactionInfoList.ProtoReflect.Descriptor instead.
 func (*TransactionInfoList) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{10}
+	return file_tron_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *TransactionInfoList) GetTransactionInfo() []*TransactionInfo {
@@ -609,6 +653,7 @@ type TransactionInfo struct {
 	Log                  []*TransactionInfo_Log `protobuf:"bytes,8,rep,name=log,proto3" json:"log,omitempty"`
 	Result               int32                  `protobuf:"varint,9,opt,name=result,proto3" json:"result,omitempty"` // 0 success, 1 failed
 	WithdrawAmount       int64                  `protobuf:"varint,15,opt,name=withdraw_amount,json=withdrawAmount,proto3" json:"withdraw_amount,omitempty"`
+	UnfreezeAmount       int64                  `protobuf:"varint,16,opt,name=unfreeze_amount,json=unfreezeAmount,proto3" json:"unfreeze_amount,omitempty"`
 	InternalTransactions []*InternalTransaction `protobuf:"bytes,17,rep,name=internal_transactions,json=internalTransactions,proto3" json:"internal_transactions,omitempty"`
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
@@ -616,7 +661,7 @@ type TransactionInfo struct {
 
 func (x *TransactionInfo) Reset() {
 	*x = TransactionInfo{}
-	mi := &file_tron_proto_msgTypes[11]
+	mi := &file_tron_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -628,7 +673,7 @@ func (x *TransactionInfo) String() string {
 func (*TransactionInfo) ProtoMessage() {}
 
 func (x *TransactionInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[11]
+	mi := &file_tron_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -641,7 +686,7 @@ func (x *TransactionInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactionInfo.ProtoReflect.Descriptor instead.
 func (*TransactionInfo) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{11}
+	return file_tron_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *TransactionInfo) GetId() []byte {
@@ -707,6 +752,13 @@ func (x *TransactionInfo) GetWithdrawAmount() int64 {
 	return 0
 }
 
+func (x *TransactionInfo) GetUnfreezeAmount() int64 {
+	if x != nil {
+		return x.UnfreezeAmount
+	}
+	return 0
+}
+
 func (x *TransactionInfo) GetInternalTransactions() []*InternalTransaction {
 	if x != nil {
 		return x.InternalTransactions
@@ -725,7 +777,7 @@ type ResourceReceipt struct {
 
 func (x *ResourceReceipt) Reset() {
 	*x = ResourceReceipt{}
-	mi := &file_tron_proto_msgTypes[12]
+	mi := &file_tron_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -737,7 +789,7 @@ func (x *ResourceReceipt) String() string {
 func (*ResourceReceipt) ProtoMessage() {}
 
 func (x *ResourceReceipt) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[12]
+	mi := &file_tron_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -750,7 +802,7 @@ func (x *ResourceReceipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResourceReceipt.ProtoReflect.Descriptor instead.
 func (*ResourceReceipt) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{12}
+	return file_tron_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ResourceReceipt) GetEnergyFee() int64 {
@@ -788,7 +840,7 @@ type InternalTransaction struct {
 
 func (x *InternalTransaction) Reset() {
 	*x = InternalTransaction{}
-	mi := &file_tron_proto_msgTypes[13]
+	mi := &file_tron_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -800,7 +852,7 @@ func (x *InternalTransaction) String() string {
 func (*InternalTransaction) ProtoMessage() {}
 
 func (x *InternalTransaction) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[13]
+	mi := &file_tron_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -813,7 +865,7 @@ func (x *InternalTransaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InternalTransaction.ProtoReflect.Descriptor instead.
 func (*InternalTransaction) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{13}
+	return file_tron_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *InternalTransaction) GetHash() []byte {
@@ -868,7 +920,7 @@ type AccountCreateContract struct {
 
 func (x *AccountCreateContract) Reset() {
 	*x = AccountCreateContract{}
-	mi := &file_tron_proto_msgTypes[14]
+	mi := &file_tron_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -880,7 +932,7 @@ func (x *AccountCreateContract) String() string {
 func (*AccountCreateContract) ProtoMessage() {}
 
 func (x *AccountCreateContract) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[14]
+	mi := &file_tron_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -893,7 +945,7 @@ func (x *AccountCreateContract) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountCreateContract.ProtoReflect.Descriptor instead.
 func (*AccountCreateContract) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{14}
+	return file_tron_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *AccountCreateContract) GetOwnerAddress() []byte {
@@ -921,7 +973,7 @@ type TransferContract struct {
 
 func (x *TransferContract) Reset() {
 	*x = TransferContract{}
-	mi := &file_tron_proto_msgTypes[15]
+	mi := &file_tron_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -933,7 +985,7 @@ func (x *TransferContract) String() string {
 func (*TransferContract) ProtoMessage() {}
 
 func (x *TransferContract) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[15]
+	mi := &file_tron_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -946,7 +998,7 @@ func (x *TransferContract) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferContract.ProtoReflect.Descriptor instead.
 func (*TransferContract) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{15}
+	return file_tron_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *TransferContract) GetOwnerAddress() []byte {
@@ -982,7 +1034,7 @@ type TransferAssetContract struct {
 
 func (x *TransferAssetContract) Reset() {
 	*x = TransferAssetContract{}
-	mi := &file_tron_proto_msgTypes[16]
+	mi := &file_tron_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -994,7 +1046,7 @@ func (x *TransferAssetContract) String() string {
 func (*TransferAssetContract) ProtoMessage() {}
 
 func (x *TransferAssetContract) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[16]
+	mi := &file_tron_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1007,7 +1059,7 @@ func (x *TransferAssetContract) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferAssetContract.ProtoReflect.Descriptor instead.
 func (*TransferAssetContract) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{16}
+	return file_tron_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TransferAssetContract) GetAssetName() []byte {
@@ -1048,7 +1100,7 @@ type Owned struct {
 
 func (x *Owned) Reset() {
 	*x = Owned{}
-	mi := &file_tron_proto_msgTypes[17]
+	mi := &file_tron_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1060,7 +1112,7 @@ func (x *Owned) String() string {
 func (*Owned) ProtoMessage() {}
 
 func (x *Owned) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[17]
+	mi := &file_tron_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1073,7 +1125,7 @@ func (x *Owned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Owned.ProtoReflect.Descriptor instead.
 func (*Owned) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{17}
+	return file_tron_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Owned) GetOwnerAddress() []byte {
@@ -1093,7 +1145,7 @@ type Named struct {
 
 func (x *Named) Reset() {
 	*x = Named{}
-	mi := &file_tron_proto_msgTypes[18]
+	mi := &file_tron_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1105,7 +1157,7 @@ func (x *Named) String() string {
 func (*Named) ProtoMessage() {}
 
 func (x *Named) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[18]
+	mi := &file_tron_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1118,7 +1170,7 @@ func (x *Named) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Named.ProtoReflect.Descriptor instead.
 func (*Named) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{18}
+	return file_tron_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Named) GetOwnerAddress() []byte {
@@ -1140,7 +1192,7 @@ type CreateSmartContract struct {
 
 func (x *CreateSmartContract) Reset() {
 	*x = CreateSmartContract{}
-	mi := &file_tron_proto_msgTypes[19]
+	mi := &file_tron_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1152,7 +1204,7 @@ func (x *CreateSmartContract) String() string {
 func (*CreateSmartContract) ProtoMessage() {}
 
 func (x *CreateSmartContract) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[19]
+	mi := &file_tron_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1165,7 +1217,7 @@ func (x *CreateSmartContract) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSmartContract.ProtoReflect.Descriptor instead.
 func (*CreateSmartContract) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{19}
+	return file_tron_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CreateSmartContract) GetOwnerAddress() []byte {
@@ -1205,7 +1257,7 @@ type SmartContract struct {
 
 func (x *SmartContract) Reset() {
 	*x = SmartContract{}
-	mi := &file_tron_proto_msgTypes[20]
+	mi := &file_tron_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1217,7 +1269,7 @@ func (x *SmartContract) String() string {
 func (*SmartContract) ProtoMessage() {}
 
 func (x *SmartContract) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[20]
+	mi := &file_tron_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1230,7 +1282,7 @@ func (x *SmartContract) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SmartContract.ProtoReflect.Descriptor instead.
 func (*SmartContract) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{20}
+	return file_tron_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SmartContract) GetCallValue() int64 {
@@ -1254,7 +1306,7 @@ type TriggerSmartContract struct {
 
 func (x *TriggerSmartContract) Reset() {
 	*x = TriggerSmartContract{}
-	mi := &file_tron_proto_msgTypes[21]
+	mi := &file_tron_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1266,7 +1318,7 @@ func (x *TriggerSmartContract) String() string {
 func (*TriggerSmartContract) ProtoMessage() {}
 
 func (x *TriggerSmartContract) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[21]
+	mi := &file_tron_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1279,7 +1331,7 @@ func (x *TriggerSmartContract) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TriggerSmartContract.ProtoReflect.Descriptor instead.
 func (*TriggerSmartContract) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{21}
+	return file_tron_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *TriggerSmartContract) GetOwnerAddress() []byte {
@@ -1324,6 +1376,75 @@ func (x *TriggerSmartContract) GetTokenId() int64 {
 	return 0
 }
 
+// FreezeBalanceContract is UnfreezeBalanceContract, too, which has no balance.
+type FreezeBalanceContract struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	OwnerAddress    []byte                 `protobuf:"bytes,1,opt,name=owner_address,json=ownerAddress,proto3" json:"owner_address,omitempty"`
+	FrozenBalance   int64                  `protobuf:"varint,2,opt,name=frozen_balance,json=frozenBalance,proto3" json:"frozen_balance,omitempty"`
+	Resource        int32                  `protobuf:"varint,10,opt,name=resource,proto3" json:"resource,omitempty"`
+	ReceiverAddress []byte                 `protobuf:"bytes,15,opt,name=receiver_address,json=receiverAddress,proto3" json:"receiver_address,omitempty"` // who is lent the resource; empty: the owner himself
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *FreezeBalanceContract) Reset() {
+	*x = FreezeBalanceContract{}
+	mi := &file_tron_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FreezeBalanceContract) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FreezeBalanceContract) ProtoMessage() {}
+
+func (x *FreezeBalanceContract) ProtoReflect() protoreflect.Message {
+	mi := &file_tron_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FreezeBalanceContract.ProtoReflect.Descriptor instead.
+func (*FreezeBalanceContract) Descriptor() ([]byte, []int) {
+	return file_tron_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *FreezeBalanceContract) GetOwnerAddress() []byte {
+	if x != nil {
+		return x.OwnerAddress
+	}
+	return nil
+}
+
+func (x *FreezeBalanceContract) GetFrozenBalance() int64 {
+	if x != nil {
+		return x.FrozenBalance
+	}
+	return 0
+}
+
+func (x *FreezeBalanceContract) GetResource() int32 {
+	if x != nil {
+		return x.Resource
+	}
+	return 0
+}
+
+func (x *FreezeBalanceContract) GetReceiverAddress() []byte {
+	if x != nil {
+		return x.ReceiverAddress
+	}
+	return nil
+}
+
 // DelegateResourceContract is UnDelegateResourceContract, too.
 type DelegateResourceContract struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
@@ -1337,7 +1458,7 @@ type DelegateResourceContract struct {
 
 func (x *DelegateResourceContract) Reset() {
 	*x = DelegateResourceContract{}
-	mi := &file_tron_proto_msgTypes[22]
+	mi := &file_tron_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1349,7 +1470,7 @@ func (x *DelegateResourceContract) String() string {
 func (*DelegateResourceContract) ProtoMessage() {}
 
 func (x *DelegateResourceContract) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[22]
+	mi := &file_tron_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1362,7 +1483,7 @@ func (x *DelegateResourceContract) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DelegateResourceContract.ProtoReflect.Descriptor instead.
 func (*DelegateResourceContract) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{22}
+	return file_tron_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *DelegateResourceContract) GetOwnerAddress() []byte {
@@ -1405,7 +1526,7 @@ type AccountPermissionUpdateContract struct {
 
 func (x *AccountPermissionUpdateContract) Reset() {
 	*x = AccountPermissionUpdateContract{}
-	mi := &file_tron_proto_msgTypes[23]
+	mi := &file_tron_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1417,7 +1538,7 @@ func (x *AccountPermissionUpdateContract) String() string {
 func (*AccountPermissionUpdateContract) ProtoMessage() {}
 
 func (x *AccountPermissionUpdateContract) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[23]
+	mi := &file_tron_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1430,7 +1551,7 @@ func (x *AccountPermissionUpdateContract) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountPermissionUpdateContract.ProtoReflect.Descriptor instead.
 func (*AccountPermissionUpdateContract) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{23}
+	return file_tron_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *AccountPermissionUpdateContract) GetOwnerAddress() []byte {
@@ -1475,7 +1596,7 @@ type Permission struct {
 
 func (x *Permission) Reset() {
 	*x = Permission{}
-	mi := &file_tron_proto_msgTypes[24]
+	mi := &file_tron_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1487,7 +1608,7 @@ func (x *Permission) String() string {
 func (*Permission) ProtoMessage() {}
 
 func (x *Permission) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[24]
+	mi := &file_tron_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1500,7 +1621,7 @@ func (x *Permission) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Permission.ProtoReflect.Descriptor instead.
 func (*Permission) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{24}
+	return file_tron_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Permission) GetType() int32 {
@@ -1556,7 +1677,7 @@ type Transaction_Result struct {
 
 func (x *Transaction_Result) Reset() {
 	*x = Transaction_Result{}
-	mi := &file_tron_proto_msgTypes[25]
+	mi := &file_tron_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1568,7 +1689,7 @@ func (x *Transaction_Result) String() string {
 func (*Transaction_Result) ProtoMessage() {}
 
 func (x *Transaction_Result) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[25]
+	mi := &file_tron_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1581,7 +1702,7 @@ func (x *Transaction_Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transaction_Result.ProtoReflect.Descriptor instead.
 func (*Transaction_Result) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{6, 0}
+	return file_tron_proto_rawDescGZIP(), []int{7, 0}
 }
 
 func (x *Transaction_Result) GetFee() int64 {
@@ -1616,7 +1737,7 @@ type TransactionInfo_Log struct {
 
 func (x *TransactionInfo_Log) Reset() {
 	*x = TransactionInfo_Log{}
-	mi := &file_tron_proto_msgTypes[26]
+	mi := &file_tron_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1628,7 +1749,7 @@ func (x *TransactionInfo_Log) String() string {
 func (*TransactionInfo_Log) ProtoMessage() {}
 
 func (x *TransactionInfo_Log) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[26]
+	mi := &file_tron_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1641,7 +1762,7 @@ func (x *TransactionInfo_Log) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactionInfo_Log.ProtoReflect.Descriptor instead.
 func (*TransactionInfo_Log) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{11, 0}
+	return file_tron_proto_rawDescGZIP(), []int{12, 0}
 }
 
 func (x *TransactionInfo_Log) GetAddress() []byte {
@@ -1675,7 +1796,7 @@ type InternalTransaction_CallValueInfo struct {
 
 func (x *InternalTransaction_CallValueInfo) Reset() {
 	*x = InternalTransaction_CallValueInfo{}
-	mi := &file_tron_proto_msgTypes[27]
+	mi := &file_tron_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1687,7 +1808,7 @@ func (x *InternalTransaction_CallValueInfo) String() string {
 func (*InternalTransaction_CallValueInfo) ProtoMessage() {}
 
 func (x *InternalTransaction_CallValueInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[27]
+	mi := &file_tron_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1700,7 +1821,7 @@ func (x *InternalTransaction_CallValueInfo) ProtoReflect() protoreflect.Message 
 
 // Deprecated: Use InternalTransaction_CallValueInfo.ProtoReflect.Descriptor instead.
 func (*InternalTransaction_CallValueInfo) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{13, 0}
+	return file_tron_proto_rawDescGZIP(), []int{14, 0}
 }
 
 func (x *InternalTransaction_CallValueInfo) GetCallValue() int64 {
@@ -1727,7 +1848,7 @@ type Permission_Key struct {
 
 func (x *Permission_Key) Reset() {
 	*x = Permission_Key{}
-	mi := &file_tron_proto_msgTypes[28]
+	mi := &file_tron_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1739,7 +1860,7 @@ func (x *Permission_Key) String() string {
 func (*Permission_Key) ProtoMessage() {}
 
 func (x *Permission_Key) ProtoReflect() protoreflect.Message {
-	mi := &file_tron_proto_msgTypes[28]
+	mi := &file_tron_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1752,7 +1873,7 @@ func (x *Permission_Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Permission_Key.ProtoReflect.Descriptor instead.
 func (*Permission_Key) Descriptor() ([]byte, []int) {
-	return file_tron_proto_rawDescGZIP(), []int{24, 0}
+	return file_tron_proto_rawDescGZIP(), []int{26, 0}
 }
 
 func (x *Permission_Key) GetAddress() []byte {
@@ -1777,7 +1898,9 @@ const file_tron_proto_rawDesc = "" +
 	"tron.proto\x12\bprotocol\"\x0e\n" +
 	"\fEmptyMessage\"!\n" +
 	"\rNumberMessage\x12\x10\n" +
-	"\x03num\x18\x01 \x01(\x03R\x03num\"\xa8\x01\n" +
+	"\x03num\x18\x01 \x01(\x03R\x03num\"J\n" +
+	"\x11DynamicProperties\x125\n" +
+	"\x17last_solidity_block_num\x18\x01 \x01(\x03R\x14lastSolidityBlockNum\"\xa8\x01\n" +
 	"\x0eBlockExtention\x12B\n" +
 	"\ftransactions\x18\x01 \x03(\v2\x1e.protocol.TransactionExtentionR\ftransactions\x128\n" +
 	"\fblock_header\x18\x02 \x01(\v2\x15.protocol.BlockHeaderR\vblockHeader\x12\x18\n" +
@@ -1813,7 +1936,7 @@ const file_tron_proto_rawDesc = "" +
 	"\btype_url\x18\x01 \x01(\tR\atypeUrl\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value\"[\n" +
 	"\x13TransactionInfoList\x12D\n" +
-	"\x10transaction_info\x18\x01 \x03(\v2\x19.protocol.TransactionInfoR\x0ftransactionInfo\"\xf3\x03\n" +
+	"\x10transaction_info\x18\x01 \x03(\v2\x19.protocol.TransactionInfoR\x0ftransactionInfo\"\x9c\x04\n" +
 	"\x0fTransactionInfo\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x10\n" +
 	"\x03fee\x18\x02 \x01(\x03R\x03fee\x12!\n" +
@@ -1823,7 +1946,8 @@ const file_tron_proto_rawDesc = "" +
 	"\areceipt\x18\a \x01(\v2\x19.protocol.ResourceReceiptR\areceipt\x12/\n" +
 	"\x03log\x18\b \x03(\v2\x1d.protocol.TransactionInfo.LogR\x03log\x12\x16\n" +
 	"\x06result\x18\t \x01(\x05R\x06result\x12'\n" +
-	"\x0fwithdraw_amount\x18\x0f \x01(\x03R\x0ewithdrawAmount\x12R\n" +
+	"\x0fwithdraw_amount\x18\x0f \x01(\x03R\x0ewithdrawAmount\x12'\n" +
+	"\x0funfreeze_amount\x18\x10 \x01(\x03R\x0eunfreezeAmount\x12R\n" +
 	"\x15internal_transactions\x18\x11 \x03(\v2\x1d.protocol.InternalTransactionR\x14internalTransactions\x1aK\n" +
 	"\x03Log\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\fR\aaddress\x12\x16\n" +
@@ -1879,7 +2003,13 @@ const file_tron_proto_rawDesc = "" +
 	"call_value\x18\x03 \x01(\x03R\tcallValue\x12\x12\n" +
 	"\x04data\x18\x04 \x01(\fR\x04data\x12(\n" +
 	"\x10call_token_value\x18\x05 \x01(\x03R\x0ecallTokenValue\x12\x19\n" +
-	"\btoken_id\x18\x06 \x01(\x03R\atokenId\"\xa0\x01\n" +
+	"\btoken_id\x18\x06 \x01(\x03R\atokenId\"\xaa\x01\n" +
+	"\x15FreezeBalanceContract\x12#\n" +
+	"\rowner_address\x18\x01 \x01(\fR\fownerAddress\x12%\n" +
+	"\x0efrozen_balance\x18\x02 \x01(\x03R\rfrozenBalance\x12\x1a\n" +
+	"\bresource\x18\n" +
+	" \x01(\x05R\bresource\x12)\n" +
+	"\x10receiver_address\x18\x0f \x01(\fR\x0freceiverAddress\"\xa0\x01\n" +
 	"\x18DelegateResourceContract\x12#\n" +
 	"\rowner_address\x18\x01 \x01(\fR\fownerAddress\x12\x1a\n" +
 	"\bresource\x18\x02 \x01(\x05R\bresource\x12\x18\n" +
@@ -1908,7 +2038,9 @@ const file_tron_proto_rawDesc = "" +
 	"\x0eGetBlockByNum2\x12\x17.protocol.NumberMessage\x1a\x18.protocol.BlockExtention\x12V\n" +
 	"\x1cGetTransactionInfoByBlockNum\x12\x17.protocol.NumberMessage\x1a\x1d.protocol.TransactionInfoList2R\n" +
 	"\x0eWalletSolidity\x12@\n" +
-	"\fGetNowBlock2\x12\x16.protocol.EmptyMessage\x1a\x18.protocol.BlockExtentionB8Z6github.com/spoortrace/spoor/chains/tron/proto;protocolb\x06proto3"
+	"\fGetNowBlock2\x12\x16.protocol.EmptyMessage\x1a\x18.protocol.BlockExtention2W\n" +
+	"\bDatabase\x12K\n" +
+	"\x14GetDynamicProperties\x12\x16.protocol.EmptyMessage\x1a\x1b.protocol.DynamicPropertiesB8Z6github.com/spoortrace/spoor/chains/tron/proto;protocolb\x06proto3"
 
 var (
 	file_tron_proto_rawDescOnce sync.Once
@@ -1922,64 +2054,68 @@ func file_tron_proto_rawDescGZIP() []byte {
 	return file_tron_proto_rawDescData
 }
 
-var file_tron_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_tron_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_tron_proto_goTypes = []any{
 	(*EmptyMessage)(nil),                      // 0: protocol.EmptyMessage
 	(*NumberMessage)(nil),                     // 1: protocol.NumberMessage
-	(*BlockExtention)(nil),                    // 2: protocol.BlockExtention
-	(*TransactionExtention)(nil),              // 3: protocol.TransactionExtention
-	(*BlockHeader)(nil),                       // 4: protocol.BlockHeader
-	(*HeaderRaw)(nil),                         // 5: protocol.HeaderRaw
-	(*Transaction)(nil),                       // 6: protocol.Transaction
-	(*TransactionRaw)(nil),                    // 7: protocol.TransactionRaw
-	(*Contract)(nil),                          // 8: protocol.Contract
-	(*Parameter)(nil),                         // 9: protocol.Parameter
-	(*TransactionInfoList)(nil),               // 10: protocol.TransactionInfoList
-	(*TransactionInfo)(nil),                   // 11: protocol.TransactionInfo
-	(*ResourceReceipt)(nil),                   // 12: protocol.ResourceReceipt
-	(*InternalTransaction)(nil),               // 13: protocol.InternalTransaction
-	(*AccountCreateContract)(nil),             // 14: protocol.AccountCreateContract
-	(*TransferContract)(nil),                  // 15: protocol.TransferContract
-	(*TransferAssetContract)(nil),             // 16: protocol.TransferAssetContract
-	(*Owned)(nil),                             // 17: protocol.Owned
-	(*Named)(nil),                             // 18: protocol.Named
-	(*CreateSmartContract)(nil),               // 19: protocol.CreateSmartContract
-	(*SmartContract)(nil),                     // 20: protocol.SmartContract
-	(*TriggerSmartContract)(nil),              // 21: protocol.TriggerSmartContract
-	(*DelegateResourceContract)(nil),          // 22: protocol.DelegateResourceContract
-	(*AccountPermissionUpdateContract)(nil),   // 23: protocol.AccountPermissionUpdateContract
-	(*Permission)(nil),                        // 24: protocol.Permission
-	(*Transaction_Result)(nil),                // 25: protocol.Transaction.Result
-	(*TransactionInfo_Log)(nil),               // 26: protocol.TransactionInfo.Log
-	(*InternalTransaction_CallValueInfo)(nil), // 27: protocol.InternalTransaction.CallValueInfo
-	(*Permission_Key)(nil),                    // 28: protocol.Permission.Key
+	(*DynamicProperties)(nil),                 // 2: protocol.DynamicProperties
+	(*BlockExtention)(nil),                    // 3: protocol.BlockExtention
+	(*TransactionExtention)(nil),              // 4: protocol.TransactionExtention
+	(*BlockHeader)(nil),                       // 5: protocol.BlockHeader
+	(*HeaderRaw)(nil),                         // 6: protocol.HeaderRaw
+	(*Transaction)(nil),                       // 7: protocol.Transaction
+	(*TransactionRaw)(nil),                    // 8: protocol.TransactionRaw
+	(*Contract)(nil),                          // 9: protocol.Contract
+	(*Parameter)(nil),                         // 10: protocol.Parameter
+	(*TransactionInfoList)(nil),               // 11: protocol.TransactionInfoList
+	(*TransactionInfo)(nil),                   // 12: protocol.TransactionInfo
+	(*ResourceReceipt)(nil),                   // 13: protocol.ResourceReceipt
+	(*InternalTransaction)(nil),               // 14: protocol.InternalTransaction
+	(*AccountCreateContract)(nil),             // 15: protocol.AccountCreateContract
+	(*TransferContract)(nil),                  // 16: protocol.TransferContract
+	(*TransferAssetContract)(nil),             // 17: protocol.TransferAssetContract
+	(*Owned)(nil),                             // 18: protocol.Owned
+	(*Named)(nil),                             // 19: protocol.Named
+	(*CreateSmartContract)(nil),               // 20: protocol.CreateSmartContract
+	(*SmartContract)(nil),                     // 21: protocol.SmartContract
+	(*TriggerSmartContract)(nil),              // 22: protocol.TriggerSmartContract
+	(*FreezeBalanceContract)(nil),             // 23: protocol.FreezeBalanceContract
+	(*DelegateResourceContract)(nil),          // 24: protocol.DelegateResourceContract
+	(*AccountPermissionUpdateContract)(nil),   // 25: protocol.AccountPermissionUpdateContract
+	(*Permission)(nil),                        // 26: protocol.Permission
+	(*Transaction_Result)(nil),                // 27: protocol.Transaction.Result
+	(*TransactionInfo_Log)(nil),               // 28: protocol.TransactionInfo.Log
+	(*InternalTransaction_CallValueInfo)(nil), // 29: protocol.InternalTransaction.CallValueInfo
+	(*Permission_Key)(nil),                    // 30: protocol.Permission.Key
 }
 var file_tron_proto_depIdxs = []int32{
-	3,  // 0: protocol.BlockExtention.transactions:type_name -> protocol.TransactionExtention
-	4,  // 1: protocol.BlockExtention.block_header:type_name -> protocol.BlockHeader
-	25, // 2: protocol.Transaction.ret:type_name -> protocol.Transaction.Result
-	8,  // 3: protocol.TransactionRaw.contract:type_name -> protocol.Contract
-	9,  // 4: protocol.Contract.parameter:type_name -> protocol.Parameter
-	11, // 5: protocol.TransactionInfoList.transaction_info:type_name -> protocol.TransactionInfo
-	12, // 6: protocol.TransactionInfo.receipt:type_name -> protocol.ResourceReceipt
-	26, // 7: protocol.TransactionInfo.log:type_name -> protocol.TransactionInfo.Log
-	13, // 8: protocol.TransactionInfo.internal_transactions:type_name -> protocol.InternalTransaction
-	27, // 9: protocol.InternalTransaction.call_value_info:type_name -> protocol.InternalTransaction.CallValueInfo
-	20, // 10: protocol.CreateSmartContract.new_contract:type_name -> protocol.SmartContract
-	24, // 11: protocol.AccountPermissionUpdateContract.owner:type_name -> protocol.Permission
-	24, // 12: protocol.AccountPermissionUpdateContract.witness:type_name -> protocol.Permission
-	24, // 13: protocol.AccountPermissionUpdateContract.actives:type_name -> protocol.Permission
-	28, // 14: protocol.Permission.keys:type_name -> protocol.Permission.Key
+	4,  // 0: protocol.BlockExtention.transactions:type_name -> protocol.TransactionExtention
+	5,  // 1: protocol.BlockExtention.block_header:type_name -> protocol.BlockHeader
+	27, // 2: protocol.Transaction.ret:type_name -> protocol.Transaction.Result
+	9,  // 3: protocol.TransactionRaw.contract:type_name -> protocol.Contract
+	10, // 4: protocol.Contract.parameter:type_name -> protocol.Parameter
+	12, // 5: protocol.TransactionInfoList.transaction_info:type_name -> protocol.TransactionInfo
+	13, // 6: protocol.TransactionInfo.receipt:type_name -> protocol.ResourceReceipt
+	28, // 7: protocol.TransactionInfo.log:type_name -> protocol.TransactionInfo.Log
+	14, // 8: protocol.TransactionInfo.internal_transactions:type_name -> protocol.InternalTransaction
+	29, // 9: protocol.InternalTransaction.call_value_info:type_name -> protocol.InternalTransaction.CallValueInfo
+	21, // 10: protocol.CreateSmartContract.new_contract:type_name -> protocol.SmartContract
+	26, // 11: protocol.AccountPermissionUpdateContract.owner:type_name -> protocol.Permission
+	26, // 12: protocol.AccountPermissionUpdateContract.witness:type_name -> protocol.Permission
+	26, // 13: protocol.AccountPermissionUpdateContract.actives:type_name -> protocol.Permission
+	30, // 14: protocol.Permission.keys:type_name -> protocol.Permission.Key
 	0,  // 15: protocol.Wallet.GetNowBlock2:input_type -> protocol.EmptyMessage
 	1,  // 16: protocol.Wallet.GetBlockByNum2:input_type -> protocol.NumberMessage
 	1,  // 17: protocol.Wallet.GetTransactionInfoByBlockNum:input_type -> protocol.NumberMessage
 	0,  // 18: protocol.WalletSolidity.GetNowBlock2:input_type -> protocol.EmptyMessage
-	2,  // 19: protocol.Wallet.GetNowBlock2:output_type -> protocol.BlockExtention
-	2,  // 20: protocol.Wallet.GetBlockByNum2:output_type -> protocol.BlockExtention
-	10, // 21: protocol.Wallet.GetTransactionInfoByBlockNum:output_type -> protocol.TransactionInfoList
-	2,  // 22: protocol.WalletSolidity.GetNowBlock2:output_type -> protocol.BlockExtention
-	19, // [19:23] is the sub-list for method output_type
-	15, // [15:19] is the sub-list for method input_type
+	0,  // 19: protocol.Database.GetDynamicProperties:input_type -> protocol.EmptyMessage
+	3,  // 20: protocol.Wallet.GetNowBlock2:output_type -> protocol.BlockExtention
+	3,  // 21: protocol.Wallet.GetBlockByNum2:output_type -> protocol.BlockExtention
+	11, // 22: protocol.Wallet.GetTransactionInfoByBlockNum:output_type -> protocol.TransactionInfoList
+	3,  // 23: protocol.WalletSolidity.GetNowBlock2:output_type -> protocol.BlockExtention
+	2,  // 24: protocol.Database.GetDynamicProperties:output_type -> protocol.DynamicProperties
+	20, // [20:25] is the sub-list for method output_type
+	15, // [15:20] is the sub-list for method input_type
 	15, // [15:15] is the sub-list for extension type_name
 	15, // [15:15] is the sub-list for extension extendee
 	0,  // [0:15] is the sub-list for field type_name
@@ -1996,9 +2132,9 @@ func file_tron_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tron_proto_rawDesc), len(file_tron_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   29,
+			NumMessages:   31,
 			NumExtensions: 0,
-			NumServices:   2,
+			NumServices:   3,
 		},
 		GoTypes:           file_tron_proto_goTypes,
 		DependencyIndexes: file_tron_proto_depIdxs,

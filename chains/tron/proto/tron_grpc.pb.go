@@ -301,3 +301,109 @@ var WalletSolidity_ServiceDesc = grpc.ServiceDesc{
 	Streams:  []grpc.StreamDesc{},
 	Metadata: "tron.proto",
 }
+
+const (
+	Database_GetDynamicProperties_FullMethodName = "/protocol.Database/GetDynamicProperties"
+)
+
+// DatabaseClient is the client API for Database service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// Database is served at every port of a node.
+type DatabaseClient interface {
+	GetDynamicProperties(ctx context.Context, in *EmptyMessage, opts ...grpc.CallOption) (*DynamicProperties, error)
+}
+
+type databaseClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewDatabaseClient(cc grpc.ClientConnInterface) DatabaseClient {
+	return &databaseClient{cc}
+}
+
+func (c *databaseClient) GetDynamicProperties(ctx context.Context, in *EmptyMessage, opts ...grpc.CallOption) (*DynamicProperties, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DynamicProperties)
+	err := c.cc.Invoke(ctx, Database_GetDynamicProperties_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DatabaseServer is the server API for Database service.
+// All implementations must embed UnimplementedDatabaseServer
+// for forward compatibility.
+//
+// Database is served at every port of a node.
+type DatabaseServer interface {
+	GetDynamicProperties(context.Context, *EmptyMessage) (*DynamicProperties, error)
+	mustEmbedUnimplementedDatabaseServer()
+}
+
+// UnimplementedDatabaseServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedDatabaseServer struct{}
+
+func (UnimplementedDatabaseServer) GetDynamicProperties(context.Context, *EmptyMessage) (*DynamicProperties, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetDynamicProperties not implemented")
+}
+func (UnimplementedDatabaseServer) mustEmbedUnimplementedDatabaseServer() {}
+func (UnimplementedDatabaseServer) testEmbeddedByValue()                  {}
+
+// UnsafeDatabaseServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to DatabaseServer will
+// result in compilation errors.
+type UnsafeDatabaseServer interface {
+	mustEmbedUnimplementedDatabaseServer()
+}
+
+func RegisterDatabaseServer(s grpc.ServiceRegistrar, srv DatabaseServer) {
+	// If the following call panics, it indicates UnimplementedDatabaseServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&Database_ServiceDesc, srv)
+}
+
+func _Database_GetDynamicProperties_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EmptyMessage)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DatabaseServer).GetDynamicProperties(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Database_GetDynamicProperties_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DatabaseServer).GetDynamicProperties(ctx, req.(*EmptyMessage))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// Database_ServiceDesc is the grpc.ServiceDesc for Database service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var Database_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "protocol.Database",
+	HandlerType: (*DatabaseServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "GetDynamicProperties",
+			Handler:    _Database_GetDynamicProperties_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
+	Metadata: "tron.proto",
+}
