@@ -33,6 +33,7 @@ type server struct {
 	infos  map[int64]*protocol.TransactionInfoList
 	tip    int64
 	solid  int64
+	plain  bool // protocol.WalletSolidity is at a port of its own, as java-tron has it
 	fail   func(method string) error
 }
 
@@ -78,6 +79,21 @@ type solidity struct {
 
 func (s solidity) GetNowBlock2(context.Context, *protocol.EmptyMessage) (*protocol.BlockExtention, error) {
 	return s.s.answer("solid", s.s.solid)
+}
+
+// database is the service at every port of the same node.
+type database struct {
+	protocol.UnimplementedDatabaseServer
+	s *server
+}
+
+func (d database) GetDynamicProperties(context.Context, *protocol.EmptyMessage) (*protocol.DynamicProperties, error) {
+	if _, err := d.s.answer("solid height", d.s.solid); err != nil {
+		return nil, err
+	}
+	d.s.mu.Lock()
+	defer d.s.mu.Unlock()
+	return &protocol.DynamicProperties{LastSolidityBlockNum: d.s.solid}, nil
 }
 
 // newServer serves genesis, the real block and n made after it.
@@ -129,7 +145,10 @@ func (s *server) serve(t testing.TB) string {
 	}
 	g := grpc.NewServer(grpc.MaxSendMsgSize(1 << 30))
 	protocol.RegisterWalletServer(g, s)
-	protocol.RegisterWalletSolidityServer(g, solidity{s: s})
+	protocol.RegisterDatabaseServer(g, database{s: s})
+	if !s.plain {
+		protocol.RegisterWalletSolidityServer(g, solidity{s: s})
+	}
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = g.Serve(l) }()
 	t.Cleanup(func() { g.Stop(); <-ended })
