@@ -89,7 +89,7 @@ func readHeaders(lines []string) (metadata.MD, error) {
 // ask makes one call, with the node's headers, rate and time limit, and again
 // three times after faults that may pass. A busy node is given more time.
 func ask[Q, A any](ctx context.Context, n *Node, subject string, method func(context.Context, Q, ...grpc.CallOption) (A, error), q Q) (A, error) {
-	pause := 100 * time.Millisecond
+	pause := n.pause
 	for try := 0; ; try++ {
 		a, err := once(ctx, n, subject, method, q)
 		if fault, ok := ledger.FaultOf(err); !ok || !fault.Transient() || try == 3 {

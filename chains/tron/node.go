@@ -55,6 +55,7 @@ type Node struct {
 	heights protocol.DatabaseClient       // says how far the chain is final, where solid does not; nil: nor does it
 	headers map[string][]string
 	limit   *rate.Limiter
+	pause   time.Duration // before a call is made again for the first time
 
 	mu    sync.Mutex
 	final *ledger.BlockRef // the highest solidified block that was named; without solid by its height alone
@@ -70,7 +71,7 @@ func Dial(ctx context.Context, o NodeOptions) (*Node, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = 30 * time.Second
 	}
-	n := &Node{o: o, limit: rate.NewLimiter(rate.Inf, 1)}
+	n := &Node{o: o, limit: rate.NewLimiter(rate.Inf, 1), pause: 100 * time.Millisecond}
 	if o.Rate > 0 {
 		n.limit = rate.NewLimiter(rate.Limit(o.Rate), max(1, int(o.Rate)))
 	}

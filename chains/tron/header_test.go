@@ -1,65 +1,17 @@
 package tron
 
 import (
-	"context"
 	"encoding/hex"
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/crypto/sha3"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	protocol "github.com/spoortrace/spoor/chains/tron/proto"
 	"github.com/spoortrace/spoor/ledger"
-	"github.com/spoortrace/spoor/store"
-	"github.com/spoortrace/spoor/store/memkv"
 )
-
-// A lying node gets no row written.
-func TestNoRowOfALie(t *testing.T) {
-	for name, lie := range map[string]func(*server){
-		"root":    func(s *server) { s.blocks[realHeight].Transactions[5].Transaction[40] ^= 1 },
-		"missing": func(s *server) { delete(s.infos, realHeight) },
-		"header":  func(s *server) { s.blocks[realHeight].BlockHeader.WitnessSignature = nil },
-		"unauthorized": func(s *server) {
-			s.fail = func(method string) error {
-				if method == "infos" {
-					return status.Error(codes.Unauthenticated, "no key")
-				}
-				return nil
-			}
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := newServer(t, 2)
-			n := dial(t, s)
-			lie(s)
-			index, err := store.Open(t.TempDir(), memkv.New(), store.Options{MinFree: 1})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer index.Close() //nolint:errcheck // of a test
-			network, err := index.Create(t.Context(), "tron")
-			if err != nil {
-				t.Fatal(err)
-			}
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-			defer cancel()
-			from := uint64(realHeight)
-			err = store.Follow(ctx, network, []store.Source{n}, store.FollowOptions{From: &from, Poll: 5 * time.Millisecond})
-			if string(fault(err)) != name {
-				t.Errorf("got %v, want fault %s", err, name)
-			}
-			if st, err := network.Status(); err != nil || st.Blocks != 0 {
-				t.Errorf("got %d blocks, %v; want none", st.Blocks, err)
-			}
-		})
-	}
-}
 
 // A hundred real headers hash to their ids, link, and were signed: most by the
 // producer's own key, some by that of its witness permission, which is why the
