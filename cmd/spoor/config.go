@@ -74,7 +74,7 @@ type NodeConfig struct {
 	// Parallel is how many blocks are fetched at a time; 0: 4.
 	Parallel uint32 `yaml:"parallel"`
 	// Rate is the greatest number of requests per second; 0: no limit.
-	Rate float64 `yaml:"rate"`
+	Rate uint32 `yaml:"rate"`
 }
 
 // request is what AdminService.Ingest would be asked for the same.

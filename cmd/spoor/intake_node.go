@@ -179,7 +179,7 @@ func (d *dialer) open(ctx context.Context, url string) (store.Source, error) {
 
 func (d *dialer) openBitcoin(ctx context.Context, url string) (store.Source, error) {
 	o := bitcoin.NodeOptions{Chain: d.chain, From: max(d.req.GetFromHeight(), d.first), Anchor: d.anchor}
-	o.RPC.URL, o.RPC.Cookie, o.RPC.Headers, o.RPC.CA, o.RPC.Rate = url, d.req.GetCookiePath(), d.req.GetHeaders(), d.req.GetCaPath(), d.req.GetRate()
+	o.RPC.URL, o.RPC.Cookie, o.RPC.Headers, o.RPC.CA, o.RPC.Rate = url, d.req.GetCookiePath(), d.req.GetHeaders(), d.req.GetCaPath(), float64(d.req.GetRate())
 	n, err := bitcoin.Dial(ctx, o)
 	if err != nil {
 		return nil, err
@@ -193,7 +193,7 @@ func (d *dialer) openEVM(ctx context.Context, url string) (store.Source, error) 
 		return nil, err
 	}
 	o := evm.NodeOptions{Chain: d.chain, Notices: bridges.Notices}
-	o.RPC.URL, o.RPC.Headers, o.RPC.CA, o.RPC.Rate = url, d.req.GetHeaders(), d.req.GetCaPath(), d.req.GetRate()
+	o.RPC.URL, o.RPC.Headers, o.RPC.CA, o.RPC.Rate = url, d.req.GetHeaders(), d.req.GetCaPath(), float64(d.req.GetRate())
 	n, err := evm.Dial(ctx, o)
 	if err != nil {
 		return nil, err
@@ -206,7 +206,7 @@ func (d *dialer) openEVM(ctx context.Context, url string) (store.Source, error) 
 func (d *dialer) openTRON(ctx context.Context, target string) (store.Source, error) {
 	target, solid, _ := strings.Cut(target, ",")
 	n, err := tron.Dial(ctx, tron.NodeOptions{
-		Chain: d.chain, Target: target, Solid: solid, Headers: d.req.GetHeaders(), CA: d.req.GetCaPath(), Rate: d.req.GetRate(), Internal: d.req.GetInternalTransfers(),
+		Chain: d.chain, Target: target, Solid: solid, Headers: d.req.GetHeaders(), CA: d.req.GetCaPath(), Rate: float64(d.req.GetRate()), Internal: d.req.GetInternalTransfers(),
 	})
 	if err != nil {
 		return nil, err
@@ -273,10 +273,11 @@ func (v *voyage) rate(m *spoorv1.FollowStatus, now time.Time) {
 	if seconds <= 0 {
 		return
 	}
-	m.BlocksPerSecond = float64(last.blocks-first.blocks) / seconds
-	m.TransactionsPerSecond = float64(last.txs-first.txs) / seconds
-	if m.GetLagBlocks() > 0 && m.GetBlocksPerSecond() > 0 {
-		left := time.Duration(float64(m.GetLagBlocks()) / m.GetBlocksPerSecond() * float64(time.Second))
+	blocks := float64(last.blocks-first.blocks) / seconds
+	m.BlocksPerSecond = fmt.Sprintf("%.1f", blocks)
+	m.TransactionsPerSecond = fmt.Sprintf("%.1f", float64(last.txs-first.txs)/seconds)
+	if m.GetLagBlocks() > 0 && blocks > 0 {
+		left := time.Duration(float64(m.GetLagBlocks()) / blocks * float64(time.Second))
 		m.TimeLeft = durationpb.New(left.Round(time.Second))
 	}
 }

@@ -34,7 +34,7 @@ func (n *nodeFlags) flags(f *pflag.FlagSet, what string) {
 	f.Uint64Var(&n.to, "to", 0, "last `HEIGHT` (default: the node's head)")
 	f.StringArrayVar(&n.Headers, "header", nil, "header of every request, `\"Name: value\"`, or \"Name: @FILE\" for a key; may be repeated")
 	f.StringVar(&n.CaPath, "node-ca", "", "`FILE` with the certificates to trust the node by (default: the system's)")
-	f.Float64Var(&n.Rate, "rate", 0, "greatest number of requests per second (default: no limit)")
+	f.Uint32Var(&n.Rate, "rate", 0, "greatest number of requests per second (default: no limit)")
 	f.Uint32Var(&n.Parallel, "parallel", 0, "blocks that are fetched at a time (default 4)")
 	f.Uint64Var(&n.bound, "reorg-bound", 0, "blocks below the tip that may be replaced (default: the network's own)")
 }
@@ -107,7 +107,7 @@ func (m *meter) follow(f *spoorv1.FollowStatus) {
 		args = append(args, "replaced", f.GetReplaced())
 	}
 	if f.GetLagBlocks() > 0 {
-		args = append(args, "blocks_s", fmt.Sprintf("%.1f", f.GetBlocksPerSecond()), "txs_s", fmt.Sprintf("%.0f", f.GetTransactionsPerSecond()))
+		args = append(args, "blocks_s", f.GetBlocksPerSecond(), "txs_s", f.GetTransactionsPerSecond())
 	}
 	if f.GetTimeLeft() != nil {
 		args = append(args, "left", f.GetTimeLeft().AsDuration().String())
@@ -124,7 +124,7 @@ func pace(f *spoorv1.FollowStatus) string {
 	if f.GetTimeLeft() == nil {
 		return ""
 	}
-	return fmt.Sprintf(" (%.0f blocks/s, %s left)", f.GetBlocksPerSecond(), f.GetTimeLeft().AsDuration())
+	return fmt.Sprintf(" (%s blocks/s, %s left)", f.GetBlocksPerSecond(), f.GetTimeLeft().AsDuration())
 }
 
 // followAll reads the nodes of the file of settings beside the services. One

@@ -172,7 +172,7 @@ type Node struct {
 	// Blocks that are fetched at a time; 0: 4.
 	Parallel uint32 `protobuf:"varint,10,opt,name=parallel,proto3" json:"parallel,omitempty"`
 	// Greatest number of requests per second; 0: no limit of our own.
-	Rate float64 `protobuf:"fixed64,11,opt,name=rate,proto3" json:"rate,omitempty"`
+	Rate uint32 `protobuf:"varint,11,opt,name=rate,proto3" json:"rate,omitempty"`
 	// Number of blocks below the tip that may be replaced; absent: the network's own.
 	ReorgBound *uint64 `protobuf:"varint,12,opt,name=reorg_bound,json=reorgBound,proto3,oneof" json:"reorg_bound,omitempty"`
 	// Whether the operator knows that a TRON node saves internal transactions (saveInternalTx): blocks without any are then whole.
@@ -283,7 +283,7 @@ func (x *Node) GetParallel() uint32 {
 	return 0
 }
 
-func (x *Node) GetRate() float64 {
+func (x *Node) GetRate() uint32 {
 	if x != nil {
 		return x.Rate
 	}
@@ -655,10 +655,10 @@ type FollowStatus struct {
 	LagBlocks uint64 `protobuf:"varint,4,opt,name=lag_blocks,json=lagBlocks,proto3" json:"lag_blocks,omitempty"`
 	// Height up to which blocks are final; absent: none is.
 	FinalHeight *uint64 `protobuf:"varint,5,opt,name=final_height,json=finalHeight,proto3,oneof" json:"final_height,omitempty"`
-	// Blocks per second, over the last while.
-	BlocksPerSecond float64 `protobuf:"fixed64,6,opt,name=blocks_per_second,json=blocksPerSecond,proto3" json:"blocks_per_second,omitempty"`
-	// Transactions per second, over the last while.
-	TransactionsPerSecond float64 `protobuf:"fixed64,7,opt,name=transactions_per_second,json=transactionsPerSecond,proto3" json:"transactions_per_second,omitempty"`
+	// Blocks per second over the last while, a decimal such as "12.5"; empty while unknown.
+	BlocksPerSecond string `protobuf:"bytes,6,opt,name=blocks_per_second,json=blocksPerSecond,proto3" json:"blocks_per_second,omitempty"`
+	// Transactions per second over the last while, a decimal; empty while unknown.
+	TransactionsPerSecond string `protobuf:"bytes,7,opt,name=transactions_per_second,json=transactionsPerSecond,proto3" json:"transactions_per_second,omitempty"`
 	// Time until the index has caught up at this rate; absent once it has, or while unknown.
 	TimeLeft *durationpb.Duration `protobuf:"bytes,8,opt,name=time_left,json=timeLeft,proto3" json:"time_left,omitempty"`
 	// Blocks that were replaced by a reorganisation, since the last message.
@@ -736,18 +736,18 @@ func (x *FollowStatus) GetFinalHeight() uint64 {
 	return 0
 }
 
-func (x *FollowStatus) GetBlocksPerSecond() float64 {
+func (x *FollowStatus) GetBlocksPerSecond() string {
 	if x != nil {
 		return x.BlocksPerSecond
 	}
-	return 0
+	return ""
 }
 
-func (x *FollowStatus) GetTransactionsPerSecond() float64 {
+func (x *FollowStatus) GetTransactionsPerSecond() string {
 	if x != nil {
 		return x.TransactionsPerSecond
 	}
-	return 0
+	return ""
 }
 
 func (x *FollowStatus) GetTimeLeft() *durationpb.Duration {
@@ -1705,7 +1705,7 @@ const file_spoor_v1_admin_service_proto_rawDesc = "" +
 	"\x04tron\x18\x02 \x01(\v2\x11.spoor.v1.TronCsvH\x00R\x04tron\x12$\n" +
 	"\x03evm\x18\x03 \x01(\v2\x10.spoor.v1.EvmCsvH\x00R\x03evm\x12$\n" +
 	"\x04node\x18\x04 \x01(\v2\x0e.spoor.v1.NodeH\x00R\x04nodeB\x0f\n" +
-	"\x06source\x12\x05\xbaH\x02\b\x01\"\xc9\x04\n" +
+	"\x06source\x12\x05\xbaH\x02\b\x01\"\xbb\x04\n" +
 	"\x04Node\x12#\n" +
 	"\anetwork\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\anetwork\x12'\n" +
 	"\x04urls\x18\x02 \x03(\tB\x13\xbaH\x10\x92\x01\r\b\x01\x10\x10\"\ar\x05\x10\x01\x18\x80\x10R\x04urls\x12)\n" +
@@ -1719,8 +1719,8 @@ const file_spoor_v1_admin_service_proto_rawDesc = "" +
 	"\x06follow\x18\b \x01(\bR\x06follow\x12\x19\n" +
 	"\bkeep_raw\x18\t \x01(\bR\akeepRaw\x12#\n" +
 	"\bparallel\x18\n" +
-	" \x01(\rB\a\xbaH\x04*\x02\x18@R\bparallel\x12+\n" +
-	"\x04rate\x18\v \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00j\xf8@)\x00\x00\x00\x00\x00\x00\x00\x00R\x04rate\x12$\n" +
+	" \x01(\rB\a\xbaH\x04*\x02\x18@R\bparallel\x12\x1d\n" +
+	"\x04rate\x18\v \x01(\rB\t\xbaH\x06*\x04\x18\xa0\x8d\x06R\x04rate\x12$\n" +
 	"\vreorg_bound\x18\f \x01(\x04H\x02R\n" +
 	"reorgBound\x88\x01\x01\x12-\n" +
 	"\x12internal_transfers\x18\x0e \x01(\bR\x11internalTransfers\x12(\n" +
@@ -1760,8 +1760,8 @@ const file_spoor_v1_admin_service_proto_rawDesc = "" +
 	"\n" +
 	"lag_blocks\x18\x04 \x01(\x04R\tlagBlocks\x12&\n" +
 	"\ffinal_height\x18\x05 \x01(\x04H\x00R\vfinalHeight\x88\x01\x01\x12*\n" +
-	"\x11blocks_per_second\x18\x06 \x01(\x01R\x0fblocksPerSecond\x126\n" +
-	"\x17transactions_per_second\x18\a \x01(\x01R\x15transactionsPerSecond\x126\n" +
+	"\x11blocks_per_second\x18\x06 \x01(\tR\x0fblocksPerSecond\x126\n" +
+	"\x17transactions_per_second\x18\a \x01(\tR\x15transactionsPerSecond\x126\n" +
 	"\ttime_left\x18\b \x01(\v2\x19.google.protobuf.DurationR\btimeLeft\x12\x1a\n" +
 	"\breplaced\x18\t \x01(\rR\breplaced\x12\x18\n" +
 	"\atrouble\x18\n" +
