@@ -69,7 +69,7 @@ func readHeaders(lines []string) (metadata.MD, error) {
 		name, value, ok := strings.Cut(line, ":")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 		if !ok || name == "" || value == "" || strings.ContainsAny(name, " \t\r\n") || strings.ContainsAny(value, "\r\n") {
-			return nil, ledger.Invalid("header", "Name: value, or Name: @FILE", name+": ...")
+			return nil, ledger.Invalid("header", "Name: value, or Name: @FILE", "a line that is not shown: it may be a key")
 		}
 		if file, ok := strings.CutPrefix(value, "@"); ok {
 			info, err := os.Stat(file)

@@ -1,14 +1,10 @@
 package tron
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"io"
 	"net"
-	"os"
 	"sync"
 	"testing"
 
@@ -18,9 +14,10 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	protocol "github.com/spoortrace/spoor/chains/tron/proto"
+	"github.com/spoortrace/spoor/internal/trontest"
 )
 
-const realHeight = 79072107
+const realHeight = trontest.Height
 
 // server speaks as java-tron does. Blocks 0 and 79072107 are real, those after it
 // are made and signed by a test key; infos are all made, from what the blocks say.
@@ -100,8 +97,8 @@ func (d database) GetDynamicProperties(context.Context, *protocol.EmptyMessage) 
 func newServer(t testing.TB, n int) *server {
 	t.Helper()
 	s := &server{blocks: map[int64]*protocol.BlockExtention{}, infos: map[int64]*protocol.TransactionInfoList{}, tip: realHeight, solid: realHeight}
-	s.blocks[0] = readBlock(t, "testdata/block-0.pb.gz")
-	s.blocks[realHeight] = readBlock(t, "testdata/block-79072107.pb.gz")
+	s.blocks[0] = readBlock(t, 0)
+	s.blocks[realHeight] = readBlock(t, realHeight)
 	s.infos[realHeight] = inform(t, s.blocks[realHeight])
 	for range n {
 		s.extend(t)
@@ -155,17 +152,9 @@ func (s *server) serve(t testing.TB) string {
 	return l.Addr().String()
 }
 
-func readBlock(t testing.TB, name string) *protocol.BlockExtention {
+func readBlock(t testing.TB, height uint64) *protocol.BlockExtention {
 	t.Helper()
-	packed, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	z, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		t.Fatal(err)
-	}
-	plain, err := io.ReadAll(z)
+	plain, err := trontest.Recorded(height)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ var mayImport = map[string][]string{
 var concrete = []string{"store/badgerkv", "store/memkv", "store/cassandrakv"}
 
 // conformance are suites that only tests may import.
-var conformance = []string{"store/kvtest", "store/sourcetest", "internal/gethtest"}
+var conformance = []string{"store/kvtest", "store/sourcetest", "internal/gethtest", "internal/trontest"}
 
 // forbidden are imports that nobody may have, with the reason. A path stands for the packages below it, too.
 var forbidden = []struct {
