@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/spoortrace/spoor/ledger"
+	"github.com/spoortrace/spoor/prices"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 	"github.com/spoortrace/spoor/tracer"
 )
@@ -18,6 +19,7 @@ type converter struct {
 	info   func(a ledger.Asset) (ledger.AssetInfo, error)
 	export func(c ledger.Chain) bool // the network has no block heights
 	final  func(c ledger.Chain) *uint64
+	prices *prices.Table
 }
 
 func timeMessage(ms int64) *timestamppb.Timestamp {
@@ -117,6 +119,9 @@ func (c *converter) hop(h tracer.Hop) (*spoorv1.Hop, error) {
 	for _, a := range h.FromOthers {
 		m.FromOthers = append(m.FromOthers, a.String())
 	}
+	if m.Usd, m.UsdSource, err = c.worth(h.Dirty, h.Asset, h.Time); err != nil {
+		return nil, err
+	}
 	if h.Crossing != nil {
 		if m.Crossing, err = c.crossing(h.Crossing); err != nil {
 			return nil, err
@@ -158,6 +163,9 @@ func (c *converter) terminal(t tracer.Terminal) (*spoorv1.Terminal, error) {
 		BalanceNow: t.BalanceNow.String(), ArrivedAt: timeMessage(t.ArrivedAt), Hop: uint32(t.Hop),
 		Finality: c.finality(t.Asset.Chain, t.At.Pos),
 	}
+	if m.Usd, m.UsdSource, err = c.worth(t.Dirty, t.Asset, t.ArrivedAt); err != nil {
+		return nil, err
+	}
 	if t.Reason == tracer.NotCovered || t.Reason == tracer.Pending {
 		m.Position = c.position(t.Asset.Chain, t.LastKnown.Pos)
 	}
@@ -166,6 +174,16 @@ func (c *converter) terminal(t tracer.Terminal) (*spoorv1.Terminal, error) {
 	}
 	m.ViaLabels, err = c.labels(t.Via, t.ArrivedAt)
 	return m, err
+}
+
+// worth annotates an amount with dollars; nothing where no price is known.
+func (c *converter) worth(amount ledger.Amount, a ledger.Asset, at int64) (usd, source string, err error) {
+	info, err := c.info(a)
+	if err != nil {
+		return "", "", err
+	}
+	usd, source, _ = c.prices.Value(amount, info, at)
+	return usd, source, nil
 }
 
 func (c *converter) position(chain ledger.Chain, p ledger.Position) *spoorv1.Position {

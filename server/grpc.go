@@ -24,6 +24,7 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	"github.com/spoortrace/spoor/labels"
+	"github.com/spoortrace/spoor/prices"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 	"github.com/spoortrace/spoor/store"
 	"github.com/spoortrace/spoor/tracer"
@@ -35,9 +36,10 @@ type IngestFunc func(ctx context.Context, req *spoorv1.IngestRequest, report fun
 
 // Config is what a Server needs. Zero limits take the defaults named beside them.
 type Config struct {
-	Store  *store.Store // owned by the caller, open until Stop returned
-	Labels *labels.Log  // owned by the caller
-	Ingest IngestFunc   // nil: Ingest is refused
+	Store  *store.Store  // owned by the caller, open until Stop returned
+	Labels *labels.Log   // owned by the caller
+	Ingest IngestFunc    // nil: Ingest is refused
+	Prices *prices.Table // annotations in dollars; nil: stablecoins at 1 alone
 	// Follows is the board that Ingest reports to; nil: one that stays empty.
 	Follows *Follows
 	Log     *slog.Logger // nil: slog.Default()
@@ -93,7 +95,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, validator: validator, limiter: newLimiter(cfg.Rate), jobs: newJobs(cfg.Log, cfg.KeepTraces),
-		data: &data{store: cfg.Store, labels: cfg.Labels}, health: health.NewServer(), pages: pager{key},
+		data: &data{store: cfg.Store, labels: cfg.Labels, prices: cfg.Prices}, health: health.NewServer(), pages: pager{key},
 	}
 	cfg.Follows.tell(s.health)
 	s.traces = &traces{data: s.data, jobs: s.jobs, pages: s.pages, slots: make(chan struct{}, cfg.MaxTraces), maxEvents: cfg.MaxEvents, follows: cfg.Follows}

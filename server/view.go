@@ -7,6 +7,7 @@ import (
 
 	"github.com/spoortrace/spoor/labels"
 	"github.com/spoortrace/spoor/ledger"
+	"github.com/spoortrace/spoor/prices"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 	"github.com/spoortrace/spoor/store"
 	"github.com/spoortrace/spoor/tracer"
@@ -16,7 +17,8 @@ import (
 type data struct {
 	store  *store.Store
 	labels *labels.Log
-	adding sync.Mutex // of labels by hand: looking whether one is there, and adding it
+	prices *prices.Table // nil: the rule of stablecoins alone
+	adding sync.Mutex    // of labels by hand: looking whether one is there, and adding it
 }
 
 // view is the index as one question sees it: every network at its own as-of,
@@ -138,7 +140,7 @@ func (v *view) parseAsset(ctx context.Context, ref tracer.Ref, chains []ledger.C
 func (v *view) converter(ctx context.Context) *converter {
 	known := map[ledger.Address][]ledger.Tag{}
 	return &converter{
-		info: v.info, export: v.export, final: v.final,
+		info: v.info, export: v.export, final: v.final, prices: v.data.prices,
 		labels: func(a ledger.Address, at int64) ([]*spoorv1.Label, error) {
 			tags, ok := known[a]
 			if !ok {

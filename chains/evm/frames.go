@@ -109,7 +109,7 @@ func (f *frame) fill(a *callAnswer, top *frame) bool {
 	f.kind, f.value, f.err = a.Type, wei(a.Value), a.Error
 	switch f.kind {
 	case "CALL", "CREATE", "CREATE2", "CALLCODE", "DELEGATECALL", "STATICCALL":
-		if a.From == nil || a.To == nil && !(f.creates() && f.failed()) {
+		if a.From == nil || a.To == nil && (!f.creates() || !f.failed()) {
 			return false
 		}
 	case "SELFDESTRUCT":

@@ -46,7 +46,7 @@ func (n *Node) Head(ctx context.Context) (ledger.Head, error) {
 		return ledger.Head{}, err
 	}
 	for _, c := range calls {
-		if c.Err != nil && !(c.Result == &final && notYet(c.Err)) {
+		if c.Err != nil && (c.Result != &final || !notYet(c.Err)) {
 			return ledger.Head{}, c.Err
 		}
 	}

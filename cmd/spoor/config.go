@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/spoortrace/spoor/ledger"
+	"github.com/spoortrace/spoor/prices"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 )
 
@@ -28,6 +29,8 @@ type Config struct {
 	Timezone string `yaml:"timezone"`
 	// Bridges are files of bridges to know besides the bundled ones, in the form of chains/evm/bridges.yaml.
 	Bridges []string `yaml:"bridges"`
+	// Prices are CSV files asset,time,usd,source that annotate amounts with dollars.
+	Prices []string `yaml:"prices"`
 	// Follow are the nodes that spoor serve reads, one entry a network.
 	Follow []NodeConfig `yaml:"follow"`
 	// Serve is for spoor serve.
@@ -89,13 +92,29 @@ func (n *NodeConfig) request() *spoorv1.Node {
 func (c *Config) bridges() ([][]byte, error) {
 	var all [][]byte
 	for _, name := range c.Bridges {
-		text, err := os.ReadFile(name) //nolint:gosec // the operator names the file
+		text, err := os.ReadFile(name)
 		if err != nil {
 			return nil, ledger.Invalid("bridges", "a readable file", name)
 		}
 		all = append(all, text)
 	}
 	return all, nil
+}
+
+// priceTable reads the files of prices.
+func (c *Config) priceTable() (*prices.Table, error) {
+	t := &prices.Table{}
+	for _, name := range c.Prices {
+		f, err := os.Open(name) //nolint:gosec // the operator names the file
+		if err != nil {
+			return nil, ledger.Invalid("prices", "a readable file", name)
+		}
+		err = errors.Join(t.Read(name, f), f.Close())
+		if err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
 }
 
 // readConfig reads the file of settings; no name, no settings.

@@ -24,8 +24,8 @@ func TestExampleConfig(t *testing.T) {
 			{Network: "bitcoin", URLs: []string{"http://127.0.0.1:8332"}, Cookie: "/var/lib/bitcoind/.cookie", Headers: []string{}, From: &first, KeepRaw: true},
 			{Network: "ethereum", URLs: []string{"https://node.example", "http://127.0.0.1:8545"}, Headers: []string{"Authorization: @/etc/spoor/node.key"}, Rate: 50},
 		},
-		Bridges: []string{"/etc/spoor/bridges.yaml"},
-		Data:    "/var/lib/spoor", Output: "table", Timezone: "Asia/Bangkok",
+		Bridges: []string{"/etc/spoor/bridges.yaml"}, Prices: []string{"/etc/spoor/prices.csv"},
+		Data: "/var/lib/spoor", Output: "table", Timezone: "Asia/Bangkok",
 		Serve: ServeConfig{Listen: "127.0.0.1:9090", Role: "investigator", MaxTraces: 8, MaxEvents: 1_000_000, KeepTraces: 256, Rate: 200},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -29,7 +29,9 @@ type link struct {
 	labels spoorv1.LabelServiceClient
 	admin  spoorv1.AdminServiceClient
 	remote bool // paths are those of another machine
-	close  func() error
+	// elsewhere: another process answers, with settings of its own.
+	elsewhere bool
+	close     func() error
 }
 
 func newLink(conn *grpc.ClientConn, also func() error) *link {
@@ -113,7 +115,9 @@ func (a *app) dialSocket(ctx context.Context) (*link, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return newLink(conn, nothing), nil
+	l := newLink(conn, nothing)
+	l.elsewhere = true
+	return l, nil
 }
 
 // dialServer connects to a server by TLS, or in plaintext on this machine and
@@ -136,7 +140,7 @@ func (a *app) dialServer() (*link, error) {
 		return nil, ledger.Invalid("--server", "HOST:PORT", a.serverAddr)
 	}
 	l := newLink(conn, nothing)
-	l.remote = true
+	l.remote, l.elsewhere = true, true
 	return l, nil
 }
 

@@ -20,7 +20,7 @@ alarm. Several --node stand in for each other. A first --from begins an index an
 
 // nodeFlags are the flags of all commands that read a node.
 type nodeFlags struct {
-	spoorv1.Node //nolint:govet // filled in once, never copied
+	spoorv1.Node
 
 	from, to, bound uint64
 }
@@ -50,7 +50,7 @@ func (a *app) ingestNode(cmd *cobra.Command, n *nodeFlags, network string) error
 		n.ToHeight = &n.to
 	}
 	if changed("reorg-bound") {
-		n.Node.ReorgBound = &n.bound
+		n.ReorgBound = &n.bound
 	}
 	if n.Follow && n.ToHeight != nil {
 		return &usageError{errors.New("--to: want none with --follow, which has no end")}

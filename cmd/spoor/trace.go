@@ -25,6 +25,7 @@ type traceFlags struct {
 	servicePayees int64
 	maxEvents     int64
 	sheet         string
+	prices        []string
 	follow        bool
 }
 
@@ -66,6 +67,7 @@ NOT_COVERED in the answer and no reason for another status.`,
 	f.BoolVar(&a.style.Wide, "wide", false, "tables with transaction hashes")
 	f.BoolVar(&a.style.All, "all", false, "tables with every hop and place, however many")
 	f.BoolVar(&flags.follow, "follow", false, "go on as blocks arrive, until SIGINT: hops are TENTATIVE, then FINAL, or RETRACTED by a reorganisation")
+	f.StringArrayVar(&flags.prices, "prices", nil, "`FILE` of prices (asset,time,usd,source) that annotate amounts; may be repeated; not through a server")
 	f.StringVar(&flags.sheet, "sheet", "hops", "what -o csv writes: hops, terminals or conservation")
 	return cmd
 }
@@ -96,9 +98,13 @@ func (a *app) trace(cmd *cobra.Command, req *spoorv1.TraceRequest, flags *traceF
 	if flags.follow && (req.GetAsOf() != "" || req.GetAllPolicies() || a.output == "csv" || a.output == "dot") {
 		return &usageError{errors.New("--follow: want neither --as-of nor --all-policies beside it, and -o table or json")}
 	}
+	a.config.Prices = append(a.config.Prices, flags.prices...)
 	l, err := a.connect(cmd.Context(), false)
 	if err != nil {
 		return err
+	}
+	if l.elsewhere && len(flags.prices) > 0 {
+		return errors.Join(&usageError{errors.New("--prices: want the data directory itself; a server has its own, in its settings")}, l.close())
 	}
 	if flags.follow {
 		err := a.pursue(cmd.Context(), l, req)

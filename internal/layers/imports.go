@@ -15,11 +15,12 @@ var mayImport = map[string][]string{
 	"store":    {"ledger"},
 	"labels":   {"ledger"},
 	"tracer":   {"ledger"},
+	"prices":   {"ledger"},
 	"cases":    {"ledger"},
 	"evidence": {"ledger", "tracer", "cases"},
 	"proto":    {},
-	"server":   {"ledger", "store", "labels", "tracer", "cases", "evidence", "proto"},
-	"cmd":      {"ledger", "chains", "store", "labels", "tracer", "cases", "evidence", "proto", "server", "testdata"}, // testdata/demo is bundled
+	"server":   {"ledger", "store", "labels", "prices", "tracer", "cases", "evidence", "proto"},
+	"cmd":      {"ledger", "chains", "store", "labels", "prices", "tracer", "cases", "evidence", "proto", "server", "testdata"}, // testdata/demo is bundled
 }
 
 // concrete are folders that only cmd and tests may know, so that a new chain or engine is one line in one switch.

@@ -121,7 +121,7 @@ func redacted(s string) string {
 }
 
 func trusting(file string) (*tls.Config, error) {
-	pem, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+	pem, err := os.ReadFile(file)
 	pool := x509.NewCertPool()
 	if err != nil || !pool.AppendCertsFromPEM(pem) {
 		return nil, ledger.Invalid("ca", "a readable PEM file of certificates", file)
@@ -157,7 +157,7 @@ func readSecret(file string) (string, error) {
 	if info.Mode().Perm()&0o007 != 0 {
 		return "", ledger.Invalid("header", "a file that others cannot read (chmod 600)", file+" with mode "+info.Mode().Perm().String())
 	}
-	text, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+	text, err := os.ReadFile(file)
 	value := strings.TrimSpace(string(text))
 	if err != nil || value == "" || strings.ContainsAny(value, "\r\n") {
 		return "", ledger.Invalid("header", "a file with one line after @", file)

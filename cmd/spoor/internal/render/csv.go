@@ -54,12 +54,12 @@ func amountColumns() []string {
 	return []string{"amount_base", "decimals", "amount", "symbol", "usd", "usd_source"}
 }
 
-func amountCells(units string, a *spoorv1.Asset) []string {
+func amountCells(units string, a *spoorv1.Asset, usd, source string) []string {
 	whole := ""
 	if n, err := ledger.ParseAmount(units); err == nil {
 		whole = n.Decimal(int(a.GetDecimals()))
 	}
-	return []string{units, strconv.Itoa(int(a.GetDecimals())), whole, a.GetSymbol(), "", ""}
+	return []string{units, strconv.Itoa(int(a.GetDecimals())), whole, a.GetSymbol(), usd, source}
 }
 
 func utc(t *timestamppb.Timestamp) string {
@@ -110,7 +110,7 @@ func HopsCSV(w io.Writer, t *spoorv1.Trace) error {
 		s.add(joined([]string{
 			strconv.Itoa(int(h.GetId())), strconv.Itoa(int(h.GetParent())), strconv.Itoa(int(h.GetDepth())), a.GetNetwork(), h.GetTx(), h.GetIndex(),
 			heightCell(h.Height), utc(h.GetTime()), h.GetFrom(), strings.Join(h.GetFromOthers(), " "), labelCell(h.GetFromLabels()), h.GetTo(), labelCell(h.GetToLabels()), a.GetContract(),
-		}, amountCells(h.GetDirty(), a), []string{h.GetAmount(), shareCell(h.GetShares()), h.GetGrade(), h.GetTier(), h.GetHeuristic(), h.GetFinality()}, crossingCells(h.GetCrossing()))...)
+		}, amountCells(h.GetDirty(), a, h.GetUsd(), h.GetUsdSource()), []string{h.GetAmount(), shareCell(h.GetShares()), h.GetGrade(), h.GetTier(), h.GetHeuristic(), h.GetFinality()}, crossingCells(h.GetCrossing()))...)
 	}
 	return s.write(w)
 }
@@ -128,7 +128,7 @@ func TerminalsCSV(w io.Writer, t *spoorv1.Trace) error {
 		for _, t := range r.GetTerminals() {
 			a := t.GetAsset()
 			s.add(joined([]string{r.GetPolicy(), a.GetNetwork(), t.GetAddress(), labelCell(t.GetLabels()), t.GetReason(), t.GetBucket(), a.GetContract()},
-				amountCells(t.GetDirty(), a), []string{
+				amountCells(t.GetDirty(), a, t.GetUsd(), t.GetUsdSource()), []string{
 					t.GetLow(), t.GetHigh(), shareCell(t.GetShares()), t.GetAt(), t.GetVia(), labelCell(t.GetViaLabels()), t.GetHolder(), t.GetFreezableBy(),
 					t.GetBalanceNow(), utc(t.GetArrivedAt()), strconv.Itoa(int(t.GetHop())),
 				})...)

@@ -102,16 +102,16 @@ func TransactionCSV(w io.Writer, t *spoorv1.Transaction) error {
 		if in.GetCoinbase() {
 			state = "COINBASE"
 		}
-		s.add(joined(head("input", strconv.Itoa(int(in.GetIndex()))), []string{in.GetAddress(), "", labelCell(in.GetLabels()), ""}, amountCells(in.GetAmount(), native),
+		s.add(joined(head("input", strconv.Itoa(int(in.GetIndex()))), []string{in.GetAddress(), "", labelCell(in.GetLabels()), ""}, amountCells(in.GetAmount(), native, "", ""),
 			[]string{state, in.GetPreviousTx(), strconv.Itoa(int(in.GetPreviousIndex()))})...)
 	}
 	for _, out := range t.GetOutputs() {
-		s.add(joined(head("output", strconv.Itoa(int(out.GetIndex()))), []string{"", out.GetAddress(), labelCell(out.GetLabels()), ""}, amountCells(out.GetAmount(), native),
+		s.add(joined(head("output", strconv.Itoa(int(out.GetIndex()))), []string{"", out.GetAddress(), labelCell(out.GetLabels()), ""}, amountCells(out.GetAmount(), native, "", ""),
 			[]string{out.GetSpendState(), out.GetSpentByTx(), strconv.Itoa(int(out.GetSpentByInput()))})...)
 	}
 	for _, x := range t.GetTransfers() {
 		s.add(joined(head("transfer", x.GetIndex()), []string{x.GetFrom(), x.GetTo(), labelCell(append(x.GetFromLabels(), x.GetToLabels()...)), x.GetAsset().GetContract()},
-			amountCells(x.GetAmount(), x.GetAsset()), []string{t.GetStatus(), "", ""})...)
+			amountCells(x.GetAmount(), x.GetAsset(), "", ""), []string{t.GetStatus(), "", ""})...)
 	}
 	return s.write(w)
 }
@@ -180,7 +180,7 @@ func AddressCSV(w io.Writer, a *spoorv1.AddressInfo) error {
 		pos := e.GetPosition()
 		s.add(joined([]string{
 			a.GetNetwork(), a.GetAddress(), e.GetDirection(), pos.GetTx(), e.GetIndex(), heightCell(pos.Height), utc(pos.GetTime()), e.GetCounterparty(), e.GetAsset().GetContract(),
-		}, amountCells(e.GetAmount(), e.GetAsset()))...)
+		}, amountCells(e.GetAmount(), e.GetAsset(), "", ""))...)
 	}
 	return s.write(w)
 }
