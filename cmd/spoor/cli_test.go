@@ -101,7 +101,7 @@ func TestBadInput(t *testing.T) {
 		{"label that is none", "labels retract 999999", 1, `999999`},
 		{"label file that is none", "labels import " + key, 2, `want|yaml|csv`},
 		{"no such label file", "labels import " + dir + "/none.csv", 2, `none.csv`},
-		{"no files", "ingest tron", 2, `--csv: want at least one file`},
+		{"no files", "ingest tron", 2, `want at least one file`},
 		{"no blocks", "ingest bitcoin", 2, `want at least one file`},
 		{"no such file", "ingest tron --csv " + dir + "/none.csv", 2, `csv: want a readable file`},
 		{"no export", "ingest tron --csv " + config, 2, `config.yaml`},

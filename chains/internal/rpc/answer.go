@@ -41,7 +41,7 @@ func (e *Error) fault() ledger.Fault {
 	switch {
 	case e.Code == codeWarmingUp, e.Code == codeLimit, strings.Contains(m, "rate limit"), strings.Contains(m, "too many requests"):
 		return ledger.FaultBusy
-	case e.Code == codeNoMethod, strings.Contains(m, "does not exist"), strings.Contains(m, "not available"), strings.Contains(m, "not supported"):
+	case e.Code == codeNoMethod, strings.Contains(m, "method"), strings.Contains(m, "does not exist"), strings.Contains(m, "not available"), strings.Contains(m, "not supported"):
 		return ledger.FaultUnsupported
 	case strings.Contains(m, "not found"), strings.Contains(m, "unknown block"), strings.Contains(m, "out of range"):
 		return ledger.FaultLagging
@@ -66,9 +66,12 @@ func parseAnswer(body []byte) (*answer, error) {
 	return a, err
 }
 
-// parseAnswers reads the responses of a batch. A node that takes no batch
-// answers with one object, which is returned alone.
-func parseAnswers(body []byte) (all []*answer, alone bool, err error) {
+// maxKeys is how many keys an answer may have: JSON-RPC knows four.
+const maxKeys = 16
+
+// parseAnswers reads the responses of a batch of n. A node that takes no batch
+// answers with one object, which is returned alone. It stops at one too many.
+func parseAnswers(body []byte, n int) (all []*answer, alone bool, err error) {
 	if trimmed := bytes.TrimLeft(body, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '{' {
 		a, err := parseAnswer(body)
 		return []*answer{a}, true, err
@@ -78,6 +81,9 @@ func parseAnswers(body []byte) (all []*answer, alone bool, err error) {
 		return nil, false, err
 	}
 	for d.More() {
+		if len(all) > n {
+			return all, false, nil // more than were asked for: the caller refuses them
+		}
 		a, err := readAnswer(d)
 		if err != nil {
 			return nil, false, err
@@ -104,7 +110,9 @@ func readAnswer(d *json.Decoder) (*answer, error) {
 		if seen[name] {
 			return nil, fmt.Errorf("%q stands twice", name)
 		}
-		seen[name] = true
+		if seen[name] = true; len(seen) > maxKeys {
+			return nil, fmt.Errorf("more than %d keys", maxKeys)
+		}
 		if err := a.field(d, name); err != nil {
 			return nil, err
 		}

@@ -111,11 +111,11 @@ func (c *Client) batch(ctx context.Context, subject string, calls []*Call) (time
 	if err != nil {
 		return 0, err
 	}
-	answers, alone, err := parseAnswers(reply.body)
+	answers, alone, err := parseAnswers(reply.body, len(calls))
 	switch {
 	case err == nil && alone && answers[0].err != nil && answers[0].err.fault() == ledger.FaultBusy:
 		return reply.after, &ledger.SourceError{Fault: ledger.FaultBusy, Subject: subject, Err: answers[0].err}
-	case err == nil && alone:
+	case err == nil && alone && (answers[0].err == nil || reply.status == http.StatusOK || reply.status == http.StatusBadRequest):
 		return 0, errNoBatch
 	case reply.status != http.StatusOK:
 		return reply.after, reply.refused(subject)
@@ -125,8 +125,15 @@ func (c *Client) batch(ctx context.Context, subject string, calls []*Call) (time
 	return 0, deal(subject, calls, requests, answers, byID)
 }
 
-// deal gives each call its answer: every one exactly once.
+// deal gives each call its answer: every one exactly once. One error in place of
+// them all is geth's way of saying that the batch is too large.
 func deal(subject string, calls []*Call, requests []request, answers []*answer, byID map[string]int) error {
+	if len(answers) == 1 && len(calls) > 1 && answers[0].err != nil {
+		if f := answers[0].err.fault(); f == ledger.FaultBusy {
+			return &ledger.SourceError{Fault: f, Subject: subject, Err: answers[0].err}
+		}
+		return &ledger.SourceError{Fault: ledger.FaultTooLarge, Subject: subject, Err: answers[0].err}
+	}
 	for _, a := range answers {
 		i, ok := byID[a.id]
 		if !ok {

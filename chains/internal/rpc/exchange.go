@@ -52,7 +52,10 @@ func (c *Client) exchange(ctx context.Context, subject, method, address string, 
 	r := &reply{status: resp.StatusCode, after: retryAfter(resp.Header.Get("Retry-After"))}
 	in := io.Reader(&paced{in: resp.Body, late: late, timeout: c.o.Timeout})
 	if resp.Header.Get("Content-Encoding") == "gzip" {
-		if in, err = gzip.NewReader(in); err != nil {
+		if in, err = gzip.NewReader(in); errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
 			return nil, fail(err)
 		}
 	}
