@@ -46,10 +46,13 @@ func (in *intake) etl(ctx context.Context, req *spoorv1.EvmCsv, progress progres
 	if err != nil {
 		return nil, err
 	}
-	options := store.AppendOptions{Target: set.Range().To, Progress: in.reporter(chain, "write", int64(set.Len()), "blocks", progress,
+	options := store.AppendOptions{ReorgBound: new(uint64), Target: set.Range().To, Progress: in.reporter(chain, "write", int64(set.Len()), "blocks", progress,
 		func(p store.Progress) int64 { return int64(p.Blocks - min(before.Blocks, p.Blocks)) })}
-	err = n.Append(ctx, t.count(set.Blocks()), options)
-	if errors.Is(err, store.ErrBackfill) {
+	again, err := fuller(set, before)
+	if err == nil && !again {
+		err = n.Append(ctx, t.count(set.Blocks()), options)
+	}
+	if again || errors.Is(err, store.ErrBackfill) {
 		t.reset()
 		err = n.Rebuild(ctx, store.MergeBlocks(n.Blocks(ctx), t.count(set.Blocks())), n.Contents(), options)
 	}
@@ -57,6 +60,22 @@ func (in *intake) etl(ctx context.Context, req *spoorv1.EvmCsv, progress progres
 		return nil, subject(chain, err)
 	}
 	return etlResult(chain, t, set.Report()), nil
+}
+
+// fuller reports that the set holds blocks again that the index holds with
+// something missing, and has other tables of them.
+func fuller(set *archive.EtlSet, before store.Status) (bool, error) {
+	for b, err := range set.Blocks() {
+		if err != nil {
+			return false, err
+		}
+		for _, s := range before.Spans {
+			if s.From <= b.Ref.Height && b.Ref.Height <= s.To && s.Partial != "" && s.Partial != b.Partial {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }
 
 func etlResult(chain ledger.Chain, t *tally, r archive.EtlReport) *spoorv1.IngestResult {

@@ -97,11 +97,17 @@ func VerificationCSV(w io.Writer, r *spoorv1.VerifyIndexResult) error {
 func Ingest(w io.Writer, r *spoorv1.IngestResult, s Style) error {
 	p := &paper{w: w}
 	things, moves := "file", "transfer"
-	if ledger.Chain(r.GetNetwork()).UTXO() {
-		things, moves = "block", "output"
+	if ledger.Chain(r.GetNetwork()).Family() != ledger.FamilyTRON || r.GetTransfers() == 0 { // only exports count transfers there
+		things = "block"
 	}
-	p.line("%s: took in %s, %s, %s; %s there already", Clean(r.GetNetwork()), plural(r.GetBlocks(), things, things+"s"),
-		plural(r.GetTransactions(), "transaction", "transactions"), plural(r.GetTransfers(), moves, moves+"s"), plural(r.GetDuplicates(), things+" was", things+"s were"))
+	if ledger.Chain(r.GetNetwork()).UTXO() {
+		moves = "output"
+	}
+	took := plural(r.GetBlocks(), things, things+"s") + ", " + plural(r.GetTransactions(), "transaction", "transactions")
+	if r.GetTransfers() > 0 || r.GetTransactions() == 0 { // a node's are not counted
+		took += ", " + plural(r.GetTransfers(), moves, moves+"s")
+	}
+	p.line("%s: took in %s; %s there already", Clean(r.GetNetwork()), took, plural(r.GetDuplicates(), things+" was", things+"s were"))
 	if r.GetLabels() > 0 {
 		p.line("  labels    %s that the export carried", number(r.GetLabels()))
 	}
