@@ -31,6 +31,7 @@ type followed struct {
 	replaced uint64                // blocks replaced since the process began
 	troubled time.Time             // since when; zero: no trouble
 	halted   string                // why it ended by itself; empty: it did not
+	faults   map[ledger.Fault]uint64
 }
 
 // NewFollows returns an empty board.

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"buf.build/go/protovalidate"
+	grpcprom "github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus"
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
@@ -64,6 +66,8 @@ type Server struct {
 	jobs      *jobs
 	data      *data
 	health    *health.Server
+	metrics   *prometheus.Registry
+	calls     *grpcprom.ServerMetrics
 	traces    *traces
 	pages     pager
 
@@ -99,6 +103,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	cfg.Follows.tell(s.health)
 	s.traces = &traces{data: s.data, jobs: s.jobs, pages: s.pages, slots: make(chan struct{}, cfg.MaxTraces), maxEvents: cfg.MaxEvents, follows: cfg.Follows}
+	s.metrics, s.calls = newMetrics(cfg.Follows, s.traces.slots)
 	return s, nil
 }
 
@@ -128,7 +133,7 @@ func (s *Server) Serve(lis net.Listener, trust Trust) error {
 		grpc.Creds(creds), grpc.MaxRecvMsgSize(maxRequest), grpc.MaxConcurrentStreams(maxStreams),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: 15 * time.Minute, Time: time.Minute, Timeout: 20 * time.Second}),
-		grpc.UnaryInterceptor(g.unary), grpc.StreamInterceptor(g.stream),
+		grpc.ChainUnaryInterceptor(s.calls.UnaryServerInterceptor(), g.unary), grpc.ChainStreamInterceptor(s.calls.StreamServerInterceptor(), g.stream),
 	)
 	spoorv1.RegisterTraceServiceServer(server, s.traces)
 	spoorv1.RegisterLabelServiceServer(server, &labelService{data: s.data, pages: s.pages, now: time.Now})

@@ -44,6 +44,8 @@ type ServeConfig struct {
 	// TLSCert and TLSKey are PEM files; empty: plaintext, which is for this machine only.
 	TLSCert string `yaml:"tls_cert"`
 	TLSKey  string `yaml:"tls_key"`
+	// Metrics is HOST:PORT where Prometheus is answered over HTTP, at /metrics; empty: nowhere.
+	Metrics string `yaml:"metrics"`
 	// Role is what whoever reaches the listener may do: reader, investigator or admin; empty: investigator.
 	Role string `yaml:"role"`
 	// MaxTraces is how many traces may run at a time; 0: 8.
@@ -105,7 +107,7 @@ func (c *Config) bridges() ([][]byte, error) {
 func (c *Config) priceTable() (*prices.Table, error) {
 	t := &prices.Table{}
 	for _, name := range c.Prices {
-		f, err := os.Open(name) //nolint:gosec // the operator names the file
+		f, err := os.Open(name)
 		if err != nil {
 			return nil, ledger.Invalid("prices", "a readable file", name)
 		}

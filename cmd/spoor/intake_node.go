@@ -259,6 +259,9 @@ func (v *voyage) show(s store.FollowStatus) {
 	}
 	if s.Trouble != nil {
 		m.Trouble = s.Trouble.Error()
+		if fault, named := ledger.FaultOf(s.Trouble); named {
+			v.in.follows.Fault(v.chain, fault)
+		}
 	}
 	v.rate(m, now)
 	v.in.follows.Report(m)

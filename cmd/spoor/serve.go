@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -32,6 +35,7 @@ work through the socket file in it and may do everything.`,
 	f.StringVar(&flags.Listen, "listen", "", "`HOST:PORT` (default 127.0.0.1:9090)")
 	f.StringVar(&flags.TLSCert, "tls-cert", "", "PEM `FILE` of the certificate")
 	f.StringVar(&flags.TLSKey, "tls-key", "", "PEM `FILE` of its key")
+	f.StringVar(&flags.Metrics, "metrics", "", "`HOST:PORT` where Prometheus is answered over HTTP, at /metrics (default nowhere)")
 	f.StringVar(&flags.Role, "role", "", "what clients may do: reader, investigator or admin (default investigator)")
 	return cmd
 }
@@ -56,12 +60,47 @@ func (a *app) serve(cmd *cobra.Command, flags ServeConfig) error {
 	}
 	o.serve(l, trust)
 	a.log.Info("serving", "address", l.Addr().String(), "data", a.dataDir, "tls", trust.TLS != nil, "role", roleName(trust.Role))
+	if err := a.serveMetrics(cmd.Context(), o, first(flags.Metrics, a.config.Serve.Metrics)); err != nil {
+		return errors.Join(err, o.close())
+	}
 	if err := o.followAll(cmd.Context(), a.config.Follow); err != nil {
 		return errors.Join(err, o.close())
 	}
 	<-cmd.Context().Done()
 	a.log.Info("stopping")
 	return errors.Join(o.follows.Wait(), o.close())
+}
+
+// serveMetrics answers Prometheus until ctx ends; no address, nowhere. It has no
+// keys, so that it stays on this machine unless that is allowed outright.
+func (a *app) serveMetrics(ctx context.Context, o *owner, address string) error {
+	if address == "" {
+		return nil
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil || !loopback(host) && !a.insecure {
+		return ledger.Invalid("--metrics", "HOST:PORT of this machine, or --insecure beside it", address)
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("metrics: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", o.server.Metrics())
+	s := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	o.follows.Go(func() error {
+		<-ctx.Done()
+		return s.Close()
+	})
+	o.follows.Go(func() error {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("metrics: %w", err)
+		}
+		return nil
+	})
+	a.log.Info("metrics", "address", l.Addr().String())
+	return nil
 }
 
 // trust settles what the clients of a listener may do, and refuses plaintext
