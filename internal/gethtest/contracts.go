@@ -20,7 +20,7 @@ import (
 var compiled []byte
 
 // Contract is a compiled contract of the folder contracts: Token, Wrapped,
-// Tether, Teller, Mortal, Liar, Pool, Router.
+// Tether, Teller, Mortal, Liar, Pool, Router, EagerPool, EagerRouter, Gate.
 type Contract struct {
 	ABI  abi.ABI
 	Code []byte // creation code, without arguments
