@@ -23,6 +23,9 @@ func Status(w io.Writer, r *spoorv1.IndexStatusResponse, s Style) error {
 		if n.FoldedHeight != nil {
 			g.add("blocks", number(n.GetBlocks())+", final to height "+number(int64(n.GetFoldedHeight())))
 		}
+		if f := n.GetFollow(); f != nil {
+			g.add("followed", followed(f))
+		}
 		g.add("transactions", number(n.GetTransactions()))
 		g.add("in, outflows", number(n.GetEvents()))
 		g.add("addresses", number(n.GetAddresses()))
@@ -48,6 +51,15 @@ func size(n int64) string {
 		return strconv.FormatInt(n, 10) + " bytes"
 	}
 	return strconv.FormatInt(tenths/10, 10) + "." + strconv.FormatInt(tenths%10, 10) + " " + units[u]
+}
+
+// followed says how far a network is followed, and what is wrong.
+func followed(f *spoorv1.FollowStatus) string {
+	text := "from " + Clean(f.GetNode()) + ", whose head is " + number(int64(f.GetHeadHeight())) + ", " + plural(int64(f.GetLagBlocks()), "block", "blocks") + " ahead"
+	if f.GetTrouble() != "" {
+		text += "; " + Clean(f.GetTrouble())
+	}
+	return text
 }
 
 // StatusCSV writes one row a network.
