@@ -19,26 +19,17 @@ func TestRecorded(t *testing.T) {
 	}
 	txs := all(block, 1)
 	kinds := map[uint64]int{}
-	var level [][]byte
+	var whole [][]byte
 	for i, x := range txs {
 		tx := at(x, 1)
 		if id := sha256.Sum256(at(tx, 1)); !bytes.Equal(id[:], at(x, 2)) {
 			t.Errorf("transaction %d: got id %x, want %x", i, id, at(x, 2))
 		}
-		leaf := sha256.Sum256(tx)
-		level = append(level, leaf[:])
+		whole = append(whole, tx)
 		kinds[number(at(tx, 1, 11), 1)]++
 	}
-	for len(level) > 1 {
-		var next [][]byte
-		for ; len(level) > 1; level = level[2:] {
-			pair := sha256.Sum256(append(bytes.Clone(level[0]), level[1]...))
-			next = append(next, pair[:])
-		}
-		level = append(next, level...)
-	}
-	if want := at(block, 2, 1, 2); !bytes.Equal(level[0], want) {
-		t.Errorf("root: got %x, want %x", level[0], want)
+	if got, want := rootOf(whole), at(block, 2, 1, 2); !bytes.Equal(got, want) {
+		t.Errorf("root: got %x, want %x", got, want)
 	}
 	const transfer, delegate = 1, 57
 	if len(txs) != 619 || kinds[transfer] != 230 || kinds[triggerSmart] != 158 || kinds[delegate] != 125 {

@@ -62,7 +62,7 @@ func (n *Node) Mine(count int) {
 	n.extend(count, 0)
 }
 
-// Reorg replaces the newest blocks by made ones, one more; those must not be real.
+// Reorg replaces the newest blocks by made ones of another branch, one more; those must not be real. With depth 0 it adds a block.
 func (n *Node) Reorg(depth int, branch byte) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -78,6 +78,13 @@ func (n *Node) Solidify(height uint64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.solid = height
+}
+
+// Tip is the height of the newest block.
+func (n *Node) Tip() uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.tip
 }
 
 func (n *Node) extend(count int, branch byte) {
