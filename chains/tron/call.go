@@ -48,7 +48,7 @@ func connect(target, ca string) (*grpc.ClientConn, string, error) {
 		creds = credentials.NewTLS(config)
 	}
 	conn, err := grpc.NewClient(host, grpc.WithTransportCredentials(creds), grpc.WithDisableServiceConfig(),
-		grpc.WithConnectParams(grpc.ConnectParams{Backoff: reconnect()}), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)))
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: reconnect(), MinConnectTimeout: 20 * time.Second}), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)))
 	if err != nil {
 		return nil, "", ledger.Invalid("node", "HOST:PORT or grpcs://HOST:PORT", host)
 	}
