@@ -162,6 +162,9 @@ func (n *Node) Close() error {
 
 // Mine seals a block with what was sent, and returns its header.
 func (n *Node) Mine() (*types.Header, error) {
+	if err := n.settle(); err != nil {
+		return nil, err
+	}
 	n.beacon.Commit()
 	if n.final != nil {
 		n.Finalize(n.final)
@@ -169,8 +172,32 @@ func (n *Node) Mine() (*types.Header, error) {
 	return n.Client.HeaderByNumber(context.Background(), nil)
 }
 
+// settle waits until the pool, which works in its own time, has what was sent
+// ready for a block. What it holds back (a nonce too high) stays behind.
+func (n *Node) settle() error {
+	pool := n.backend.TxPool()
+	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if err := pool.Sync(); err != nil {
+			return err
+		}
+		ready := true
+		for a, nonce := range n.nonces {
+			ready = ready && pool.Nonce(a) >= nonce
+		}
+		if ready {
+			return nil
+		}
+	}
+	return nil
+}
+
 // Later seals an empty block that is that much later than its parent.
-func (n *Node) Later(d time.Duration) error { return n.beacon.AdjustTime(d) }
+func (n *Node) Later(d time.Duration) error {
+	if err := n.settle(); err != nil {
+		return err
+	}
+	return n.beacon.AdjustTime(d)
+}
 
 // Fork makes an earlier block the head; what is mined next replaces the blocks
 // after it. Transactions that were sent and not mined, and those of the blocks

@@ -31,7 +31,7 @@ func trials(t *testing.T) int {
 		if testing.Short() {
 			return 10
 		}
-		return 100
+		return 20
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {

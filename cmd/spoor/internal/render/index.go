@@ -109,7 +109,8 @@ func VerificationCSV(w io.Writer, r *spoorv1.VerifyIndexResult) error {
 func Ingest(w io.Writer, r *spoorv1.IngestResult, s Style) error {
 	p := &paper{w: w}
 	things, moves := "file", "transfer"
-	if ledger.Chain(r.GetNetwork()).Family() != ledger.FamilyTRON || r.GetTransfers() == 0 { // only exports count transfers there
+	node := r.GetAsOf().GetHeight() > 0 && r.GetTransfers() == 0 // exports have no height
+	if ledger.Chain(r.GetNetwork()).Family() != ledger.FamilyTRON || node {
 		things = "block"
 	}
 	if ledger.Chain(r.GetNetwork()).UTXO() {
