@@ -1,12 +1,9 @@
 package evm
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -23,13 +20,14 @@ import (
 
 	"github.com/spoortrace/spoor/chains/internal/rpc"
 	"github.com/spoortrace/spoor/internal/gethtest"
+	"github.com/spoortrace/spoor/internal/wicked"
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/store"
 )
 
-// wicked is a way in which a node misbehaves: it changes what an honest one
+// bad is a way in which a node misbehaves: it changes what an honest one
 // answers, or what becomes of the answer on its way.
-type wicked struct {
+type bad struct {
 	name   string
 	method string // of the calls whose results are changed; empty: the way is
 	change func(v any) any
@@ -99,77 +97,15 @@ func swapFirst(v any) any {
 	return v
 }
 
-func say(status int, body string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		w.WriteHeader(status)
-		_, _ = io.WriteString(w, body)
-	}
-}
-
-// endless sends as long as somebody reads, at most a gigabyte.
-func endless(w http.ResponseWriter, r *http.Request) {
-	_, _ = io.Copy(io.Discard, r.Body)
-	_, _ = io.WriteString(w, `{"jsonrpc":"2.0","id":1,"result":"`)
-	junk := bytes.Repeat([]byte("a"), 1<<20)
-	for range 1 << 10 {
-		if _, err := w.Write(junk); err != nil {
-			return
-		}
-	}
-}
-
-func bomb(w http.ResponseWriter, r *http.Request) {
-	_, _ = io.Copy(io.Discard, r.Body)
-	w.Header().Set("Content-Encoding", "gzip")
-	z := gzip.NewWriter(w)
-	defer z.Close()
-	junk := make([]byte, 1<<20)
-	for range 1 << 10 {
-		if _, err := z.Write(junk); err != nil {
-			return
-		}
-	}
-}
-
-// hang up in the middle of an answer.
-func reset(w http.ResponseWriter, r *http.Request) {
-	_, _ = io.Copy(io.Discard, r.Body)
-	if c, _, err := http.NewResponseController(w).Hijack(); err == nil {
-		_ = c.Close()
-	}
-}
-
-func silent(_ http.ResponseWriter, r *http.Request) {
-	_, _ = io.Copy(io.Discard, r.Body)
-	<-r.Context().Done()
-}
-
-// trickle sends a byte now and then.
-func trickle(w http.ResponseWriter, r *http.Request) {
-	_, _ = io.Copy(io.Discard, r.Body)
-	for range 1000 {
-		if _, err := io.WriteString(w, " "); err != nil || r.Context().Err() != nil {
-			return
-		}
-		_ = http.NewResponseController(w).Flush()
-		select {
-		case <-r.Context().Done():
-			return
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-}
-
 const (
 	block    = "eth_getBlockByNumber"
 	receipts = "eth_getBlockReceipts"
 	traces   = "debug_traceBlockByHash"
 )
 
-func wickedNodes() []wicked {
+func wickedNodes() []bad {
 	huge := "0x1" + strings.Repeat("0", 70)
-	return []wicked{
+	all := []bad{
 		{name: "another parent", method: block, change: at("parentHash", flip), want: ledger.FaultHeader},
 		{name: "another state root", method: block, change: at("stateRoot", flip), want: ledger.FaultHeader},
 		{name: "another time", method: block, change: at("timestamp", flip), want: ledger.FaultHeader},
@@ -201,25 +137,11 @@ func wickedNodes() []wicked {
 		{name: "no traces", method: traces, change: become([]any{}), want: ledger.FaultContents},
 		{name: "a call that failed", method: traces, change: at("result", failed), want: ledger.FaultContents},
 		{name: "another value in a trace", method: traces, change: at("result.value", become("0x99")), want: ledger.FaultContents},
-		{name: "html", way: say(200, "<html>sign in</html>"), want: ledger.FaultMalformed},
-		{name: "cut off", way: say(200, `{"jsonrpc":"2.0","id":1,"result":{"number":`), want: ledger.FaultTruncated},
-		{name: "nothing", way: say(200, ""), want: ledger.FaultTruncated},
-		{name: "another id", way: say(200, `{"jsonrpc":"2.0","id":123456789,"result":null}`), want: ledger.FaultMismatched},
-		{name: "a key twice", way: say(200, `{"jsonrpc":"2.0","id":1,"result":1,"result":2}`), want: ledger.FaultMalformed},
-		{name: "500", way: say(500, "oops"), want: ledger.FaultServerError},
-		{name: "503", way: say(503, ""), want: ledger.FaultBusy},
-		{name: "429", way: say(429, ""), want: ledger.FaultBusy},
-		{name: "401", way: say(401, ""), want: ledger.FaultUnauthorized},
-		{name: "403", way: say(403, ""), want: ledger.FaultUnauthorized},
-		{name: "302", way: func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusFound)
-		}, want: ledger.FaultRedirected},
-		{name: "endless", way: endless, want: ledger.FaultTooLarge},
-		{name: "a compression bomb", way: bomb, want: ledger.FaultTooLarge},
-		{name: "hung up", way: reset, want: ledger.FaultUnreachable},
-		{name: "half open", way: silent, want: ledger.FaultTimeout},
-		{name: "a trickle", way: trickle, want: ledger.FaultTimeout},
 	}
+	for _, way := range wicked.Ways() {
+		all = append(all, bad{name: way.Name, way: way.Serve, want: way.Fault})
+	}
+	return all
 }
 
 // failed makes a call of a trace one that failed.
