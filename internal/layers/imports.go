@@ -19,6 +19,7 @@ var mayImport = map[string][]string{
 	"cases":    {"ledger"},
 	"evidence": {"ledger", "tracer", "cases"},
 	"proto":    {},
+	"internal": {"ledger"},
 	"server":   {"ledger", "store", "labels", "prices", "tracer", "cases", "evidence", "proto"},
 	"cmd":      {"ledger", "chains", "store", "labels", "prices", "tracer", "cases", "evidence", "proto", "server", "testdata"}, // testdata/demo is bundled
 }
@@ -27,7 +28,7 @@ var mayImport = map[string][]string{
 var concrete = []string{"store/badgerkv", "store/memkv", "store/cassandrakv"}
 
 // conformance are suites that only tests may import.
-var conformance = []string{"store/kvtest", "store/sourcetest", "internal/gethtest", "internal/trontest"}
+var conformance = []string{"store/kvtest", "store/sourcetest", "internal/btcdtest", "internal/gethtest", "internal/trontest", "internal/wicked"}
 
 // forbidden are imports that nobody may have, with the reason. A path stands for the packages below it, too.
 var forbidden = []struct {
