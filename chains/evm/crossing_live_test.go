@@ -42,8 +42,24 @@ func (l *lands) add(n *gethtest.Node, o NodeOptions) {
 	l.floors[ledger.NativeAsset(o.Chain)] = ledger.Amount{}
 }
 
-// mine seals a block on a network, wants its transactions to succeed, and reads it in.
-func (l *lands) mine(c ledger.Chain) *types.Header {
+// mine seals blocks on a network until they have what was sent, and reads them in.
+func (l *lands) mine(c ledger.Chain) {
+	l.t.Helper()
+	l.seal(c)
+	for range 5 {
+		if !must[bool](l.t)(l.geth[c].Left()) {
+			break
+		}
+		l.seal(c)
+	}
+	n := must[*store.Network](l.t)(l.store.Network(l.t.Context(), c))
+	if err := store.Follow(l.t.Context(), n, []store.Source{l.sources[c]}, store.FollowOptions{}); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// seal seals a block and wants its transactions to succeed.
+func (l *lands) seal(c ledger.Chain) {
 	l.t.Helper()
 	h := must[*types.Header](l.t)(l.geth[c].Mine())
 	block := must[*types.Block](l.t)(l.geth[c].Client.BlockByHash(l.t.Context(), h.Hash()))
@@ -52,11 +68,6 @@ func (l *lands) mine(c ledger.Chain) *types.Header {
 			l.t.Fatalf("%s, block %d: %s failed", c, h.Number, tx.Hash())
 		}
 	}
-	n := must[*store.Network](l.t)(l.store.Network(l.t.Context(), c))
-	if err := store.Follow(l.t.Context(), n, []store.Source{l.sources[c]}, store.FollowOptions{}); err != nil {
-		l.t.Fatal(err)
-	}
-	return h
 }
 
 func (l *lands) snapshot() viewed {

@@ -162,9 +162,6 @@ func (n *Node) Close() error {
 
 // Mine seals a block with what was sent, and returns its header.
 func (n *Node) Mine() (*types.Header, error) {
-	if err := n.settle(); err != nil {
-		return nil, err
-	}
 	n.beacon.Commit()
 	if n.final != nil {
 		n.Finalize(n.final)
@@ -172,31 +169,24 @@ func (n *Node) Mine() (*types.Header, error) {
 	return n.Client.HeaderByNumber(context.Background(), nil)
 }
 
-// settle waits until the pool, which works in its own time, has what was sent
-// ready for a block. What it holds back (a nonce too high) stays behind.
-func (n *Node) settle() error {
-	pool := n.backend.TxPool()
-	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		if err := pool.Sync(); err != nil {
-			return err
-		}
-		ready := true
-		for a, nonce := range n.nonces {
-			ready = ready && pool.Nonce(a) >= nonce
-		}
-		if ready {
-			return nil
-		}
-	}
-	return nil
-}
-
 // Later seals an empty block that is that much later than its parent.
 func (n *Node) Later(d time.Duration) error {
-	if err := n.settle(); err != nil {
+	if err := n.backend.TxPool().Sync(); err != nil { // it takes notice of what was mined in its own time
 		return err
 	}
 	return n.beacon.AdjustTime(d)
+}
+
+// Left reports that something that was sent is in no block yet: the pool works
+// in its own time, and Mine may come before it.
+func (n *Node) Left() (bool, error) {
+	for a, nonce := range n.nonces {
+		mined, err := n.Client.NonceAt(context.Background(), a, nil)
+		if err != nil || mined < nonce {
+			return true, err
+		}
+	}
+	return false, nil
 }
 
 // Fork makes an earlier block the head; what is mined next replaces the blocks
