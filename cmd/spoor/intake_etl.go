@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spoortrace/spoor/chains/archive"
 	"github.com/spoortrace/spoor/chains/evm"
@@ -62,20 +64,32 @@ func (in *intake) etl(ctx context.Context, req *spoorv1.EvmCsv, progress progres
 	return etlResult(chain, t, set.Report()), nil
 }
 
-// fuller reports that the set holds blocks again that the index holds with
-// something missing, and has other tables of them.
+// fuller reports that the set holds blocks again that the index holds, and lacks
+// less of them.
 func fuller(set *archive.EtlSet, before store.Status) (bool, error) {
 	for b, err := range set.Blocks() {
 		if err != nil {
 			return false, err
 		}
 		for _, s := range before.Spans {
-			if s.From <= b.Ref.Height && b.Ref.Height <= s.To && s.Partial != "" && s.Partial != b.Partial {
+			if s.From <= b.Ref.Height && b.Ref.Height <= s.To && lacksLess(b.Partial, s.Partial) {
 				return true, nil
 			}
 		}
 	}
 	return false, nil
+}
+
+// lacksLess compares what two forms of a block lack.
+func lacksLess(one, other string) bool {
+	if one == other || other == "" {
+		return false
+	}
+	if one == "" {
+		return true
+	}
+	lacks := strings.Split(other, " and ")
+	return !slices.ContainsFunc(strings.Split(one, " and "), func(part string) bool { return !slices.Contains(lacks, part) })
 }
 
 func etlResult(chain ledger.Chain, t *tally, r archive.EtlReport) *spoorv1.IngestResult {
