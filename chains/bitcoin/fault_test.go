@@ -78,6 +78,7 @@ func TestWickedNode(t *testing.T) {
 		change       func(any) any
 		way          http.HandlerFunc
 		want         ledger.Fault
+		patience     time.Duration
 	}
 	block := "getblock"
 	all := []bad{
@@ -101,7 +102,7 @@ func TestWickedNode(t *testing.T) {
 		{name: "a short hash", method: "getbestblockhash", change: always("ab"), want: ledger.FaultMalformed},
 	}
 	for _, way := range wicked.Ways() {
-		all = append(all, bad{name: way.Name, way: way.Serve, want: way.Fault})
+		all = append(all, bad{name: way.Name, way: way.Serve, want: way.Fault, patience: way.Patience()})
 	}
 	fake := newRegtest(t)
 	for i := range byte(6) {
@@ -112,7 +113,7 @@ func TestWickedNode(t *testing.T) {
 			l := &liar{honest: fake, method: test.method, change: test.change, way: test.way}
 			s := httptest.NewServer(l)
 			t.Cleanup(s.Close)
-			n := dial(t, bitcoin.NodeOptions{Chain: regtest, RPC: rpc.Options{URL: s.URL, Retries: -1, MaxBody: 16 << 20, Timeout: 300 * time.Millisecond}})
+			n := dial(t, bitcoin.NodeOptions{Chain: regtest, RPC: rpc.Options{URL: s.URL, Retries: -1, MaxBody: 16 << 20, Timeout: test.patience}})
 			metWith(t, n, &l.on, test.want)
 		})
 	}

@@ -33,6 +33,8 @@ type bad struct {
 	change func(v any) any
 	way    http.HandlerFunc
 	want   ledger.Fault
+	// patience is how long an answer is waited for; 0: the client's own.
+	patience time.Duration
 }
 
 // at changes one value inside an answer: "logs.0.data" of each item of a list.
@@ -139,7 +141,7 @@ func wickedNodes() []bad {
 		{name: "another value in a trace", method: traces, change: at("result.value", become("0x99")), want: ledger.FaultContents},
 	}
 	for _, way := range wicked.Ways() {
-		all = append(all, bad{name: way.Name, way: way.Serve, want: way.Fault})
+		all = append(all, bad{name: way.Name, way: way.Serve, want: way.Fault, patience: way.Patience()})
 	}
 	return all
 }
@@ -188,7 +190,7 @@ func TestWickedNode(t *testing.T) {
 				honest.ServeHTTP(w, r)
 			}))
 			t.Cleanup(s.Close)
-			node, err := Dial(t.Context(), NodeOptions{Chain: testChain, RPC: rpc.Options{URL: s.URL, Retries: -1, MaxBody: 16 << 20, Timeout: 300 * time.Millisecond}})
+			node, err := Dial(t.Context(), NodeOptions{Chain: testChain, RPC: rpc.Options{URL: s.URL, Retries: -1, MaxBody: 16 << 20, Timeout: test.patience}})
 			if err != nil {
 				t.Fatal(err)
 			}

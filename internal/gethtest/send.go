@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"errors"
 	"math/big"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
@@ -41,6 +42,11 @@ func (n *Node) SendTx(key *ecdsa.PrivateKey, inner types.TxData) (*types.Transac
 		return nil, err
 	}
 	n.nonces[from] = nonce + 1
+	// The pool makes it ready for a block in its own time; a transaction that it
+	// holds back is not waited for long.
+	for end := time.Now().Add(200 * time.Millisecond); n.backend.TxPool().Nonce(from) <= nonce && time.Now().Before(end); {
+		time.Sleep(100 * time.Microsecond)
+	}
 	return tx, nil
 }
 

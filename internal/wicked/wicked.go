@@ -17,6 +17,17 @@ type Way struct {
 	Name  string
 	Serve http.HandlerFunc
 	Fault ledger.Fault
+	// Slow: nothing comes, or too little; its victim must give up by the clock.
+	Slow bool
+}
+
+// Patience is how long a client of a way waits for an answer: short where none
+// will come, long where one will, however busy the machine.
+func (w Way) Patience() time.Duration {
+	if w.Slow {
+		return 500 * time.Millisecond
+	}
+	return 20 * time.Second
 }
 
 // Ways are all of them, for JSON-RPC over HTTP.
@@ -38,8 +49,8 @@ func Ways() []Way {
 		{Name: "endless", Serve: endless, Fault: ledger.FaultTooLarge},
 		{Name: "a compression bomb", Serve: bomb, Fault: ledger.FaultTooLarge},
 		{Name: "hung up", Serve: reset, Fault: ledger.FaultUnreachable},
-		{Name: "half open", Serve: silent, Fault: ledger.FaultTimeout},
-		{Name: "a trickle", Serve: trickle, Fault: ledger.FaultTimeout},
+		{Name: "half open", Serve: silent, Fault: ledger.FaultTimeout, Slow: true},
+		{Name: "a trickle", Serve: trickle, Fault: ledger.FaultTimeout, Slow: true},
 	}
 }
 
