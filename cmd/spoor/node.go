@@ -151,6 +151,9 @@ const retryAfter = 15 * time.Second
 func (o *owner) followOne(ctx context.Context, n *NodeConfig) {
 	for ctx.Err() == nil {
 		_, err := o.intake.node(ctx, n.request(), func(*spoorv1.IngestEvent) {})
+		if fault, named := ledger.FaultOf(err); named {
+			o.intake.follows.Fault(ledger.Chain(n.Network), fault)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return
