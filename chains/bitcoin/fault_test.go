@@ -113,7 +113,7 @@ func TestWickedNode(t *testing.T) {
 			l := &liar{honest: fake, method: test.method, change: test.change, way: test.way}
 			s := httptest.NewServer(l)
 			t.Cleanup(s.Close)
-			n := dial(t, bitcoin.NodeOptions{Chain: regtest, RPC: rpc.Options{URL: s.URL, Retries: -1, MaxBody: 16 << 20, Timeout: test.patience}})
+			n := dial(t, bitcoin.NodeOptions{Chain: regtest, RPC: rpc.Options{URL: s.URL, Retries: -1, MaxBody: 4 << 20, Timeout: test.patience}})
 			metWith(t, n, &l.on, test.want)
 		})
 	}

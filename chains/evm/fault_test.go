@@ -190,7 +190,7 @@ func TestWickedNode(t *testing.T) {
 				honest.ServeHTTP(w, r)
 			}))
 			t.Cleanup(s.Close)
-			node, err := Dial(t.Context(), NodeOptions{Chain: testChain, RPC: rpc.Options{URL: s.URL, Retries: -1, MaxBody: 16 << 20, Timeout: test.patience}})
+			node, err := Dial(t.Context(), NodeOptions{Chain: testChain, RPC: rpc.Options{URL: s.URL, Retries: -1, MaxBody: 4 << 20, Timeout: test.patience}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -221,7 +221,7 @@ func metWith(t *testing.T, n *gethtest.Node, node *Node, on *atomic.Bool, want l
 	runtime.ReadMemStats(&was)
 	on.Store(true)
 	quick.To = nil
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	err := store.Follow(ctx, network, []store.Source{node}, quick)
 	runtime.ReadMemStats(&is)

@@ -7,6 +7,7 @@ import (
 	"compress/gzip"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/spoortrace/spoor/ledger"
@@ -74,14 +75,21 @@ func endless(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// megabyte is a gzip member of a megabyte of zeros: a kilobyte.
+var megabyte = sync.OnceValue(func() []byte {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write(make([]byte, 1<<20))
+	_ = z.Close()
+	return b.Bytes()
+})
+
+// bomb is a gigabyte once unpacked, a gzip file of a thousand members.
 func bomb(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	w.Header().Set("Content-Encoding", "gzip")
-	z := gzip.NewWriter(w)
-	defer z.Close()
-	junk := make([]byte, 1<<20)
 	for range 1 << 10 {
-		if _, err := z.Write(junk); err != nil {
+		if _, err := w.Write(megabyte()); err != nil {
 			return
 		}
 	}
