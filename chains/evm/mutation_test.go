@@ -14,11 +14,15 @@ import (
 	"github.com/spoortrace/spoor/ledger"
 )
 
-// trials is the number of trials of a random test: 1,000, or SPOOR_TRIALS.
+// trials is the number of trials of a random test: SPOOR_TRIALS, or 1,000, or 100
+// in short tests (those under the race detector).
 func trials(t testing.TB) int {
 	t.Helper()
 	if s := os.Getenv("SPOOR_TRIALS"); s != "" {
 		return must[int](t)(strconv.Atoi(s))
+	}
+	if testing.Short() {
+		return 100
 	}
 	return 1_000
 }
