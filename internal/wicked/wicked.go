@@ -7,7 +7,6 @@ import (
 	"compress/gzip"
 	"io"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/spoortrace/spoor/ledger"
@@ -75,21 +74,17 @@ func endless(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// megabyte is a gzip member of a megabyte of zeros: a kilobyte.
-var megabyte = sync.OnceValue(func() []byte {
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	_, _ = z.Write(make([]byte, 1<<20))
-	_ = z.Close()
-	return b.Bytes()
-})
-
-// bomb is a gigabyte once unpacked, a gzip file of a thousand members.
+// bomb is a gigabyte once unpacked: a gzip file of a thousand equal members, each
+// a megabyte of zeros.
 func bomb(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
+	var member bytes.Buffer
+	z := gzip.NewWriter(&member)
+	_, _ = z.Write(make([]byte, 1<<20))
+	_ = z.Close()
 	w.Header().Set("Content-Encoding", "gzip")
 	for range 1 << 10 {
-		if _, err := w.Write(megabyte()); err != nil {
+		if _, err := w.Write(member.Bytes()); err != nil {
 			return
 		}
 	}
