@@ -14,7 +14,7 @@ import (
 	"github.com/spoortrace/spoor/ledger"
 )
 
-// trials is the number of trials of a random test: SPOOR_TRIALS, or 300, or 100
+// trials is the number of trials of a random test: SPOOR_TRIALS, or 1,000, or 100
 // in short tests (those under the race detector).
 func trials(t testing.TB) int {
 	t.Helper()
@@ -24,7 +24,7 @@ func trials(t testing.TB) int {
 	if testing.Short() {
 		return 100
 	}
-	return 300
+	return 1_000
 }
 
 // TestMutations changes one thing in the answers for a real block:

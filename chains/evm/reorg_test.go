@@ -18,9 +18,9 @@ import (
 
 // TestRandomReorgs mines and reorganises a real node at random, blocks becoming
 // final now and then, and lets an index follow after each step: its export must be
-// that of a fresh index each time. SPOOR_TRIALS steps, or 15, or 8 in short tests.
+// that of a fresh index each time. SPOOR_TRIALS steps, or 30, or 8 in short tests.
 func TestRandomReorgs(t *testing.T) {
-	steps := 15
+	steps := 30
 	if testing.Short() {
 		steps = 8
 	}

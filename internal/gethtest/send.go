@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"errors"
 	"math/big"
+	"slices"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -44,10 +45,16 @@ func (n *Node) SendTx(key *ecdsa.PrivateKey, inner types.TxData) (*types.Transac
 	n.nonces[from] = nonce + 1
 	// The pool makes it ready for a block in its own time; a transaction that it
 	// holds back is not waited for long.
-	for end := time.Now().Add(200 * time.Millisecond); n.backend.TxPool().Nonce(from) <= nonce && time.Now().Before(end); {
+	for end := time.Now().Add(200 * time.Millisecond); !n.ready(from, tx) && time.Now().Before(end); {
 		time.Sleep(100 * time.Microsecond)
 	}
 	return tx, nil
+}
+
+// ready reports that the pool would put the transaction into the next block.
+func (n *Node) ready(from common.Address, tx *types.Transaction) bool {
+	pending, _ := n.backend.TxPool().ContentFrom(from)
+	return slices.ContainsFunc(pending, func(p *types.Transaction) bool { return p.Hash() == tx.Hash() })
 }
 
 func (n *Node) fill(inner types.TxData, nonce uint64) error {
