@@ -32,7 +32,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Role is what a principal must hold to call a method. Each role includes the ones before it.
+// Role is what a principal must hold to call a method. ROLE_ADMIN includes all others, each of these ROLE_READER.
 type Role int32
 
 const (
@@ -42,8 +42,10 @@ const (
 	Role_ROLE_READER Role = 1
 	// May also run traces and add or retract labels.
 	Role_ROLE_INVESTIGATOR Role = 2
-	// May also change, verify and export the index, and import label files.
+	// May also change, verify and export the index, import label files, and make keys.
 	Role_ROLE_ADMIN Role = 3
+	// May read, screen addresses and register transfers, and work on alerts: an exchange. It includes only ROLE_READER.
+	Role_ROLE_SCREENER Role = 4
 )
 
 // Enum value maps for Role.
@@ -53,12 +55,14 @@ var (
 		1: "ROLE_READER",
 		2: "ROLE_INVESTIGATOR",
 		3: "ROLE_ADMIN",
+		4: "ROLE_SCREENER",
 	}
 	Role_value = map[string]int32{
 		"ROLE_UNSPECIFIED":  0,
 		"ROLE_READER":       1,
 		"ROLE_INVESTIGATOR": 2,
 		"ROLE_ADMIN":        3,
+		"ROLE_SCREENER":     4,
 	}
 )
 
@@ -112,13 +116,14 @@ var File_spoor_v1_options_proto protoreflect.FileDescriptor
 
 const file_spoor_v1_options_proto_rawDesc = "" +
 	"\n" +
-	"\x16spoor/v1/options.proto\x12\bspoor.v1\x1a google/protobuf/descriptor.proto*T\n" +
+	"\x16spoor/v1/options.proto\x12\bspoor.v1\x1a google/protobuf/descriptor.proto*g\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vROLE_READER\x10\x01\x12\x15\n" +
 	"\x11ROLE_INVESTIGATOR\x10\x02\x12\x0e\n" +
 	"\n" +
-	"ROLE_ADMIN\x10\x03:U\n" +
+	"ROLE_ADMIN\x10\x03\x12\x11\n" +
+	"\rROLE_SCREENER\x10\x04:U\n" +
 	"\rrequired_role\x12\x1e.google.protobuf.MethodOptions\x18ц\x03 \x01(\x0e2\x0e.spoor.v1.RoleR\frequiredRoleB4Z2github.com/spoortrace/spoor/proto/spoor/v1;spoorv1b\x06proto3"
 
 var (

@@ -1433,7 +1433,7 @@ var File_spoor_v1_trace_service_proto protoreflect.FileDescriptor
 
 const file_spoor_v1_trace_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1cspoor/v1/trace_service.proto\x12\bspoor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15spoor/v1/common.proto\x1a\x16spoor/v1/options.proto\x1a\x14spoor/v1/trace.proto\"u\n" +
+	"\x1cspoor/v1/trace_service.proto\x12\bspoor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16spoor/v1/cluster.proto\x1a\x15spoor/v1/common.proto\x1a\x16spoor/v1/options.proto\x1a\x14spoor/v1/trace.proto\"u\n" +
 	"\x11StartTraceRequest\x128\n" +
 	"\arequest\x18\x01 \x01(\v2\x16.spoor.v1.TraceRequestB\x06\xbaH\x03\xc8\x01\x01R\arequest\x12&\n" +
 	"\n" +
@@ -1553,7 +1553,7 @@ const file_spoor_v1_trace_service_proto_rawDesc = "" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
 	"\x02to\x18\x03 \x01(\tR\x02to\x12%\n" +
 	"\x05asset\x18\x04 \x01(\v2\x0f.spoor.v1.AssetR\x05asset\x12\x16\n" +
-	"\x06amount\x18\x05 \x01(\tR\x06amount2\x90\x04\n" +
+	"\x06amount\x18\x05 \x01(\tR\x06amount2\xfe\x05\n" +
 	"\fTraceService\x12[\n" +
 	"\n" +
 	"StartTrace\x12\x1b.spoor.v1.StartTraceRequest\x1a\x0f.spoor.v1.Trace\"\x1f\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x15:\arequest\"\n" +
@@ -1561,7 +1561,10 @@ const file_spoor_v1_trace_service_proto_rawDesc = "" +
 	"\vStreamTrace\x12\x1c.spoor.v1.StreamTraceRequest\x1a\x14.spoor.v1.TraceEvent\"&\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1c:\arequest\"\x11/v1/traces:stream0\x01\x12W\n" +
 	"\bGetTrace\x12\x19.spoor.v1.GetTraceRequest\x1a\x0f.spoor.v1.Trace\"\x1f\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=traces/*}\x12s\n" +
 	"\x11LookupTransaction\x12\".spoor.v1.LookupTransactionRequest\x1a\x15.spoor.v1.Transaction\"#\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/transactions:lookup\x12h\n" +
-	"\rLookupAddress\x12\x1e.spoor.v1.LookupAddressRequest\x1a\x15.spoor.v1.AddressInfo\" \x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/addresses:lookupB4Z2github.com/spoortrace/spoor/proto/spoor/v1;spoorv1b\x06proto3"
+	"\rLookupAddress\x12\x1e.spoor.v1.LookupAddressRequest\x1a\x15.spoor.v1.AddressInfo\" \x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/addresses:lookup\x12h\n" +
+	"\n" +
+	"GetCluster\x12\x1b.spoor.v1.GetClusterRequest\x1a\x1c.spoor.v1.GetClusterResponse\"\x1f\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/clusters:lookup\x12\x81\x01\n" +
+	"\x12ListClusterMembers\x12#.spoor.v1.ListClusterMembersRequest\x1a$.spoor.v1.ListClusterMembersResponse\" \x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/clusters:membersB4Z2github.com/spoortrace/spoor/proto/spoor/v1;spoorv1b\x06proto3"
 
 var (
 	file_spoor_v1_trace_service_proto_rawDescOnce sync.Once
@@ -1577,33 +1580,37 @@ func file_spoor_v1_trace_service_proto_rawDescGZIP() []byte {
 
 var file_spoor_v1_trace_service_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_spoor_v1_trace_service_proto_goTypes = []any{
-	(*StartTraceRequest)(nil),        // 0: spoor.v1.StartTraceRequest
-	(*StreamTraceRequest)(nil),       // 1: spoor.v1.StreamTraceRequest
-	(*TraceEvent)(nil),               // 2: spoor.v1.TraceEvent
-	(*Settlement)(nil),               // 3: spoor.v1.Settlement
-	(*GetTraceRequest)(nil),          // 4: spoor.v1.GetTraceRequest
-	(*LookupTransactionRequest)(nil), // 5: spoor.v1.LookupTransactionRequest
-	(*Transaction)(nil),              // 6: spoor.v1.Transaction
-	(*TransactionInput)(nil),         // 7: spoor.v1.TransactionInput
-	(*TransactionOutput)(nil),        // 8: spoor.v1.TransactionOutput
-	(*Transfer)(nil),                 // 9: spoor.v1.Transfer
-	(*LookupAddressRequest)(nil),     // 10: spoor.v1.LookupAddressRequest
-	(*AddressInfo)(nil),              // 11: spoor.v1.AddressInfo
-	(*AssetBalance)(nil),             // 12: spoor.v1.AssetBalance
-	(*AddressEvent)(nil),             // 13: spoor.v1.AddressEvent
-	(*AmbiguousRef)(nil),             // 14: spoor.v1.AmbiguousRef
-	(*Candidate)(nil),                // 15: spoor.v1.Candidate
-	(*TraceRequest)(nil),             // 16: spoor.v1.TraceRequest
-	(*Hop)(nil),                      // 17: spoor.v1.Hop
-	(*Terminal)(nil),                 // 18: spoor.v1.Terminal
-	(*Progress)(nil),                 // 19: spoor.v1.Progress
-	(*Trace)(nil),                    // 20: spoor.v1.Trace
-	(*AsOf)(nil),                     // 21: spoor.v1.AsOf
-	(*timestamppb.Timestamp)(nil),    // 22: google.protobuf.Timestamp
-	(*Label)(nil),                    // 23: spoor.v1.Label
-	(*Coverage)(nil),                 // 24: spoor.v1.Coverage
-	(*Asset)(nil),                    // 25: spoor.v1.Asset
-	(*Position)(nil),                 // 26: spoor.v1.Position
+	(*StartTraceRequest)(nil),          // 0: spoor.v1.StartTraceRequest
+	(*StreamTraceRequest)(nil),         // 1: spoor.v1.StreamTraceRequest
+	(*TraceEvent)(nil),                 // 2: spoor.v1.TraceEvent
+	(*Settlement)(nil),                 // 3: spoor.v1.Settlement
+	(*GetTraceRequest)(nil),            // 4: spoor.v1.GetTraceRequest
+	(*LookupTransactionRequest)(nil),   // 5: spoor.v1.LookupTransactionRequest
+	(*Transaction)(nil),                // 6: spoor.v1.Transaction
+	(*TransactionInput)(nil),           // 7: spoor.v1.TransactionInput
+	(*TransactionOutput)(nil),          // 8: spoor.v1.TransactionOutput
+	(*Transfer)(nil),                   // 9: spoor.v1.Transfer
+	(*LookupAddressRequest)(nil),       // 10: spoor.v1.LookupAddressRequest
+	(*AddressInfo)(nil),                // 11: spoor.v1.AddressInfo
+	(*AssetBalance)(nil),               // 12: spoor.v1.AssetBalance
+	(*AddressEvent)(nil),               // 13: spoor.v1.AddressEvent
+	(*AmbiguousRef)(nil),               // 14: spoor.v1.AmbiguousRef
+	(*Candidate)(nil),                  // 15: spoor.v1.Candidate
+	(*TraceRequest)(nil),               // 16: spoor.v1.TraceRequest
+	(*Hop)(nil),                        // 17: spoor.v1.Hop
+	(*Terminal)(nil),                   // 18: spoor.v1.Terminal
+	(*Progress)(nil),                   // 19: spoor.v1.Progress
+	(*Trace)(nil),                      // 20: spoor.v1.Trace
+	(*AsOf)(nil),                       // 21: spoor.v1.AsOf
+	(*timestamppb.Timestamp)(nil),      // 22: google.protobuf.Timestamp
+	(*Label)(nil),                      // 23: spoor.v1.Label
+	(*Coverage)(nil),                   // 24: spoor.v1.Coverage
+	(*Asset)(nil),                      // 25: spoor.v1.Asset
+	(*Position)(nil),                   // 26: spoor.v1.Position
+	(*GetClusterRequest)(nil),          // 27: spoor.v1.GetClusterRequest
+	(*ListClusterMembersRequest)(nil),  // 28: spoor.v1.ListClusterMembersRequest
+	(*GetClusterResponse)(nil),         // 29: spoor.v1.GetClusterResponse
+	(*ListClusterMembersResponse)(nil), // 30: spoor.v1.ListClusterMembersResponse
 }
 var file_spoor_v1_trace_service_proto_depIdxs = []int32{
 	16, // 0: spoor.v1.StartTraceRequest.request:type_name -> spoor.v1.TraceRequest
@@ -1643,13 +1650,17 @@ var file_spoor_v1_trace_service_proto_depIdxs = []int32{
 	4,  // 34: spoor.v1.TraceService.GetTrace:input_type -> spoor.v1.GetTraceRequest
 	5,  // 35: spoor.v1.TraceService.LookupTransaction:input_type -> spoor.v1.LookupTransactionRequest
 	10, // 36: spoor.v1.TraceService.LookupAddress:input_type -> spoor.v1.LookupAddressRequest
-	20, // 37: spoor.v1.TraceService.StartTrace:output_type -> spoor.v1.Trace
-	2,  // 38: spoor.v1.TraceService.StreamTrace:output_type -> spoor.v1.TraceEvent
-	20, // 39: spoor.v1.TraceService.GetTrace:output_type -> spoor.v1.Trace
-	6,  // 40: spoor.v1.TraceService.LookupTransaction:output_type -> spoor.v1.Transaction
-	11, // 41: spoor.v1.TraceService.LookupAddress:output_type -> spoor.v1.AddressInfo
-	37, // [37:42] is the sub-list for method output_type
-	32, // [32:37] is the sub-list for method input_type
+	27, // 37: spoor.v1.TraceService.GetCluster:input_type -> spoor.v1.GetClusterRequest
+	28, // 38: spoor.v1.TraceService.ListClusterMembers:input_type -> spoor.v1.ListClusterMembersRequest
+	20, // 39: spoor.v1.TraceService.StartTrace:output_type -> spoor.v1.Trace
+	2,  // 40: spoor.v1.TraceService.StreamTrace:output_type -> spoor.v1.TraceEvent
+	20, // 41: spoor.v1.TraceService.GetTrace:output_type -> spoor.v1.Trace
+	6,  // 42: spoor.v1.TraceService.LookupTransaction:output_type -> spoor.v1.Transaction
+	11, // 43: spoor.v1.TraceService.LookupAddress:output_type -> spoor.v1.AddressInfo
+	29, // 44: spoor.v1.TraceService.GetCluster:output_type -> spoor.v1.GetClusterResponse
+	30, // 45: spoor.v1.TraceService.ListClusterMembers:output_type -> spoor.v1.ListClusterMembersResponse
+	39, // [39:46] is the sub-list for method output_type
+	32, // [32:39] is the sub-list for method input_type
 	32, // [32:32] is the sub-list for extension type_name
 	32, // [32:32] is the sub-list for extension extendee
 	0,  // [0:32] is the sub-list for field type_name
@@ -1660,6 +1671,7 @@ func file_spoor_v1_trace_service_proto_init() {
 	if File_spoor_v1_trace_service_proto != nil {
 		return
 	}
+	file_spoor_v1_cluster_proto_init()
 	file_spoor_v1_common_proto_init()
 	file_spoor_v1_options_proto_init()
 	file_spoor_v1_trace_proto_init()

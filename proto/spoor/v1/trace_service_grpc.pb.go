@@ -19,11 +19,13 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	TraceService_StartTrace_FullMethodName        = "/spoor.v1.TraceService/StartTrace"
-	TraceService_StreamTrace_FullMethodName       = "/spoor.v1.TraceService/StreamTrace"
-	TraceService_GetTrace_FullMethodName          = "/spoor.v1.TraceService/GetTrace"
-	TraceService_LookupTransaction_FullMethodName = "/spoor.v1.TraceService/LookupTransaction"
-	TraceService_LookupAddress_FullMethodName     = "/spoor.v1.TraceService/LookupAddress"
+	TraceService_StartTrace_FullMethodName         = "/spoor.v1.TraceService/StartTrace"
+	TraceService_StreamTrace_FullMethodName        = "/spoor.v1.TraceService/StreamTrace"
+	TraceService_GetTrace_FullMethodName           = "/spoor.v1.TraceService/GetTrace"
+	TraceService_LookupTransaction_FullMethodName  = "/spoor.v1.TraceService/LookupTransaction"
+	TraceService_LookupAddress_FullMethodName      = "/spoor.v1.TraceService/LookupAddress"
+	TraceService_GetCluster_FullMethodName         = "/spoor.v1.TraceService/GetCluster"
+	TraceService_ListClusterMembers_FullMethodName = "/spoor.v1.TraceService/ListClusterMembers"
 )
 
 // TraceServiceClient is the client API for TraceService service.
@@ -45,6 +47,10 @@ type TraceServiceClient interface {
 	LookupTransaction(ctx context.Context, in *LookupTransactionRequest, opts ...grpc.CallOption) (*Transaction, error)
 	// LookupAddress shows the balances, labels and events of one address.
 	LookupAddress(ctx context.Context, in *LookupAddressRequest, opts ...grpc.CallOption) (*AddressInfo, error)
+	// GetCluster says who shares an owner with an address, as of any height, and why.
+	GetCluster(ctx context.Context, in *GetClusterRequest, opts ...grpc.CallOption) (*GetClusterResponse, error)
+	// ListClusterMembers lists the addresses of a cluster.
+	ListClusterMembers(ctx context.Context, in *ListClusterMembersRequest, opts ...grpc.CallOption) (*ListClusterMembersResponse, error)
 }
 
 type traceServiceClient struct {
@@ -114,6 +120,26 @@ func (c *traceServiceClient) LookupAddress(ctx context.Context, in *LookupAddres
 	return out, nil
 }
 
+func (c *traceServiceClient) GetCluster(ctx context.Context, in *GetClusterRequest, opts ...grpc.CallOption) (*GetClusterResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetClusterResponse)
+	err := c.cc.Invoke(ctx, TraceService_GetCluster_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *traceServiceClient) ListClusterMembers(ctx context.Context, in *ListClusterMembersRequest, opts ...grpc.CallOption) (*ListClusterMembersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListClusterMembersResponse)
+	err := c.cc.Invoke(ctx, TraceService_ListClusterMembers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // TraceServiceServer is the server API for TraceService service.
 // All implementations must embed UnimplementedTraceServiceServer
 // for forward compatibility.
@@ -133,6 +159,10 @@ type TraceServiceServer interface {
 	LookupTransaction(context.Context, *LookupTransactionRequest) (*Transaction, error)
 	// LookupAddress shows the balances, labels and events of one address.
 	LookupAddress(context.Context, *LookupAddressRequest) (*AddressInfo, error)
+	// GetCluster says who shares an owner with an address, as of any height, and why.
+	GetCluster(context.Context, *GetClusterRequest) (*GetClusterResponse, error)
+	// ListClusterMembers lists the addresses of a cluster.
+	ListClusterMembers(context.Context, *ListClusterMembersRequest) (*ListClusterMembersResponse, error)
 	mustEmbedUnimplementedTraceServiceServer()
 }
 
@@ -157,6 +187,12 @@ func (UnimplementedTraceServiceServer) LookupTransaction(context.Context, *Looku
 }
 func (UnimplementedTraceServiceServer) LookupAddress(context.Context, *LookupAddressRequest) (*AddressInfo, error) {
 	return nil, status.Error(codes.Unimplemented, "method LookupAddress not implemented")
+}
+func (UnimplementedTraceServiceServer) GetCluster(context.Context, *GetClusterRequest) (*GetClusterResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetCluster not implemented")
+}
+func (UnimplementedTraceServiceServer) ListClusterMembers(context.Context, *ListClusterMembersRequest) (*ListClusterMembersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListClusterMembers not implemented")
 }
 func (UnimplementedTraceServiceServer) mustEmbedUnimplementedTraceServiceServer() {}
 func (UnimplementedTraceServiceServer) testEmbeddedByValue()                      {}
@@ -262,6 +298,42 @@ func _TraceService_LookupAddress_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _TraceService_GetCluster_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetClusterRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TraceServiceServer).GetCluster(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TraceService_GetCluster_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TraceServiceServer).GetCluster(ctx, req.(*GetClusterRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TraceService_ListClusterMembers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListClusterMembersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TraceServiceServer).ListClusterMembers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TraceService_ListClusterMembers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TraceServiceServer).ListClusterMembers(ctx, req.(*ListClusterMembersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // TraceService_ServiceDesc is the grpc.ServiceDesc for TraceService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -284,6 +356,14 @@ var TraceService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "LookupAddress",
 			Handler:    _TraceService_LookupAddress_Handler,
+		},
+		{
+			MethodName: "GetCluster",
+			Handler:    _TraceService_GetCluster_Handler,
+		},
+		{
+			MethodName: "ListClusterMembers",
+			Handler:    _TraceService_ListClusterMembers_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
