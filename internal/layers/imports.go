@@ -10,18 +10,22 @@ import (
 // mayImport says which other layers a layer may import; its own folders it always may. Data flows chains -> store -> tracer -> evidence ->
 // server -> cmd, and everyone knows the ledger. A layer that is not listed may import nothing of the project.
 var mayImport = map[string][]string{
-	"ledger":   {},
-	"chains":   {"ledger"},
-	"store":    {"ledger"},
-	"labels":   {"ledger"},
-	"tracer":   {"ledger"},
-	"prices":   {"ledger"},
-	"cases":    {"ledger"},
-	"evidence": {"ledger", "tracer", "cases"},
-	"proto":    {},
-	"internal": {"ledger"},
-	"server":   {"ledger", "store", "labels", "prices", "tracer", "cases", "evidence", "proto"},
-	"cmd":      {"ledger", "chains", "store", "labels", "prices", "tracer", "cases", "evidence", "proto", "server", "testdata"}, // testdata/demo is bundled
+	"ledger":    {},
+	"chains":    {"ledger"},
+	"store":     {"ledger"},
+	"labels":    {"ledger"},
+	"tracer":    {"ledger"},
+	"prices":    {"ledger"},
+	"entities":  {"ledger", "store", "tracer"},
+	"access":    {"ledger"},
+	"screening": {"ledger", "store", "tracer"},
+	"evaluate":  {"ledger", "store", "labels", "tracer", "entities", "chains"},
+	"cases":     {"ledger"},
+	"evidence":  {"ledger", "tracer", "cases"},
+	"proto":     {},
+	"internal":  {"ledger"},
+	"server":    {"ledger", "store", "labels", "prices", "tracer", "entities", "access", "screening", "cases", "evidence", "proto"},
+	"cmd":       {"ledger", "chains", "store", "labels", "prices", "tracer", "entities", "access", "screening", "evaluate", "cases", "evidence", "proto", "server", "testdata"}, // testdata/demo is bundled
 }
 
 // concrete are folders that only cmd and tests may know, so that a new chain or engine is one line in one switch.
