@@ -74,9 +74,25 @@ func (n *Node) Connect(ctx context.Context, other *Node) error {
 	return n.Call(ctx, "node", nil, "connect", other.Peer, "temp")
 }
 
-// Disconnect parts two nodes that Connect made peers.
+// Disconnect parts two nodes that Connect made peers, and waits until neither has
+// a peer left: what is sent afterwards stays where it is sent.
 func (n *Node) Disconnect(ctx context.Context, other *Node) error {
-	return n.Call(ctx, "node", nil, "disconnect", other.Peer)
+	if err := n.Call(ctx, "node", nil, "disconnect", other.Peer); err != nil {
+		return err
+	}
+	for _, one := range []*Node{n, other} {
+		for peers := 1; peers > 0; {
+			if err := one.Call(ctx, "getconnectioncount", &peers); err != nil {
+				return err
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("btcdtest: %d peers left: %w", peers, ctx.Err())
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}
+	return nil
 }
 
 // Agree waits until both nodes have the same tip, or the context ends.
