@@ -40,7 +40,8 @@ type gate struct {
 
 func (g *gate) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (res any, err error) {
 	defer func() { err = g.outcome(info.FullMethod, recover(), err) }()
-	if err := g.admit(ctx, info.FullMethod); err != nil {
+	ctx, err = g.admit(ctx, info.FullMethod)
+	if err != nil {
 		return nil, err
 	}
 	if err := g.validate(req); err != nil {
@@ -51,12 +52,13 @@ func (g *gate) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, h
 
 func (g *gate) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
 	defer func() { err = g.outcome(info.FullMethod, recover(), err) }()
-	if err := g.admit(stream.Context(), info.FullMethod); err != nil {
+	ctx, err := g.admit(stream.Context(), info.FullMethod)
+	if err != nil {
 		return err
 	}
-	checked := &checkedStream{stream, g}
+	checked := &checkedStream{&callerStream{stream, ctx}, g}
 	if info.FullMethod == healthpb.Health_Watch_FullMethodName {
-		ctx, cancel := context.WithCancel(stream.Context())
+		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		return handle(srv, &watchStream{checked, ctx, cancel, g.server})
 	}
@@ -111,18 +113,21 @@ func bug(log *slog.Logger, where string, panicked any) error {
 	return status.Error(codes.Internal, internalText)
 }
 
-// admit denies by default: a method of ours without a required_role is refused to everyone.
-func (g *gate) admit(ctx context.Context, method string) error {
+// admit denies by default: a method of ours without a required_role is refused
+// to everyone. It returns the context that knows its caller.
+func (g *gate) admit(ctx context.Context, method string) (context.Context, error) {
+	caller := Caller{Tenant: LocalTenant, Role: g.trust.Role}
 	if strings.HasPrefix(method, "/spoor.") {
 		need := requiredRole(method)
-		if need == spoorv1.Role_ROLE_UNSPECIFIED || g.trust.Role < need {
-			return withDetails(codes.PermissionDenied, fmt.Errorf("%s needs the role %s; this listener grants %s", method, need, g.trust.Role), info("PERMISSION_DENIED"))
+		if !holds(caller.Role, need) {
+			return nil, withDetails(codes.PermissionDenied, fmt.Errorf("%s needs the role %s; this listener grants %s", method, need, caller.Role), info("PERMISSION_DENIED"))
 		}
 	}
+	ctx = withCaller(ctx, caller)
 	if !g.trust.Limited {
-		return nil
+		return ctx, nil
 	}
-	return g.server.limiter.take(ctx)
+	return ctx, g.server.limiter.take(ctx)
 }
 
 func requiredRole(method string) spoorv1.Role {
