@@ -2,14 +2,24 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
 
-	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 
+	"github.com/spoortrace/spoor/access"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 )
 
 // LocalTenant is the tenant of whoever reaches a listener without keys.
-const LocalTenant = "local"
+const LocalTenant = access.LocalTenant
 
 // Caller is who makes a call.
 type Caller struct {
@@ -35,14 +45,6 @@ func withCaller(ctx context.Context, c Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, c)
 }
 
-// callerStream is a stream whose context knows its caller.
-type callerStream struct {
-	grpc.ServerStream
-	ctx context.Context //nolint:containedctx // of one stream
-}
-
-func (s *callerStream) Context() context.Context { return s.ctx }
-
 // holds says whether a role may do what needs another. Roles are no ladder:
 // a screener and an investigator each read, and neither is the other.
 func holds(have, need spoorv1.Role) bool {
@@ -53,4 +55,163 @@ func holds(have, need spoorv1.Role) bool {
 		return true
 	}
 	return need == spoorv1.Role_ROLE_READER
+}
+
+// Headers that a gateway in front of a Forwarded listener sets, and must not
+// pass on from its own clients.
+const (
+	ForwardedPeer        = "x-spoor-peer"        // address of the client, without its port
+	ForwardedCertificate = "x-spoor-certificate" // SHA-256 of its certificate (DER), hex
+)
+
+// open are the services that answer without a key: whoever balances loads asks
+// whether the server is up before anything else.
+const open = "/grpc.health.v1.Health/"
+
+// admit denies by default: without a key where keys are needed, without the
+// role, and a method of ours without a required_role to everyone.
+func (g *gate) admit(ctx context.Context, method string) (*call, error) {
+	c := &call{ctx: ctx, meter: g.server.meter}
+	if g.trust.Keys != nil || g.trust.Limited {
+		c.payer, c.limits = "client "+g.client(ctx), g.server.clientLimits
+	}
+	caller := Caller{Tenant: LocalTenant, Role: g.trust.Role}
+	if g.trust.Keys != nil {
+		caller = Caller{}
+		if !strings.HasPrefix(method, open) {
+			var err error
+			if caller, err = g.authenticate(ctx, c); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if need := g.needs(method); need != spoorv1.Role_ROLE_UNSPECIFIED || strings.HasPrefix(method, "/spoor.") {
+		if !holds(caller.Role, need) {
+			return nil, denied(method, need, caller)
+		}
+	}
+	c.ctx = withCaller(ctx, caller)
+	return c, c.enter()
+}
+
+// needs is the role for a method. Where keys are needed, only an admin may have
+// the services listed (reflection).
+func (g *gate) needs(method string) spoorv1.Role {
+	if strings.HasPrefix(method, "/spoor.") {
+		return requiredRole(method)
+	}
+	if g.trust.Keys != nil && !strings.HasPrefix(method, open) {
+		return spoorv1.Role_ROLE_ADMIN
+	}
+	return spoorv1.Role_ROLE_UNSPECIFIED
+}
+
+func denied(method string, need spoorv1.Role, caller Caller) error {
+	who := "this listener grants"
+	if caller.KeyID != "" {
+		who = "the key " + caller.KeyID + " has"
+	}
+	return withDetails(codes.PermissionDenied, fmt.Errorf("%s needs the role %s; %s %s", method, need, who, caller.Role), info("PERMISSION_DENIED"))
+}
+
+// authenticate says whose key it is, and makes its tenant pay for the call. An
+// attempt that fails is paid by the client's address, so that nobody can try
+// keys at will.
+func (g *gate) authenticate(ctx context.Context, c *call) (Caller, error) {
+	key, tenant, err := g.identify(ctx)
+	if err != nil {
+		if _, spent := c.meter.Spend(c.payer, c.limits); spent != nil {
+			return Caller{}, c.refuse(spent)
+		}
+		return Caller{}, unauthenticated(err)
+	}
+	c.payer, c.limits = "tenant "+tenant.Name, tenant.Limits()
+	return Caller{Tenant: tenant.Name, KeyID: key.ID, Name: key.Name, Role: roleOf(key.Role), Sandbox: tenant.Sandbox}, nil
+}
+
+// errNoKey is a call without any key where one is needed.
+var errNoKey = errors.New(`no API key: send one as "authorization: Bearer KEY", as "x-api-key: KEY", or a client certificate that has one`)
+
+// identify takes the key of a call from its headers, else from the certificate
+// of its connection. Two keys in one call are none.
+func (g *gate) identify(ctx context.Context) (access.Key, access.Tenant, error) {
+	headers, _ := metadata.FromIncomingContext(ctx)
+	shown := append(append([]string{}, headers.Get("x-api-key")...), headers.Get("token")...)
+	for _, text := range headers.Get("authorization") {
+		scheme, token, _ := strings.Cut(text, " ")
+		if !strings.EqualFold(scheme, "bearer") {
+			token = ""
+		}
+		shown = append(shown, token)
+	}
+	switch len(shown) {
+	case 1:
+		return g.trust.Keys.Authenticate(shown[0])
+	case 0:
+		if fingerprint, ok := g.certificate(ctx, headers); ok {
+			return g.trust.Keys.AuthenticateCertificate(fingerprint)
+		}
+		return access.Key{}, access.Tenant{}, errNoKey
+	}
+	return access.Key{}, access.Tenant{}, access.ErrUnknownKey
+}
+
+// certificate is the fingerprint of the client's certificate. TLS has seen to it
+// that the client holds its private key; who issued it does not matter, since
+// the very certificate was entered.
+func (g *gate) certificate(ctx context.Context, headers metadata.MD) (fingerprint [sha256.Size]byte, ok bool) {
+	if g.trust.Forwarded {
+		text := headers.Get(ForwardedCertificate)
+		if len(text) != 1 || len(text[0]) != hex.EncodedLen(len(fingerprint)) {
+			return fingerprint, false
+		}
+		_, err := hex.Decode(fingerprint[:], []byte(text[0]))
+		return fingerprint, err == nil
+	}
+	p, _ := peer.FromContext(ctx)
+	if p == nil {
+		return fingerprint, false
+	}
+	secured, is := p.AuthInfo.(credentials.TLSInfo)
+	if !is || len(secured.State.PeerCertificates) == 0 {
+		return fingerprint, false
+	}
+	return sha256.Sum256(secured.State.PeerCertificates[0].Raw), true
+}
+
+// unauthenticated is the answer to a call without a key that is in force. It
+// says nothing of what was shown.
+func unauthenticated(err error) error {
+	reason := "API_KEY_INVALID"
+	switch {
+	case errors.Is(err, errNoKey):
+		reason = "API_KEY_MISSING"
+	case errors.Is(err, access.ErrExpiredKey):
+		reason = "API_KEY_EXPIRED"
+	case errors.Is(err, access.ErrRevokedKey):
+		reason = "API_KEY_REVOKED"
+	}
+	return withDetails(codes.Unauthenticated, err, info(reason))
+}
+
+// roleOf is the wire's name of a key's role.
+func roleOf(r access.Role) spoorv1.Role {
+	return spoorv1.Role(spoorv1.Role_value["ROLE_"+strings.ToUpper(string(r))])
+}
+
+// client is the address of the client, without its port.
+func (g *gate) client(ctx context.Context) string {
+	if g.trust.Forwarded {
+		if headers := metadata.ValueFromIncomingContext(ctx, ForwardedPeer); len(headers) == 1 {
+			return headers[0]
+		}
+	}
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return "unknown"
+	}
+	if host, _, err := net.SplitHostPort(p.Addr.String()); err == nil {
+		return host
+	}
+	return p.Addr.String()
 }

@@ -5,25 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"sync"
-	"time"
 
-	"golang.org/x/time/rate"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"buf.build/go/protovalidate"
 
@@ -31,8 +24,8 @@ import (
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 )
 
-// gate stands before every method of one listener: role, rate, request rules,
-// and the mapping of errors.
+// gate stands before every method of one listener: who calls (auth.go), rate and
+// turn (authlimit.go), request rules, and the mapping of errors.
 type gate struct {
 	server *Server
 	trust  Trust
@@ -40,42 +33,101 @@ type gate struct {
 
 func (g *gate) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (res any, err error) {
 	defer func() { err = g.outcome(info.FullMethod, recover(), err) }()
-	ctx, err = g.admit(ctx, info.FullMethod)
+	call, err := g.admit(ctx, info.FullMethod)
 	if err != nil {
+		return nil, err
+	}
+	defer call.leave()
+	if err := call.spend(); err != nil {
 		return nil, err
 	}
 	if err := g.validate(req); err != nil {
 		return nil, err
 	}
-	return handle(ctx, req)
+	release, err := call.slot(patience)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	return handle(call.ctx, req)
 }
 
 func (g *gate) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
 	defer func() { err = g.outcome(info.FullMethod, recover(), err) }()
-	ctx, err := g.admit(stream.Context(), info.FullMethod)
+	call, err := g.admit(stream.Context(), info.FullMethod)
 	if err != nil {
 		return err
 	}
-	checked := &checkedStream{&callerStream{stream, ctx}, g}
+	defer call.leave()
+	checked := &checkedStream{ServerStream: stream, gate: g, call: call, ctx: call.ctx, each: info.IsClientStream && info.IsServerStream}
+	defer checked.giveBack()
 	if info.FullMethod == healthpb.Health_Watch_FullMethodName {
-		ctx, cancel := context.WithCancel(ctx)
+		ctx, cancel := context.WithCancel(call.ctx)
 		defer cancel()
 		return handle(srv, &watchStream{checked, ctx, cancel, g.server})
 	}
 	return handle(srv, checked)
 }
 
-// checkedStream applies the request rules to every message that comes in.
+// checkedStream counts every message that comes in and applies the request
+// rules to it. The first one beyond the rate is refused; those after it wait.
 type checkedStream struct {
 	grpc.ServerStream
+	ctx  context.Context //nolint:containedctx // of one stream
 	gate *gate
+	call *call
+	each bool // each message is a question of its own, which takes a slot until it is answered
+
+	began bool
+	mu    sync.Mutex
+	held  func() // gives the slot back; nil: none is held
 }
 
+func (s *checkedStream) Context() context.Context { return s.ctx }
+
 func (s *checkedStream) RecvMsg(m any) error {
+	s.giveBack()
 	if err := s.ServerStream.RecvMsg(m); err != nil {
 		return err
 	}
-	return s.gate.validate(m)
+	if err := s.count(); err != nil {
+		return err
+	}
+	if err := s.gate.validate(m); err != nil || !s.each {
+		return err
+	}
+	release, err := s.call.slot(0)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = release
+	return nil
+}
+
+func (s *checkedStream) count() error {
+	if s.began {
+		return s.call.wait()
+	}
+	s.began = true
+	return s.call.spend()
+}
+
+// SendMsg gives the slot back first: a client that does not read must hold none.
+func (s *checkedStream) SendMsg(m any) error {
+	s.giveBack()
+	return s.ServerStream.SendMsg(m)
+}
+
+func (s *checkedStream) giveBack() {
+	s.mu.Lock()
+	release := s.held
+	s.held = nil
+	s.mu.Unlock()
+	if release != nil {
+		release()
+	}
 }
 
 // watchStream ends a health watch once it has said that the server stops: it
@@ -111,23 +163,6 @@ func (g *gate) outcome(method string, panicked any, err error) error {
 func bug(log *slog.Logger, where string, panicked any) error {
 	log.Error("panic", "method", where, "value", fmt.Sprint(panicked), "stack", string(debug.Stack()))
 	return status.Error(codes.Internal, internalText)
-}
-
-// admit denies by default: a method of ours without a required_role is refused
-// to everyone. It returns the context that knows its caller.
-func (g *gate) admit(ctx context.Context, method string) (context.Context, error) {
-	caller := Caller{Tenant: LocalTenant, Role: g.trust.Role}
-	if strings.HasPrefix(method, "/spoor.") {
-		need := requiredRole(method)
-		if !holds(caller.Role, need) {
-			return nil, withDetails(codes.PermissionDenied, fmt.Errorf("%s needs the role %s; this listener grants %s", method, need, caller.Role), info("PERMISSION_DENIED"))
-		}
-	}
-	ctx = withCaller(ctx, caller)
-	if !g.trust.Limited {
-		return ctx, nil
-	}
-	return ctx, g.server.limiter.take(ctx)
 }
 
 func requiredRole(method string) spoorv1.Role {
@@ -180,57 +215,4 @@ func cameAs(v *protovalidate.Violation) string {
 
 func exhausted(format string, args ...any) error {
 	return fmt.Errorf(format+": %w", append(args, ledger.ErrExhausted)...)
-}
-
-// limiter counts requests per client address.
-type limiter struct {
-	rate    rate.Limit
-	mu      sync.Mutex
-	clients map[string]*rate.Limiter
-}
-
-// maxClients bounds the limiter's memory; beyond it all counts start again.
-const maxClients = 10_000
-
-func newLimiter(perSecond float64) *limiter {
-	return &limiter{rate: rate.Limit(perSecond), clients: map[string]*rate.Limiter{}}
-}
-
-func (l *limiter) of(client string) *rate.Limiter {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.clients[client] == nil {
-		if len(l.clients) >= maxClients {
-			clear(l.clients)
-		}
-		l.clients[client] = rate.NewLimiter(l.rate, max(1, int(2*l.rate)))
-	}
-	return l.clients[client]
-}
-
-// take spends one request of the client, or refuses with the time to wait.
-func (l *limiter) take(ctx context.Context) error {
-	client := "unknown"
-	if p, ok := peer.FromContext(ctx); ok {
-		client = p.Addr.String()
-		if host, _, err := net.SplitHostPort(client); err == nil {
-			client = host
-		}
-	}
-	one := l.of(client)
-	next := one.Reserve()
-	wait := next.Delay()
-	header := metadata.Pairs("x-ratelimit-limit", strconv.Itoa(one.Burst()))
-	if wait == 0 {
-		header.Append("x-ratelimit-remaining", strconv.Itoa(max(0, int(one.Tokens()))))
-		return grpc.SetHeader(ctx, header)
-	}
-	next.Cancel()
-	header.Append("x-ratelimit-remaining", "0")
-	header.Append("retry-after", strconv.Itoa(int(wait/time.Second)+1))
-	if err := grpc.SetHeader(ctx, header); err != nil {
-		return err
-	}
-	return withDetails(codes.ResourceExhausted, fmt.Errorf("more than %v requests a second", float64(l.rate)),
-		info("EXCEEDED_RATE_LIMIT"), &errdetails.RetryInfo{RetryDelay: durationpb.New(wait)})
 }

@@ -25,6 +25,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
+	"github.com/spoortrace/spoor/access"
 	"github.com/spoortrace/spoor/labels"
 	"github.com/spoortrace/spoor/prices"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
@@ -62,7 +63,7 @@ const (
 type Server struct {
 	cfg       Config
 	validator protovalidate.Validator
-	limiter   *limiter
+	meter     *access.Meter
 	jobs      *jobs
 	data      *data
 	health    *health.Server
@@ -70,6 +71,8 @@ type Server struct {
 	calls     *grpcprom.ServerMetrics
 	traces    *traces
 	pages     pager
+
+	clientLimits access.Limits
 
 	mu      sync.Mutex
 	started []*grpc.Server
@@ -98,7 +101,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("server: page key: %w", err)
 	}
 	s := &Server{
-		cfg: cfg, validator: validator, limiter: newLimiter(cfg.Rate), jobs: newJobs(cfg.Log, cfg.KeepTraces),
+		cfg: cfg, validator: validator, meter: newMeter(), clientLimits: clientLimits(cfg.Rate), jobs: newJobs(cfg.Log, cfg.KeepTraces),
 		data: &data{store: cfg.Store, labels: cfg.Labels, prices: cfg.Prices}, health: health.NewServer(), pages: pager{key},
 	}
 	cfg.Follows.tell(s.health)
@@ -107,13 +110,19 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Trust is what a listener's clients may do. There are no keys yet: whoever
-// reaches the listener has its role.
+// Trust is what a listener's clients may do.
 type Trust struct {
+	// Keys, when they are given, are what every client must have one of; each has
+	// the role of its key, and the rates of its tenant.
+	Keys *access.Store
+	// Role is that of whoever reaches a listener without Keys.
 	Role spoorv1.Role
 	TLS  *tls.Config // nil: plaintext
-	// Limited counts requests per client and refuses those above the rate.
+	// Limited counts requests per client of a listener without Keys, and refuses those above the rate.
 	Limited bool
+	// Forwarded is for a listener that only a gateway of ours reaches: it says
+	// in ForwardedPeer and ForwardedCertificate who its client is.
+	Forwarded bool
 	// Reflect lists the services to whoever asks (grpcurl).
 	Reflect bool
 }
