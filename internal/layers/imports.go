@@ -19,13 +19,14 @@ var mayImport = map[string][]string{
 	"entities":  {"ledger", "store", "tracer"},
 	"access":    {"ledger"},
 	"screening": {"ledger", "store", "tracer"},
-	"evaluate":  {"ledger", "store", "labels", "tracer", "entities", "chains"},
+	"rates":     {},
+	"evaluate":  {"ledger", "rates", "store", "labels", "tracer", "entities", "chains"},
 	"cases":     {"ledger"},
 	"evidence":  {"ledger", "tracer", "cases"},
 	"proto":     {},
 	"internal":  {"ledger"},
-	"server":    {"ledger", "store", "labels", "prices", "tracer", "entities", "access", "screening", "cases", "evidence", "proto"},
-	"cmd":       {"ledger", "chains", "store", "labels", "prices", "tracer", "entities", "access", "screening", "evaluate", "cases", "evidence", "proto", "server", "testdata"}, // testdata/demo is bundled
+	"server":    {"ledger", "store", "labels", "prices", "tracer", "entities", "access", "screening", "rates", "cases", "evidence", "proto"},
+	"cmd":       {"ledger", "chains", "store", "labels", "prices", "tracer", "entities", "access", "screening", "rates", "evaluate", "cases", "evidence", "proto", "server", "testdata"}, // testdata/demo is bundled
 }
 
 // concrete are folders that only cmd and tests may know, so that a new chain or engine is one line in one switch.
