@@ -1,0 +1,30 @@
+package access_test
+
+import (
+	"os"
+	"strconv"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// TestMain fails the package when a test leaves a goroutine behind. The tests
+// model their own crashes, so a folder in memory, where there is one, only makes
+// their many syncs cheap.
+func TestMain(m *testing.M) {
+	const memory = "/dev/shm"
+	if info, err := os.Stat(memory); err == nil && info.IsDir() && os.Getenv("TMPDIR") == "" {
+		if err := os.Setenv("TMPDIR", memory); err != nil {
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// trials is how often a random test is tried: n, or SPOOR_TRIALS.
+func trials(n int) int {
+	if set, err := strconv.Atoi(os.Getenv("SPOOR_TRIALS")); err == nil && set > 0 {
+		return set
+	}
+	return n
+}
