@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/spoortrace/spoor/access"
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 	"github.com/spoortrace/spoor/store"
@@ -20,6 +21,7 @@ import (
 type admin struct {
 	spoorv1.UnimplementedAdminServiceServer
 	data    *data
+	keys    *access.Store // nil: there are none
 	ingest  IngestFunc
 	follows *Follows
 	now     func() time.Time

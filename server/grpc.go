@@ -45,7 +45,9 @@ type Config struct {
 	Prices *prices.Table // annotations in dollars; nil: stablecoins at 1 alone
 	// Follows is the board that Ingest reports to; nil: one that stays empty.
 	Follows *Follows
-	Log     *slog.Logger // nil: slog.Default()
+	// Keys are what CreateKey makes, owned by the caller; nil: keys are refused.
+	Keys *access.Store
+	Log  *slog.Logger // nil: slog.Default()
 
 	MaxTraces  int     // traces at a time; 8
 	MaxEvents  int     // events of one trace, per chain; tracer.DefaultEvents
@@ -146,7 +148,7 @@ func (s *Server) Serve(lis net.Listener, trust Trust) error {
 	)
 	spoorv1.RegisterTraceServiceServer(server, s.traces)
 	spoorv1.RegisterLabelServiceServer(server, &labelService{data: s.data, pages: s.pages, now: time.Now})
-	spoorv1.RegisterAdminServiceServer(server, &admin{data: s.data, ingest: s.cfg.Ingest, follows: s.cfg.Follows, now: time.Now})
+	spoorv1.RegisterAdminServiceServer(server, &admin{data: s.data, keys: s.cfg.Keys, ingest: s.cfg.Ingest, follows: s.cfg.Follows, now: time.Now})
 	healthpb.RegisterHealthServer(server, s.health)
 	if trust.Reflect {
 		reflection.Register(server)

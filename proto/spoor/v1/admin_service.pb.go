@@ -25,6 +25,536 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// CreateKeyRequest says what key to make.
+type CreateKeyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose key it is; a new name makes the tenant, with the default limits.
+	Tenant string `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// What it may do.
+	Role Role `protobuf:"varint,2,opt,name=role,proto3,enum=spoor.v1.Role" json:"role,omitempty"`
+	// Words to know it by, such as "deposit desk".
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// When it ends; absent: never.
+	Expires *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expires,proto3" json:"expires,omitempty"`
+	// A client certificate (PEM) to use in place of a secret; empty: a secret is made.
+	CertificatePem string `protobuf:"bytes,5,opt,name=certificate_pem,json=certificatePem,proto3" json:"certificate_pem,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *CreateKeyRequest) Reset() {
+	*x = CreateKeyRequest{}
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateKeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateKeyRequest) ProtoMessage() {}
+
+func (x *CreateKeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateKeyRequest.ProtoReflect.Descriptor instead.
+func (*CreateKeyRequest) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *CreateKeyRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *CreateKeyRequest) GetRole() Role {
+	if x != nil {
+		return x.Role
+	}
+	return Role_ROLE_UNSPECIFIED
+}
+
+func (x *CreateKeyRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CreateKeyRequest) GetExpires() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Expires
+	}
+	return nil
+}
+
+func (x *CreateKeyRequest) GetCertificatePem() string {
+	if x != nil {
+		return x.CertificatePem
+	}
+	return ""
+}
+
+// CreateKeyResponse is the only answer with the secret.
+type CreateKeyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The key.
+	Key *Key `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// What to send in calls, "spoor_ID_SECRET"; empty for a certificate.
+	Token         string `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateKeyResponse) Reset() {
+	*x = CreateKeyResponse{}
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateKeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateKeyResponse) ProtoMessage() {}
+
+func (x *CreateKeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateKeyResponse.ProtoReflect.Descriptor instead.
+func (*CreateKeyResponse) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *CreateKeyResponse) GetKey() *Key {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *CreateKeyResponse) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+// Key is an API key without its secret.
+type Key struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id, 16 hex digits.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Whose it is.
+	Tenant string `protobuf:"bytes,2,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// Words to know it by.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// What it may do.
+	Role Role `protobuf:"varint,4,opt,name=role,proto3,enum=spoor.v1.Role" json:"role,omitempty"`
+	// When it was made.
+	Created *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=created,proto3" json:"created,omitempty"`
+	// When it ends; absent: never.
+	Expires *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expires,proto3" json:"expires,omitempty"`
+	// When it was revoked; absent: it is not.
+	Revoked *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=revoked,proto3" json:"revoked,omitempty"`
+	// Whether it is a client certificate.
+	Certificate   bool `protobuf:"varint,8,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Key) Reset() {
+	*x = Key{}
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Key) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Key) ProtoMessage() {}
+
+func (x *Key) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Key.ProtoReflect.Descriptor instead.
+func (*Key) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Key) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Key) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *Key) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Key) GetRole() Role {
+	if x != nil {
+		return x.Role
+	}
+	return Role_ROLE_UNSPECIFIED
+}
+
+func (x *Key) GetCreated() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Created
+	}
+	return nil
+}
+
+func (x *Key) GetExpires() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Expires
+	}
+	return nil
+}
+
+func (x *Key) GetRevoked() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Revoked
+	}
+	return nil
+}
+
+func (x *Key) GetCertificate() bool {
+	if x != nil {
+		return x.Certificate
+	}
+	return false
+}
+
+// ListKeysRequest asks for one tenant or all.
+type ListKeysRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tenant; empty: all.
+	Tenant        string `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListKeysRequest) Reset() {
+	*x = ListKeysRequest{}
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListKeysRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListKeysRequest) ProtoMessage() {}
+
+func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListKeysRequest.ProtoReflect.Descriptor instead.
+func (*ListKeysRequest) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ListKeysRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+// ListKeysResponse has every key that was ever made.
+type ListKeysResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Keys, the oldest first.
+	Keys []*Key `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
+	// Tenants, by name.
+	Tenants       []*Tenant `protobuf:"bytes,2,rep,name=tenants,proto3" json:"tenants,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListKeysResponse) Reset() {
+	*x = ListKeysResponse{}
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListKeysResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListKeysResponse) ProtoMessage() {}
+
+func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListKeysResponse.ProtoReflect.Descriptor instead.
+func (*ListKeysResponse) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ListKeysResponse) GetKeys() []*Key {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+func (x *ListKeysResponse) GetTenants() []*Tenant {
+	if x != nil {
+		return x.Tenants
+	}
+	return nil
+}
+
+// RevokeKeyRequest names a key.
+type RevokeKeyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeKeyRequest) Reset() {
+	*x = RevokeKeyRequest{}
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeKeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeKeyRequest) ProtoMessage() {}
+
+func (x *RevokeKeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeKeyRequest.ProtoReflect.Descriptor instead.
+func (*RevokeKeyRequest) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *RevokeKeyRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// UpdateTenantRequest has all settings of a tenant.
+type UpdateTenantRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tenant as it is to be.
+	Tenant        *Tenant `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateTenantRequest) Reset() {
+	*x = UpdateTenantRequest{}
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateTenantRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateTenantRequest) ProtoMessage() {}
+
+func (x *UpdateTenantRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateTenantRequest.ProtoReflect.Descriptor instead.
+func (*UpdateTenantRequest) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *UpdateTenantRequest) GetTenant() *Tenant {
+	if x != nil {
+		return x.Tenant
+	}
+	return nil
+}
+
+// Tenant is one customer of the server.
+type Tenant struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Requests, and messages of a stream of questions, per second; 0: 1000.
+	Rate uint32 `protobuf:"varint,2,opt,name=rate,proto3" json:"rate,omitempty"`
+	// How many of them may come at once; 0: twice the rate.
+	Burst uint32 `protobuf:"varint,3,opt,name=burst,proto3" json:"burst,omitempty"`
+	// Calls and streams at a time; 0: 256.
+	Concurrent uint32 `protobuf:"varint,4,opt,name=concurrent,proto3" json:"concurrent,omitempty"`
+	// Whether it only tries things out: fixed addresses answer each level.
+	Sandbox bool `protobuf:"varint,5,opt,name=sandbox,proto3" json:"sandbox,omitempty"`
+	// Hosts that its alerts may be sent to, HOST or HOST:PORT.
+	WebhookHosts  []string `protobuf:"bytes,6,rep,name=webhook_hosts,json=webhookHosts,proto3" json:"webhook_hosts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tenant) Reset() {
+	*x = Tenant{}
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tenant) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tenant) ProtoMessage() {}
+
+func (x *Tenant) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tenant.ProtoReflect.Descriptor instead.
+func (*Tenant) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Tenant) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Tenant) GetRate() uint32 {
+	if x != nil {
+		return x.Rate
+	}
+	return 0
+}
+
+func (x *Tenant) GetBurst() uint32 {
+	if x != nil {
+		return x.Burst
+	}
+	return 0
+}
+
+func (x *Tenant) GetConcurrent() uint32 {
+	if x != nil {
+		return x.Concurrent
+	}
+	return 0
+}
+
+func (x *Tenant) GetSandbox() bool {
+	if x != nil {
+		return x.Sandbox
+	}
+	return false
+}
+
+func (x *Tenant) GetWebhookHosts() []string {
+	if x != nil {
+		return x.WebhookHosts
+	}
+	return nil
+}
+
 // IngestRequest says what to bring in.
 type IngestRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -43,7 +573,7 @@ type IngestRequest struct {
 
 func (x *IngestRequest) Reset() {
 	*x = IngestRequest{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[0]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -55,7 +585,7 @@ func (x *IngestRequest) String() string {
 func (*IngestRequest) ProtoMessage() {}
 
 func (x *IngestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[0]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -68,7 +598,7 @@ func (x *IngestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IngestRequest.ProtoReflect.Descriptor instead.
 func (*IngestRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{0}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *IngestRequest) GetSource() isIngestRequest_Source {
@@ -185,7 +715,7 @@ type Node struct {
 
 func (x *Node) Reset() {
 	*x = Node{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[1]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -197,7 +727,7 @@ func (x *Node) String() string {
 func (*Node) ProtoMessage() {}
 
 func (x *Node) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[1]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -210,7 +740,7 @@ func (x *Node) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Node.ProtoReflect.Descriptor instead.
 func (*Node) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{1}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Node) GetNetwork() string {
@@ -326,7 +856,7 @@ type EvmCsv struct {
 
 func (x *EvmCsv) Reset() {
 	*x = EvmCsv{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[2]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -338,7 +868,7 @@ func (x *EvmCsv) String() string {
 func (*EvmCsv) ProtoMessage() {}
 
 func (x *EvmCsv) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[2]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -351,7 +881,7 @@ func (x *EvmCsv) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EvmCsv.ProtoReflect.Descriptor instead.
 func (*EvmCsv) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{2}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *EvmCsv) GetNetwork() string {
@@ -394,7 +924,7 @@ type BitcoinBlocks struct {
 
 func (x *BitcoinBlocks) Reset() {
 	*x = BitcoinBlocks{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[3]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -406,7 +936,7 @@ func (x *BitcoinBlocks) String() string {
 func (*BitcoinBlocks) ProtoMessage() {}
 
 func (x *BitcoinBlocks) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[3]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -419,7 +949,7 @@ func (x *BitcoinBlocks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BitcoinBlocks.ProtoReflect.Descriptor instead.
 func (*BitcoinBlocks) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{3}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *BitcoinBlocks) GetNetwork() string {
@@ -472,7 +1002,7 @@ type TronCsv struct {
 
 func (x *TronCsv) Reset() {
 	*x = TronCsv{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[4]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -484,7 +1014,7 @@ func (x *TronCsv) String() string {
 func (*TronCsv) ProtoMessage() {}
 
 func (x *TronCsv) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[4]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -497,7 +1027,7 @@ func (x *TronCsv) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TronCsv.ProtoReflect.Descriptor instead.
 func (*TronCsv) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{4}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *TronCsv) GetNetwork() string {
@@ -539,7 +1069,7 @@ type IngestEvent struct {
 
 func (x *IngestEvent) Reset() {
 	*x = IngestEvent{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[5]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -551,7 +1081,7 @@ func (x *IngestEvent) String() string {
 func (*IngestEvent) ProtoMessage() {}
 
 func (x *IngestEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[5]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -564,7 +1094,7 @@ func (x *IngestEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IngestEvent.ProtoReflect.Descriptor instead.
 func (*IngestEvent) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{5}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *IngestEvent) GetEvent() isIngestEvent_Event {
@@ -673,7 +1203,7 @@ type FollowStatus struct {
 
 func (x *FollowStatus) Reset() {
 	*x = FollowStatus{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[6]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -685,7 +1215,7 @@ func (x *FollowStatus) String() string {
 func (*FollowStatus) ProtoMessage() {}
 
 func (x *FollowStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[6]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -698,7 +1228,7 @@ func (x *FollowStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowStatus.ProtoReflect.Descriptor instead.
 func (*FollowStatus) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{6}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *FollowStatus) GetNetwork() string {
@@ -801,7 +1331,7 @@ type Sighting struct {
 
 func (x *Sighting) Reset() {
 	*x = Sighting{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[7]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -813,7 +1343,7 @@ func (x *Sighting) String() string {
 func (*Sighting) ProtoMessage() {}
 
 func (x *Sighting) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[7]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -826,7 +1356,7 @@ func (x *Sighting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sighting.ProtoReflect.Descriptor instead.
 func (*Sighting) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{7}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Sighting) GetNetwork() string {
@@ -907,7 +1437,7 @@ type IngestResult struct {
 
 func (x *IngestResult) Reset() {
 	*x = IngestResult{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[8]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -919,7 +1449,7 @@ func (x *IngestResult) String() string {
 func (*IngestResult) ProtoMessage() {}
 
 func (x *IngestResult) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[8]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -932,7 +1462,7 @@ func (x *IngestResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IngestResult.ProtoReflect.Descriptor instead.
 func (*IngestResult) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{8}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *IngestResult) GetNetwork() string {
@@ -1016,7 +1546,7 @@ type IndexStatusRequest struct {
 
 func (x *IndexStatusRequest) Reset() {
 	*x = IndexStatusRequest{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[9]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1028,7 +1558,7 @@ func (x *IndexStatusRequest) String() string {
 func (*IndexStatusRequest) ProtoMessage() {}
 
 func (x *IndexStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[9]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1041,7 +1571,7 @@ func (x *IndexStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexStatusRequest.ProtoReflect.Descriptor instead.
 func (*IndexStatusRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{9}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *IndexStatusRequest) GetNetwork() string {
@@ -1066,7 +1596,7 @@ type IndexStatusResponse struct {
 
 func (x *IndexStatusResponse) Reset() {
 	*x = IndexStatusResponse{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[10]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1078,7 +1608,7 @@ func (x *IndexStatusResponse) String() string {
 func (*IndexStatusResponse) ProtoMessage() {}
 
 func (x *IndexStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[10]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1091,7 +1621,7 @@ func (x *IndexStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexStatusResponse.ProtoReflect.Descriptor instead.
 func (*IndexStatusResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{10}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *IndexStatusResponse) GetNetworks() []*NetworkStatus {
@@ -1150,7 +1680,7 @@ type NetworkStatus struct {
 
 func (x *NetworkStatus) Reset() {
 	*x = NetworkStatus{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[11]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1162,7 +1692,7 @@ func (x *NetworkStatus) String() string {
 func (*NetworkStatus) ProtoMessage() {}
 
 func (x *NetworkStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[11]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1175,7 +1705,7 @@ func (x *NetworkStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NetworkStatus.ProtoReflect.Descriptor instead.
 func (*NetworkStatus) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{11}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *NetworkStatus) GetAsOf() *AsOf {
@@ -1284,7 +1814,7 @@ type ImportedFile struct {
 
 func (x *ImportedFile) Reset() {
 	*x = ImportedFile{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[12]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1296,7 +1826,7 @@ func (x *ImportedFile) String() string {
 func (*ImportedFile) ProtoMessage() {}
 
 func (x *ImportedFile) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[12]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1309,7 +1839,7 @@ func (x *ImportedFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportedFile.ProtoReflect.Descriptor instead.
 func (*ImportedFile) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{12}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ImportedFile) GetName() string {
@@ -1344,7 +1874,7 @@ type VerifyIndexRequest struct {
 
 func (x *VerifyIndexRequest) Reset() {
 	*x = VerifyIndexRequest{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[13]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1356,7 +1886,7 @@ func (x *VerifyIndexRequest) String() string {
 func (*VerifyIndexRequest) ProtoMessage() {}
 
 func (x *VerifyIndexRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[13]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1369,7 +1899,7 @@ func (x *VerifyIndexRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyIndexRequest.ProtoReflect.Descriptor instead.
 func (*VerifyIndexRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{13}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *VerifyIndexRequest) GetNetwork() string {
@@ -1395,7 +1925,7 @@ type VerifyIndexEvent struct {
 
 func (x *VerifyIndexEvent) Reset() {
 	*x = VerifyIndexEvent{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[14]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1407,7 +1937,7 @@ func (x *VerifyIndexEvent) String() string {
 func (*VerifyIndexEvent) ProtoMessage() {}
 
 func (x *VerifyIndexEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[14]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1420,7 +1950,7 @@ func (x *VerifyIndexEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyIndexEvent.ProtoReflect.Descriptor instead.
 func (*VerifyIndexEvent) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{14}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *VerifyIndexEvent) GetEvent() isVerifyIndexEvent_Event {
@@ -1479,7 +2009,7 @@ type VerifyIndexResult struct {
 
 func (x *VerifyIndexResult) Reset() {
 	*x = VerifyIndexResult{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[15]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1491,7 +2021,7 @@ func (x *VerifyIndexResult) String() string {
 func (*VerifyIndexResult) ProtoMessage() {}
 
 func (x *VerifyIndexResult) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[15]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1504,7 +2034,7 @@ func (x *VerifyIndexResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyIndexResult.ProtoReflect.Descriptor instead.
 func (*VerifyIndexResult) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{15}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *VerifyIndexResult) GetOk() bool {
@@ -1540,7 +2070,7 @@ type NetworkVerification struct {
 
 func (x *NetworkVerification) Reset() {
 	*x = NetworkVerification{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[16]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1552,7 +2082,7 @@ func (x *NetworkVerification) String() string {
 func (*NetworkVerification) ProtoMessage() {}
 
 func (x *NetworkVerification) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[16]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1565,7 +2095,7 @@ func (x *NetworkVerification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NetworkVerification.ProtoReflect.Descriptor instead.
 func (*NetworkVerification) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{16}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *NetworkVerification) GetNetwork() string {
@@ -1614,7 +2144,7 @@ type ExportIndexRequest struct {
 
 func (x *ExportIndexRequest) Reset() {
 	*x = ExportIndexRequest{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[17]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1626,7 +2156,7 @@ func (x *ExportIndexRequest) String() string {
 func (*ExportIndexRequest) ProtoMessage() {}
 
 func (x *ExportIndexRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[17]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1639,7 +2169,7 @@ func (x *ExportIndexRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportIndexRequest.ProtoReflect.Descriptor instead.
 func (*ExportIndexRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{17}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ExportIndexRequest) GetNetwork() string {
@@ -1660,7 +2190,7 @@ type ExportIndexResponse struct {
 
 func (x *ExportIndexResponse) Reset() {
 	*x = ExportIndexResponse{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[18]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1672,7 +2202,7 @@ func (x *ExportIndexResponse) String() string {
 func (*ExportIndexResponse) ProtoMessage() {}
 
 func (x *ExportIndexResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[18]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1685,7 +2215,7 @@ func (x *ExportIndexResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportIndexResponse.ProtoReflect.Descriptor instead.
 func (*ExportIndexResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{18}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ExportIndexResponse) GetChunk() []byte {
@@ -1699,7 +2229,44 @@ var File_spoor_v1_admin_service_proto protoreflect.FileDescriptor
 
 const file_spoor_v1_admin_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1cspoor/v1/admin_service.proto\x12\bspoor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15spoor/v1/common.proto\x1a\x16spoor/v1/options.proto\"\xca\x01\n" +
+	"\x1cspoor/v1/admin_service.proto\x12\bspoor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15spoor/v1/common.proto\x1a\x16spoor/v1/options.proto\"\x86\x02\n" +
+	"\x10CreateKeyRequest\x129\n" +
+	"\x06tenant\x18\x01 \x01(\tB!\xbaH\x1er\x1c2\x1a^[a-z0-9][a-z0-9_-]{0,63}$R\x06tenant\x12.\n" +
+	"\x04role\x18\x02 \x01(\x0e2\x0e.spoor.v1.RoleB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04role\x12\x1d\n" +
+	"\x04name\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01(dR\x04name\x124\n" +
+	"\aexpires\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\x122\n" +
+	"\x0fcertificate_pem\x18\x05 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x04R\x0ecertificatePem\"J\n" +
+	"\x11CreateKeyResponse\x12\x1f\n" +
+	"\x03key\x18\x01 \x01(\v2\r.spoor.v1.KeyR\x03key\x12\x14\n" +
+	"\x05token\x18\x02 \x01(\tR\x05token\"\xa9\x02\n" +
+	"\x03Key\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06tenant\x18\x02 \x01(\tR\x06tenant\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\"\n" +
+	"\x04role\x18\x04 \x01(\x0e2\x0e.spoor.v1.RoleR\x04role\x124\n" +
+	"\acreated\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x124\n" +
+	"\aexpires\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\x124\n" +
+	"\arevoked\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\arevoked\x12 \n" +
+	"\vcertificate\x18\b \x01(\bR\vcertificate\"2\n" +
+	"\x0fListKeysRequest\x12\x1f\n" +
+	"\x06tenant\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06tenant\"a\n" +
+	"\x10ListKeysResponse\x12!\n" +
+	"\x04keys\x18\x01 \x03(\v2\r.spoor.v1.KeyR\x04keys\x12*\n" +
+	"\atenants\x18\x02 \x03(\v2\x10.spoor.v1.TenantR\atenants\"9\n" +
+	"\x10RevokeKeyRequest\x12%\n" +
+	"\x02id\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[0-9a-f]{16}$R\x02id\"G\n" +
+	"\x13UpdateTenantRequest\x120\n" +
+	"\x06tenant\x18\x01 \x01(\v2\x10.spoor.v1.TenantB\x06\xbaH\x03\xc8\x01\x01R\x06tenant\"\xfc\x01\n" +
+	"\x06Tenant\x125\n" +
+	"\x04name\x18\x01 \x01(\tB!\xbaH\x1er\x1c2\x1a^[a-z0-9][a-z0-9_-]{0,63}$R\x04name\x12\x1d\n" +
+	"\x04rate\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\x04rate\x12\x1f\n" +
+	"\x05burst\x18\x03 \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\x05burst\x12)\n" +
+	"\n" +
+	"concurrent\x18\x04 \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\n" +
+	"concurrent\x12\x18\n" +
+	"\asandbox\x18\x05 \x01(\bR\asandbox\x126\n" +
+	"\rwebhook_hosts\x18\x06 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10 \"\ar\x05\x10\x01\x18\x80\x02R\fwebhookHosts\"\xca\x01\n" +
 	"\rIngestRequest\x123\n" +
 	"\abitcoin\x18\x01 \x01(\v2\x17.spoor.v1.BitcoinBlocksH\x00R\abitcoin\x12'\n" +
 	"\x04tron\x18\x02 \x01(\v2\x11.spoor.v1.TronCsvH\x00R\x04tron\x12$\n" +
@@ -1836,12 +2403,17 @@ const file_spoor_v1_admin_service_proto_rawDesc = "" +
 	"\x12ExportIndexRequest\x12#\n" +
 	"\anetwork\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\anetwork\"+\n" +
 	"\x13ExportIndexResponse\x12\x14\n" +
-	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xd8\x02\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xdd\x05\n" +
 	"\fAdminService\x12@\n" +
 	"\x06Ingest\x12\x17.spoor.v1.IngestRequest\x1a\x15.spoor.v1.IngestEvent\"\x04\x88\xb5\x18\x030\x01\x12a\n" +
 	"\vIndexStatus\x12\x1c.spoor.v1.IndexStatusRequest\x1a\x1d.spoor.v1.IndexStatusResponse\"\x15\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\v\x12\t/v1/index\x12O\n" +
 	"\vVerifyIndex\x12\x1c.spoor.v1.VerifyIndexRequest\x1a\x1a.spoor.v1.VerifyIndexEvent\"\x04\x88\xb5\x18\x030\x01\x12R\n" +
-	"\vExportIndex\x12\x1c.spoor.v1.ExportIndexRequest\x1a\x1d.spoor.v1.ExportIndexResponse\"\x04\x88\xb5\x18\x030\x01B4Z2github.com/spoortrace/spoor/proto/spoor/v1;spoorv1b\x06proto3"
+	"\vExportIndex\x12\x1c.spoor.v1.ExportIndexRequest\x1a\x1d.spoor.v1.ExportIndexResponse\"\x04\x88\xb5\x18\x030\x01\x12]\n" +
+	"\tCreateKey\x12\x1a.spoor.v1.CreateKeyRequest\x1a\x1b.spoor.v1.CreateKeyResponse\"\x17\x88\xb5\x18\x03\x82\xd3\xe4\x93\x02\r:\x01*\"\b/v1/keys\x12W\n" +
+	"\bListKeys\x12\x19.spoor.v1.ListKeysRequest\x1a\x1a.spoor.v1.ListKeysResponse\"\x14\x88\xb5\x18\x03\x82\xd3\xe4\x93\x02\n" +
+	"\x12\b/v1/keys\x12[\n" +
+	"\tRevokeKey\x12\x1a.spoor.v1.RevokeKeyRequest\x1a\r.spoor.v1.Key\"#\x88\xb5\x18\x03\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/keys/{id}:revoke\x12n\n" +
+	"\fUpdateTenant\x12\x1d.spoor.v1.UpdateTenantRequest\x1a\x10.spoor.v1.Tenant\"-\x88\xb5\x18\x03\x82\xd3\xe4\x93\x02#:\x06tenant\x1a\x19/v1/tenants/{tenant.name}B4Z2github.com/spoortrace/spoor/proto/spoor/v1;spoorv1b\x06proto3"
 
 var (
 	file_spoor_v1_admin_service_proto_rawDescOnce sync.Once
@@ -1855,68 +2427,95 @@ func file_spoor_v1_admin_service_proto_rawDescGZIP() []byte {
 	return file_spoor_v1_admin_service_proto_rawDescData
 }
 
-var file_spoor_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_spoor_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_spoor_v1_admin_service_proto_goTypes = []any{
-	(*IngestRequest)(nil),         // 0: spoor.v1.IngestRequest
-	(*Node)(nil),                  // 1: spoor.v1.Node
-	(*EvmCsv)(nil),                // 2: spoor.v1.EvmCsv
-	(*BitcoinBlocks)(nil),         // 3: spoor.v1.BitcoinBlocks
-	(*TronCsv)(nil),               // 4: spoor.v1.TronCsv
-	(*IngestEvent)(nil),           // 5: spoor.v1.IngestEvent
-	(*FollowStatus)(nil),          // 6: spoor.v1.FollowStatus
-	(*Sighting)(nil),              // 7: spoor.v1.Sighting
-	(*IngestResult)(nil),          // 8: spoor.v1.IngestResult
-	(*IndexStatusRequest)(nil),    // 9: spoor.v1.IndexStatusRequest
-	(*IndexStatusResponse)(nil),   // 10: spoor.v1.IndexStatusResponse
-	(*NetworkStatus)(nil),         // 11: spoor.v1.NetworkStatus
-	(*ImportedFile)(nil),          // 12: spoor.v1.ImportedFile
-	(*VerifyIndexRequest)(nil),    // 13: spoor.v1.VerifyIndexRequest
-	(*VerifyIndexEvent)(nil),      // 14: spoor.v1.VerifyIndexEvent
-	(*VerifyIndexResult)(nil),     // 15: spoor.v1.VerifyIndexResult
-	(*NetworkVerification)(nil),   // 16: spoor.v1.NetworkVerification
-	(*ExportIndexRequest)(nil),    // 17: spoor.v1.ExportIndexRequest
-	(*ExportIndexResponse)(nil),   // 18: spoor.v1.ExportIndexResponse
-	(*Progress)(nil),              // 19: spoor.v1.Progress
-	(*AsOf)(nil),                  // 20: spoor.v1.AsOf
-	(*durationpb.Duration)(nil),   // 21: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
-	(*Coverage)(nil),              // 23: spoor.v1.Coverage
+	(*CreateKeyRequest)(nil),      // 0: spoor.v1.CreateKeyRequest
+	(*CreateKeyResponse)(nil),     // 1: spoor.v1.CreateKeyResponse
+	(*Key)(nil),                   // 2: spoor.v1.Key
+	(*ListKeysRequest)(nil),       // 3: spoor.v1.ListKeysRequest
+	(*ListKeysResponse)(nil),      // 4: spoor.v1.ListKeysResponse
+	(*RevokeKeyRequest)(nil),      // 5: spoor.v1.RevokeKeyRequest
+	(*UpdateTenantRequest)(nil),   // 6: spoor.v1.UpdateTenantRequest
+	(*Tenant)(nil),                // 7: spoor.v1.Tenant
+	(*IngestRequest)(nil),         // 8: spoor.v1.IngestRequest
+	(*Node)(nil),                  // 9: spoor.v1.Node
+	(*EvmCsv)(nil),                // 10: spoor.v1.EvmCsv
+	(*BitcoinBlocks)(nil),         // 11: spoor.v1.BitcoinBlocks
+	(*TronCsv)(nil),               // 12: spoor.v1.TronCsv
+	(*IngestEvent)(nil),           // 13: spoor.v1.IngestEvent
+	(*FollowStatus)(nil),          // 14: spoor.v1.FollowStatus
+	(*Sighting)(nil),              // 15: spoor.v1.Sighting
+	(*IngestResult)(nil),          // 16: spoor.v1.IngestResult
+	(*IndexStatusRequest)(nil),    // 17: spoor.v1.IndexStatusRequest
+	(*IndexStatusResponse)(nil),   // 18: spoor.v1.IndexStatusResponse
+	(*NetworkStatus)(nil),         // 19: spoor.v1.NetworkStatus
+	(*ImportedFile)(nil),          // 20: spoor.v1.ImportedFile
+	(*VerifyIndexRequest)(nil),    // 21: spoor.v1.VerifyIndexRequest
+	(*VerifyIndexEvent)(nil),      // 22: spoor.v1.VerifyIndexEvent
+	(*VerifyIndexResult)(nil),     // 23: spoor.v1.VerifyIndexResult
+	(*NetworkVerification)(nil),   // 24: spoor.v1.NetworkVerification
+	(*ExportIndexRequest)(nil),    // 25: spoor.v1.ExportIndexRequest
+	(*ExportIndexResponse)(nil),   // 26: spoor.v1.ExportIndexResponse
+	(Role)(0),                     // 27: spoor.v1.Role
+	(*timestamppb.Timestamp)(nil), // 28: google.protobuf.Timestamp
+	(*Progress)(nil),              // 29: spoor.v1.Progress
+	(*AsOf)(nil),                  // 30: spoor.v1.AsOf
+	(*durationpb.Duration)(nil),   // 31: google.protobuf.Duration
+	(*Coverage)(nil),              // 32: spoor.v1.Coverage
 }
 var file_spoor_v1_admin_service_proto_depIdxs = []int32{
-	3,  // 0: spoor.v1.IngestRequest.bitcoin:type_name -> spoor.v1.BitcoinBlocks
-	4,  // 1: spoor.v1.IngestRequest.tron:type_name -> spoor.v1.TronCsv
-	2,  // 2: spoor.v1.IngestRequest.evm:type_name -> spoor.v1.EvmCsv
-	1,  // 3: spoor.v1.IngestRequest.node:type_name -> spoor.v1.Node
-	19, // 4: spoor.v1.IngestEvent.progress:type_name -> spoor.v1.Progress
-	8,  // 5: spoor.v1.IngestEvent.result:type_name -> spoor.v1.IngestResult
-	6,  // 6: spoor.v1.IngestEvent.follow:type_name -> spoor.v1.FollowStatus
-	7,  // 7: spoor.v1.IngestEvent.sighting:type_name -> spoor.v1.Sighting
-	20, // 8: spoor.v1.FollowStatus.as_of:type_name -> spoor.v1.AsOf
-	21, // 9: spoor.v1.FollowStatus.time_left:type_name -> google.protobuf.Duration
-	22, // 10: spoor.v1.Sighting.time:type_name -> google.protobuf.Timestamp
-	20, // 11: spoor.v1.IngestResult.as_of:type_name -> spoor.v1.AsOf
-	23, // 12: spoor.v1.IngestResult.coverage:type_name -> spoor.v1.Coverage
-	11, // 13: spoor.v1.IndexStatusResponse.networks:type_name -> spoor.v1.NetworkStatus
-	20, // 14: spoor.v1.NetworkStatus.as_of:type_name -> spoor.v1.AsOf
-	23, // 15: spoor.v1.NetworkStatus.coverage:type_name -> spoor.v1.Coverage
-	12, // 16: spoor.v1.NetworkStatus.files:type_name -> spoor.v1.ImportedFile
-	6,  // 17: spoor.v1.NetworkStatus.follow:type_name -> spoor.v1.FollowStatus
-	19, // 18: spoor.v1.VerifyIndexEvent.progress:type_name -> spoor.v1.Progress
-	15, // 19: spoor.v1.VerifyIndexEvent.result:type_name -> spoor.v1.VerifyIndexResult
-	16, // 20: spoor.v1.VerifyIndexResult.networks:type_name -> spoor.v1.NetworkVerification
-	0,  // 21: spoor.v1.AdminService.Ingest:input_type -> spoor.v1.IngestRequest
-	9,  // 22: spoor.v1.AdminService.IndexStatus:input_type -> spoor.v1.IndexStatusRequest
-	13, // 23: spoor.v1.AdminService.VerifyIndex:input_type -> spoor.v1.VerifyIndexRequest
-	17, // 24: spoor.v1.AdminService.ExportIndex:input_type -> spoor.v1.ExportIndexRequest
-	5,  // 25: spoor.v1.AdminService.Ingest:output_type -> spoor.v1.IngestEvent
-	10, // 26: spoor.v1.AdminService.IndexStatus:output_type -> spoor.v1.IndexStatusResponse
-	14, // 27: spoor.v1.AdminService.VerifyIndex:output_type -> spoor.v1.VerifyIndexEvent
-	18, // 28: spoor.v1.AdminService.ExportIndex:output_type -> spoor.v1.ExportIndexResponse
-	25, // [25:29] is the sub-list for method output_type
-	21, // [21:25] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	27, // 0: spoor.v1.CreateKeyRequest.role:type_name -> spoor.v1.Role
+	28, // 1: spoor.v1.CreateKeyRequest.expires:type_name -> google.protobuf.Timestamp
+	2,  // 2: spoor.v1.CreateKeyResponse.key:type_name -> spoor.v1.Key
+	27, // 3: spoor.v1.Key.role:type_name -> spoor.v1.Role
+	28, // 4: spoor.v1.Key.created:type_name -> google.protobuf.Timestamp
+	28, // 5: spoor.v1.Key.expires:type_name -> google.protobuf.Timestamp
+	28, // 6: spoor.v1.Key.revoked:type_name -> google.protobuf.Timestamp
+	2,  // 7: spoor.v1.ListKeysResponse.keys:type_name -> spoor.v1.Key
+	7,  // 8: spoor.v1.ListKeysResponse.tenants:type_name -> spoor.v1.Tenant
+	7,  // 9: spoor.v1.UpdateTenantRequest.tenant:type_name -> spoor.v1.Tenant
+	11, // 10: spoor.v1.IngestRequest.bitcoin:type_name -> spoor.v1.BitcoinBlocks
+	12, // 11: spoor.v1.IngestRequest.tron:type_name -> spoor.v1.TronCsv
+	10, // 12: spoor.v1.IngestRequest.evm:type_name -> spoor.v1.EvmCsv
+	9,  // 13: spoor.v1.IngestRequest.node:type_name -> spoor.v1.Node
+	29, // 14: spoor.v1.IngestEvent.progress:type_name -> spoor.v1.Progress
+	16, // 15: spoor.v1.IngestEvent.result:type_name -> spoor.v1.IngestResult
+	14, // 16: spoor.v1.IngestEvent.follow:type_name -> spoor.v1.FollowStatus
+	15, // 17: spoor.v1.IngestEvent.sighting:type_name -> spoor.v1.Sighting
+	30, // 18: spoor.v1.FollowStatus.as_of:type_name -> spoor.v1.AsOf
+	31, // 19: spoor.v1.FollowStatus.time_left:type_name -> google.protobuf.Duration
+	28, // 20: spoor.v1.Sighting.time:type_name -> google.protobuf.Timestamp
+	30, // 21: spoor.v1.IngestResult.as_of:type_name -> spoor.v1.AsOf
+	32, // 22: spoor.v1.IngestResult.coverage:type_name -> spoor.v1.Coverage
+	19, // 23: spoor.v1.IndexStatusResponse.networks:type_name -> spoor.v1.NetworkStatus
+	30, // 24: spoor.v1.NetworkStatus.as_of:type_name -> spoor.v1.AsOf
+	32, // 25: spoor.v1.NetworkStatus.coverage:type_name -> spoor.v1.Coverage
+	20, // 26: spoor.v1.NetworkStatus.files:type_name -> spoor.v1.ImportedFile
+	14, // 27: spoor.v1.NetworkStatus.follow:type_name -> spoor.v1.FollowStatus
+	29, // 28: spoor.v1.VerifyIndexEvent.progress:type_name -> spoor.v1.Progress
+	23, // 29: spoor.v1.VerifyIndexEvent.result:type_name -> spoor.v1.VerifyIndexResult
+	24, // 30: spoor.v1.VerifyIndexResult.networks:type_name -> spoor.v1.NetworkVerification
+	8,  // 31: spoor.v1.AdminService.Ingest:input_type -> spoor.v1.IngestRequest
+	17, // 32: spoor.v1.AdminService.IndexStatus:input_type -> spoor.v1.IndexStatusRequest
+	21, // 33: spoor.v1.AdminService.VerifyIndex:input_type -> spoor.v1.VerifyIndexRequest
+	25, // 34: spoor.v1.AdminService.ExportIndex:input_type -> spoor.v1.ExportIndexRequest
+	0,  // 35: spoor.v1.AdminService.CreateKey:input_type -> spoor.v1.CreateKeyRequest
+	3,  // 36: spoor.v1.AdminService.ListKeys:input_type -> spoor.v1.ListKeysRequest
+	5,  // 37: spoor.v1.AdminService.RevokeKey:input_type -> spoor.v1.RevokeKeyRequest
+	6,  // 38: spoor.v1.AdminService.UpdateTenant:input_type -> spoor.v1.UpdateTenantRequest
+	13, // 39: spoor.v1.AdminService.Ingest:output_type -> spoor.v1.IngestEvent
+	18, // 40: spoor.v1.AdminService.IndexStatus:output_type -> spoor.v1.IndexStatusResponse
+	22, // 41: spoor.v1.AdminService.VerifyIndex:output_type -> spoor.v1.VerifyIndexEvent
+	26, // 42: spoor.v1.AdminService.ExportIndex:output_type -> spoor.v1.ExportIndexResponse
+	1,  // 43: spoor.v1.AdminService.CreateKey:output_type -> spoor.v1.CreateKeyResponse
+	4,  // 44: spoor.v1.AdminService.ListKeys:output_type -> spoor.v1.ListKeysResponse
+	2,  // 45: spoor.v1.AdminService.RevokeKey:output_type -> spoor.v1.Key
+	7,  // 46: spoor.v1.AdminService.UpdateTenant:output_type -> spoor.v1.Tenant
+	39, // [39:47] is the sub-list for method output_type
+	31, // [31:39] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_spoor_v1_admin_service_proto_init() }
@@ -1926,23 +2525,23 @@ func file_spoor_v1_admin_service_proto_init() {
 	}
 	file_spoor_v1_common_proto_init()
 	file_spoor_v1_options_proto_init()
-	file_spoor_v1_admin_service_proto_msgTypes[0].OneofWrappers = []any{
+	file_spoor_v1_admin_service_proto_msgTypes[8].OneofWrappers = []any{
 		(*IngestRequest_Bitcoin)(nil),
 		(*IngestRequest_Tron)(nil),
 		(*IngestRequest_Evm)(nil),
 		(*IngestRequest_Node)(nil),
 	}
-	file_spoor_v1_admin_service_proto_msgTypes[1].OneofWrappers = []any{}
-	file_spoor_v1_admin_service_proto_msgTypes[3].OneofWrappers = []any{}
-	file_spoor_v1_admin_service_proto_msgTypes[5].OneofWrappers = []any{
+	file_spoor_v1_admin_service_proto_msgTypes[9].OneofWrappers = []any{}
+	file_spoor_v1_admin_service_proto_msgTypes[11].OneofWrappers = []any{}
+	file_spoor_v1_admin_service_proto_msgTypes[13].OneofWrappers = []any{
 		(*IngestEvent_Progress)(nil),
 		(*IngestEvent_Result)(nil),
 		(*IngestEvent_Follow)(nil),
 		(*IngestEvent_Sighting)(nil),
 	}
-	file_spoor_v1_admin_service_proto_msgTypes[6].OneofWrappers = []any{}
-	file_spoor_v1_admin_service_proto_msgTypes[11].OneofWrappers = []any{}
-	file_spoor_v1_admin_service_proto_msgTypes[14].OneofWrappers = []any{
+	file_spoor_v1_admin_service_proto_msgTypes[14].OneofWrappers = []any{}
+	file_spoor_v1_admin_service_proto_msgTypes[19].OneofWrappers = []any{}
+	file_spoor_v1_admin_service_proto_msgTypes[22].OneofWrappers = []any{
 		(*VerifyIndexEvent_Progress)(nil),
 		(*VerifyIndexEvent_Result)(nil),
 	}
@@ -1952,7 +2551,7 @@ func file_spoor_v1_admin_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_spoor_v1_admin_service_proto_rawDesc), len(file_spoor_v1_admin_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

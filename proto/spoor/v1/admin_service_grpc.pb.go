@@ -19,10 +19,14 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AdminService_Ingest_FullMethodName      = "/spoor.v1.AdminService/Ingest"
-	AdminService_IndexStatus_FullMethodName = "/spoor.v1.AdminService/IndexStatus"
-	AdminService_VerifyIndex_FullMethodName = "/spoor.v1.AdminService/VerifyIndex"
-	AdminService_ExportIndex_FullMethodName = "/spoor.v1.AdminService/ExportIndex"
+	AdminService_Ingest_FullMethodName       = "/spoor.v1.AdminService/Ingest"
+	AdminService_IndexStatus_FullMethodName  = "/spoor.v1.AdminService/IndexStatus"
+	AdminService_VerifyIndex_FullMethodName  = "/spoor.v1.AdminService/VerifyIndex"
+	AdminService_ExportIndex_FullMethodName  = "/spoor.v1.AdminService/ExportIndex"
+	AdminService_CreateKey_FullMethodName    = "/spoor.v1.AdminService/CreateKey"
+	AdminService_ListKeys_FullMethodName     = "/spoor.v1.AdminService/ListKeys"
+	AdminService_RevokeKey_FullMethodName    = "/spoor.v1.AdminService/RevokeKey"
+	AdminService_UpdateTenant_FullMethodName = "/spoor.v1.AdminService/UpdateTenant"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -40,6 +44,14 @@ type AdminServiceClient interface {
 	VerifyIndex(ctx context.Context, in *VerifyIndexRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[VerifyIndexEvent], error)
 	// ExportIndex writes the logical rows of one network in canonical order; equal indexes have equal exports.
 	ExportIndex(ctx context.Context, in *ExportIndexRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportIndexResponse], error)
+	// CreateKey makes an API key of a tenant, or enters a client certificate for it. The secret is in this answer and nowhere else.
+	CreateKey(ctx context.Context, in *CreateKeyRequest, opts ...grpc.CallOption) (*CreateKeyResponse, error)
+	// ListKeys lists keys, the expired and revoked ones too, and tenants.
+	ListKeys(ctx context.Context, in *ListKeysRequest, opts ...grpc.CallOption) (*ListKeysResponse, error)
+	// RevokeKey ends a key for good, from the next call on.
+	RevokeKey(ctx context.Context, in *RevokeKeyRequest, opts ...grpc.CallOption) (*Key, error)
+	// UpdateTenant makes a tenant, or replaces all of its settings.
+	UpdateTenant(ctx context.Context, in *UpdateTenantRequest, opts ...grpc.CallOption) (*Tenant, error)
 }
 
 type adminServiceClient struct {
@@ -117,6 +129,46 @@ func (c *adminServiceClient) ExportIndex(ctx context.Context, in *ExportIndexReq
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type AdminService_ExportIndexClient = grpc.ServerStreamingClient[ExportIndexResponse]
 
+func (c *adminServiceClient) CreateKey(ctx context.Context, in *CreateKeyRequest, opts ...grpc.CallOption) (*CreateKeyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CreateKeyResponse)
+	err := c.cc.Invoke(ctx, AdminService_CreateKey_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) ListKeys(ctx context.Context, in *ListKeysRequest, opts ...grpc.CallOption) (*ListKeysResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListKeysResponse)
+	err := c.cc.Invoke(ctx, AdminService_ListKeys_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) RevokeKey(ctx context.Context, in *RevokeKeyRequest, opts ...grpc.CallOption) (*Key, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Key)
+	err := c.cc.Invoke(ctx, AdminService_RevokeKey_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) UpdateTenant(ctx context.Context, in *UpdateTenantRequest, opts ...grpc.CallOption) (*Tenant, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Tenant)
+	err := c.cc.Invoke(ctx, AdminService_UpdateTenant_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServiceServer is the server API for AdminService service.
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
@@ -132,6 +184,14 @@ type AdminServiceServer interface {
 	VerifyIndex(*VerifyIndexRequest, grpc.ServerStreamingServer[VerifyIndexEvent]) error
 	// ExportIndex writes the logical rows of one network in canonical order; equal indexes have equal exports.
 	ExportIndex(*ExportIndexRequest, grpc.ServerStreamingServer[ExportIndexResponse]) error
+	// CreateKey makes an API key of a tenant, or enters a client certificate for it. The secret is in this answer and nowhere else.
+	CreateKey(context.Context, *CreateKeyRequest) (*CreateKeyResponse, error)
+	// ListKeys lists keys, the expired and revoked ones too, and tenants.
+	ListKeys(context.Context, *ListKeysRequest) (*ListKeysResponse, error)
+	// RevokeKey ends a key for good, from the next call on.
+	RevokeKey(context.Context, *RevokeKeyRequest) (*Key, error)
+	// UpdateTenant makes a tenant, or replaces all of its settings.
+	UpdateTenant(context.Context, *UpdateTenantRequest) (*Tenant, error)
 	mustEmbedUnimplementedAdminServiceServer()
 }
 
@@ -153,6 +213,18 @@ func (UnimplementedAdminServiceServer) VerifyIndex(*VerifyIndexRequest, grpc.Ser
 }
 func (UnimplementedAdminServiceServer) ExportIndex(*ExportIndexRequest, grpc.ServerStreamingServer[ExportIndexResponse]) error {
 	return status.Error(codes.Unimplemented, "method ExportIndex not implemented")
+}
+func (UnimplementedAdminServiceServer) CreateKey(context.Context, *CreateKeyRequest) (*CreateKeyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateKey not implemented")
+}
+func (UnimplementedAdminServiceServer) ListKeys(context.Context, *ListKeysRequest) (*ListKeysResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListKeys not implemented")
+}
+func (UnimplementedAdminServiceServer) RevokeKey(context.Context, *RevokeKeyRequest) (*Key, error) {
+	return nil, status.Error(codes.Unimplemented, "method RevokeKey not implemented")
+}
+func (UnimplementedAdminServiceServer) UpdateTenant(context.Context, *UpdateTenantRequest) (*Tenant, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateTenant not implemented")
 }
 func (UnimplementedAdminServiceServer) mustEmbedUnimplementedAdminServiceServer() {}
 func (UnimplementedAdminServiceServer) testEmbeddedByValue()                      {}
@@ -226,6 +298,78 @@ func _AdminService_ExportIndex_Handler(srv interface{}, stream grpc.ServerStream
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type AdminService_ExportIndexServer = grpc.ServerStreamingServer[ExportIndexResponse]
 
+func _AdminService_CreateKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateKeyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).CreateKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_CreateKey_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).CreateKey(ctx, req.(*CreateKeyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_ListKeys_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListKeysRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ListKeys(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ListKeys_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ListKeys(ctx, req.(*ListKeysRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_RevokeKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RevokeKeyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).RevokeKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_RevokeKey_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).RevokeKey(ctx, req.(*RevokeKeyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_UpdateTenant_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateTenantRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).UpdateTenant(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_UpdateTenant_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).UpdateTenant(ctx, req.(*UpdateTenantRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AdminService_ServiceDesc is the grpc.ServiceDesc for AdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -236,6 +380,22 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "IndexStatus",
 			Handler:    _AdminService_IndexStatus_Handler,
+		},
+		{
+			MethodName: "CreateKey",
+			Handler:    _AdminService_CreateKey_Handler,
+		},
+		{
+			MethodName: "ListKeys",
+			Handler:    _AdminService_ListKeys_Handler,
+		},
+		{
+			MethodName: "RevokeKey",
+			Handler:    _AdminService_RevokeKey_Handler,
+		},
+		{
+			MethodName: "UpdateTenant",
+			Handler:    _AdminService_UpdateTenant_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
