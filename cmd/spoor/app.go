@@ -25,7 +25,7 @@ type app struct {
 
 	dataDir, serverAddr, output, zone, configFile string
 	insecure                                      bool
-	caFile                                        string
+	caFile, keyFile                               string
 
 	style render.Style
 	log   *slog.Logger
@@ -55,10 +55,11 @@ Exit status: 0 done, 1 failed (a verification that does not hold, too), 2 wrong 
 	f.StringVar(&a.serverAddr, "server", "", "`HOST:PORT` of a server to ask instead (SPOOR_SERVER)")
 	f.BoolVar(&a.insecure, "insecure", false, "allow plaintext beyond this machine")
 	f.StringVar(&a.caFile, "ca", "", "`FILE` with the certificates to trust a server by (default: the system's)")
+	f.StringVar(&a.keyFile, "key-file", "", "`FILE` with the API key for a server (SPOOR_KEY is the key itself)")
 	f.StringVarP(&a.output, "output", "o", "", "table, json or csv; for a trace also dot (default table)")
 	f.StringVar(&a.zone, "tz", "", "`ZONE` whose time tables print beside UTC, such as Asia/Bangkok")
 	f.StringVar(&a.configFile, "config", "", "`FILE` of settings (SPOOR_CONFIG)")
-	root.AddCommand(a.demoCommand(), a.ingestCommand(), a.traceCommand(), a.txCommand(), a.addressCommand(), a.labelsCommand(), a.indexCommand(), a.serveCommand())
+	root.AddCommand(a.demoCommand(), a.ingestCommand(), a.traceCommand(), a.txCommand(), a.addressCommand(), a.labelsCommand(), a.indexCommand(), a.serveCommand(), a.keyCommand())
 	return root
 }
 
@@ -73,6 +74,7 @@ func (a *app) start(cmd *cobra.Command) (err error) {
 	a.dataDir = first(a.dataDir, os.Getenv("SPOOR_DATA"), a.config.Data, defaultData)
 	a.serverAddr = first(a.serverAddr, os.Getenv("SPOOR_SERVER"), a.config.Server)
 	a.caFile = first(a.caFile, a.config.CA)
+	a.keyFile = first(a.keyFile, a.config.KeyFile)
 	a.output = first(a.output, a.config.Output, "table")
 	if named && !cmd.Flags().Changed("server") {
 		a.serverAddr = "" // a directory that is named outright is what is meant

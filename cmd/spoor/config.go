@@ -23,6 +23,8 @@ type Config struct {
 	Server string `yaml:"server"`
 	// CA is a PEM file with the certificates to trust a server by; empty: the system's.
 	CA string `yaml:"ca"`
+	// KeyFile is the file with the API key for that server.
+	KeyFile string `yaml:"key_file"`
 	// Output is table, json or csv; empty: table.
 	Output string `yaml:"output"`
 	// Timezone is printed beside UTC in tables, such as Asia/Bangkok; empty: UTC alone.
@@ -46,7 +48,7 @@ type ServeConfig struct {
 	TLSKey  string `yaml:"tls_key"`
 	// Metrics is HOST:PORT where Prometheus is answered over HTTP, at /metrics; empty: nowhere.
 	Metrics string `yaml:"metrics"`
-	// Role is what whoever reaches the listener may do: reader, investigator or admin; empty: investigator.
+	// Role is what whoever reaches the listener may do while there are no keys: reader, investigator, screener or admin; empty: investigator.
 	Role string `yaml:"role"`
 	// MaxTraces is how many traces may run at a time; 0: 8.
 	MaxTraces int `yaml:"max_traces"`

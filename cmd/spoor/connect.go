@@ -135,7 +135,11 @@ func (a *app) dialServer() (*link, error) {
 		}
 		creds = credentials.NewTLS(config)
 	}
-	conn, err := grpc.NewClient("dns:///"+a.serverAddr, dialOptions(creds)...)
+	key, err := a.keyOption()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := grpc.NewClient("dns:///"+a.serverAddr, append(dialOptions(creds), key...)...)
 	if err != nil {
 		return nil, ledger.Invalid("--server", "HOST:PORT", a.serverAddr)
 	}

@@ -154,8 +154,10 @@ func hintOf(err error, what string) string {
 		return "ask for less, or again in a few seconds"
 	}
 	switch codeOf(err) {
+	case codes.Unauthenticated:
+		return "name the file of your key with --key-file, or put the key into SPOOR_KEY; spoor key new makes one on the server's machine"
 	case codes.PermissionDenied:
-		return "work on the data directory itself, or ask for a listener that grants more (spoor serve --role)"
+		return "work on the data directory itself, or ask for a key or a listener that grants more (spoor key new, spoor serve --role)"
 	case codes.Unavailable:
 		return "nobody answers: check --server, or repeat the command if it was on a data directory"
 	default:

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
 
+	"github.com/spoortrace/spoor/access"
 	"github.com/spoortrace/spoor/labels"
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/server"
@@ -28,6 +29,7 @@ import (
 type owner struct {
 	store  *store.Store
 	labels *labels.Log
+	keys   *access.Store
 	server *server.Server
 	pipe   *bufconn.Listener
 	serves errgroup.Group
@@ -85,17 +87,21 @@ func openOwner(dir string, config Config, log *slog.Logger) (*owner, error) {
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
-	o := &owner{store: st, labels: tags, pipe: bufconn.Listen(1 << 20), log: log}
+	keys, err := access.Open(filepath.Join(dir, "access"), time.Now)
+	if err != nil {
+		return nil, errors.Join(err, tags.Close(), st.Close())
+	}
+	o := &owner{store: st, labels: tags, keys: keys, pipe: bufconn.Listen(1 << 20), log: log}
 	if n := tags.Cut(); n > 0 {
 		log.Warn("label log: cut off a batch that was never finished", "bytes", n)
 	}
 	o.intake = &intake{store: st, labels: tags, log: log, now: time.Now, bridges: bridges, follows: server.NewFollows(time.Now)}
 	o.server, err = server.New(server.Config{
-		Store: st, Labels: tags, Ingest: o.intake.ingest, Follows: o.intake.follows, Prices: worth, Log: log,
+		Store: st, Labels: tags, Keys: keys, Ingest: o.intake.ingest, Follows: o.intake.follows, Prices: worth, Log: log,
 		MaxTraces: limits.MaxTraces, MaxEvents: limits.MaxEvents, KeepTraces: limits.KeepTraces, Rate: float64(limits.Rate),
 	})
 	if err != nil {
-		return nil, errors.Join(err, tags.Close(), st.Close())
+		return nil, errors.Join(err, keys.Close(), tags.Close(), st.Close())
 	}
 	o.serve(o.pipe, server.LocalTrust())
 	o.listenSocket(dir)
@@ -148,7 +154,7 @@ func (o *owner) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	o.server.Stop(ctx)
-	return errors.Join(o.serves.Wait(), o.labels.Close(), o.store.Close())
+	return errors.Join(o.serves.Wait(), o.keys.Close(), o.labels.Close(), o.store.Close())
 }
 
 // bytesIn adds up the files of a folder; a missing one is empty.

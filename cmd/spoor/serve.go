@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/spoortrace/spoor/access"
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 	"github.com/spoortrace/spoor/server"
@@ -20,27 +21,30 @@ import (
 
 func (a *app) serveCommand() *cobra.Command {
 	var flags ServeConfig
+	var noKeys bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the index over gRPC",
 		Long: `Serve the index over gRPC until SIGINT or SIGTERM; running calls are given 10 seconds to end.
 
-There are no keys yet: whoever reaches the listener has the role of --role (reader: look-ups; investigator: traces and single labels, too;
-admin: everything, which includes reading files of this machine for an ingest). Commands on this machine that name the same --data
+As soon as the data directory has an API key (spoor key new), nobody is let in without one, and each has the role of its key; a client certificate
+that was entered is a key, too. Before that, whoever reaches the listener has the role of --role (reader: look-ups; investigator: traces and single
+labels, too; screener: screening, too; admin: everything, which includes reading files of this machine for an ingest). Commands on this machine that name the same --data
 work through the socket file in it and may do everything.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd, flags) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd, flags, noKeys) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&flags.Listen, "listen", "", "`HOST:PORT` (default 127.0.0.1:9090)")
 	f.StringVar(&flags.TLSCert, "tls-cert", "", "PEM `FILE` of the certificate")
 	f.StringVar(&flags.TLSKey, "tls-key", "", "PEM `FILE` of its key")
 	f.StringVar(&flags.Metrics, "metrics", "", "`HOST:PORT` where Prometheus is answered over HTTP, at /metrics (default nowhere)")
-	f.StringVar(&flags.Role, "role", "", "what clients may do: reader, investigator or admin (default investigator)")
+	f.StringVar(&flags.Role, "role", "", "what clients may do without keys: reader, investigator, screener or admin (default investigator)")
+	f.BoolVar(&noKeys, "no-keys", false, "let clients in without a key although there are keys, with the --role that has to be given")
 	return cmd
 }
 
-func (a *app) serve(cmd *cobra.Command, flags ServeConfig) error {
+func (a *app) serve(cmd *cobra.Command, flags ServeConfig, noKeys bool) error {
 	if a.serverAddr != "" {
 		return ledger.Invalid("--server", "no server: this is one", a.serverAddr)
 	}
@@ -53,13 +57,16 @@ func (a *app) serve(cmd *cobra.Command, flags ServeConfig) error {
 	if err != nil {
 		return err
 	}
+	if trust, err = requireKeys(trust, o.keys, flags.Role != "", noKeys); err != nil {
+		return errors.Join(err, o.close())
+	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(cmd.Context(), "tcp", address)
 	if err != nil {
 		return errors.Join(fmt.Errorf("listen: %w", err), o.close())
 	}
 	o.serve(l, trust)
-	a.log.Info("serving", "address", l.Addr().String(), "data", a.dataDir, "tls", trust.TLS != nil, "role", roleName(trust.Role))
+	a.log.Info("serving", "address", l.Addr().String(), "data", a.dataDir, "tls", trust.TLS != nil, "keys", trust.Keys != nil, "role", roleName(trust.Role))
 	if err := a.serveMetrics(cmd.Context(), o, first(flags.Metrics, a.config.Serve.Metrics)); err != nil {
 		return errors.Join(err, o.close())
 	}
@@ -130,6 +137,27 @@ func (a *app) trust(address string, flags ServeConfig) (server.Trust, error) {
 	return t, err
 }
 
+// requireKeys lets nobody in without a key once there is one. That whoever comes
+// is to have a role all the same has to be said in two words.
+func requireKeys(t server.Trust, keys *access.Store, role, noKeys bool) (server.Trust, error) {
+	switch {
+	case noKeys && !role:
+		return t, ledger.Invalid("--no-keys", "--role beside it, which everybody gets", "no --role")
+	case noKeys, len(keys.Keys()) == 0:
+		return t, nil
+	case role:
+		return t, &hintedError{
+			ledger.Invalid("--role", "no role where there are keys: each has its own", roleName(t.Role)),
+			"leave --role away, or add --no-keys to let everybody in",
+		}
+	}
+	t.Keys, t.Role = keys, spoorv1.Role_ROLE_UNSPECIFIED
+	if t.TLS != nil {
+		t.TLS.ClientAuth = tls.RequestClientCert // which one is in force, the keys say
+	}
+	return t, nil
+}
+
 func serverTLS(cert, key string) (*tls.Config, error) {
 	info, err := os.Stat(key)
 	if err != nil {
@@ -148,7 +176,7 @@ func serverTLS(cert, key string) (*tls.Config, error) {
 func role(name string) (spoorv1.Role, error) {
 	r, ok := spoorv1.Role_value["ROLE_"+strings.ToUpper(name)]
 	if !ok || r == 0 {
-		return 0, ledger.Invalid("--role", "reader, investigator or admin", name)
+		return 0, ledger.Invalid("--role", "reader, investigator, screener or admin", name)
 	}
 	return spoorv1.Role(r), nil
 }
