@@ -81,3 +81,14 @@ func FuzzHead(f *testing.F) {
 		}
 	})
 }
+
+// FuzzCheckpoint: a checkpoint's text has one form.
+func FuzzCheckpoint(f *testing.F) {
+	c := checkpoint{tree: tree{}.with([]byte("a")).with([]byte("b")).with([]byte("c"))}
+	f.Add(c.text())
+	f.Fuzz(func(t *testing.T, text string) {
+		if c, ok := parseCheckpoint(text); ok && (c.text() != text || c.root().String() == "") {
+			t.Errorf("%q is read as %v", text, c)
+		}
+	})
+}
