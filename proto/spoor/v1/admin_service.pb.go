@@ -2403,12 +2403,12 @@ const file_spoor_v1_admin_service_proto_rawDesc = "" +
 	"\x12ExportIndexRequest\x12#\n" +
 	"\anetwork\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\anetwork\"+\n" +
 	"\x13ExportIndexResponse\x12\x14\n" +
-	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xdd\x05\n" +
-	"\fAdminService\x12@\n" +
-	"\x06Ingest\x12\x17.spoor.v1.IngestRequest\x1a\x15.spoor.v1.IngestEvent\"\x04\x88\xb5\x18\x030\x01\x12a\n" +
-	"\vIndexStatus\x12\x1c.spoor.v1.IndexStatusRequest\x1a\x1d.spoor.v1.IndexStatusResponse\"\x15\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\v\x12\t/v1/index\x12O\n" +
-	"\vVerifyIndex\x12\x1c.spoor.v1.VerifyIndexRequest\x1a\x1a.spoor.v1.VerifyIndexEvent\"\x04\x88\xb5\x18\x030\x01\x12R\n" +
-	"\vExportIndex\x12\x1c.spoor.v1.ExportIndexRequest\x1a\x1d.spoor.v1.ExportIndexResponse\"\x04\x88\xb5\x18\x030\x01\x12]\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xab\x06\n" +
+	"\fAdminService\x12[\n" +
+	"\x06Ingest\x12\x17.spoor.v1.IngestRequest\x1a\x15.spoor.v1.IngestEvent\"\x1f\x88\xb5\x18\x03\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/index:ingest0\x01\x12a\n" +
+	"\vIndexStatus\x12\x1c.spoor.v1.IndexStatusRequest\x1a\x1d.spoor.v1.IndexStatusResponse\"\x15\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\v\x12\t/v1/index\x12j\n" +
+	"\vVerifyIndex\x12\x1c.spoor.v1.VerifyIndexRequest\x1a\x1a.spoor.v1.VerifyIndexEvent\"\x1f\x88\xb5\x18\x03\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/index:verify0\x01\x12j\n" +
+	"\vExportIndex\x12\x1c.spoor.v1.ExportIndexRequest\x1a\x1d.spoor.v1.ExportIndexResponse\"\x1c\x88\xb5\x18\x03\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/index:export0\x01\x12]\n" +
 	"\tCreateKey\x12\x1a.spoor.v1.CreateKeyRequest\x1a\x1b.spoor.v1.CreateKeyResponse\"\x17\x88\xb5\x18\x03\x82\xd3\xe4\x93\x02\r:\x01*\"\b/v1/keys\x12W\n" +
 	"\bListKeys\x12\x19.spoor.v1.ListKeysRequest\x1a\x1a.spoor.v1.ListKeysResponse\"\x14\x88\xb5\x18\x03\x82\xd3\xe4\x93\x02\n" +
 	"\x12\b/v1/keys\x12[\n" +

@@ -736,9 +736,9 @@ const file_spoor_v1_label_service_proto_rawDesc = "" +
 	"\x15ListLabelSetsResponse\x12&\n" +
 	"\x04sets\x18\x01 \x03(\v2\x12.spoor.v1.LabelSetR\x04sets\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
-	"\bsequence\x18\x03 \x01(\x04R\bsequence2\xf2\x03\n" +
-	"\fLabelService\x12U\n" +
-	"\fImportLabels\x12\x1d.spoor.v1.ImportLabelsRequest\x1a\x1e.spoor.v1.ImportLabelsResponse\"\x04\x88\xb5\x18\x03(\x01\x12_\n" +
+	"\bsequence\x18\x03 \x01(\x04R\bsequence2\x8e\x04\n" +
+	"\fLabelService\x12q\n" +
+	"\fImportLabels\x12\x1d.spoor.v1.ImportLabelsRequest\x1a\x1e.spoor.v1.ImportLabelsResponse\" \x88\xb5\x18\x03\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/labels:import(\x01\x12_\n" +
 	"\n" +
 	"ListLabels\x12\x1b.spoor.v1.ListLabelsRequest\x1a\x1c.spoor.v1.ListLabelsResponse\"\x16\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\f\x12\n" +
 	"/v1/labels\x12U\n" +

@@ -3230,10 +3230,10 @@ const file_spoor_v1_screening_service_proto_rawDesc = "" +
 	"externalId\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
 	"\x02to\x18\x03 \x01(\tR\x02to\x12-\n" +
-	"\btriggers\x18\x04 \x03(\v2\x11.spoor.v1.TriggerR\btriggers2\xb1\f\n" +
+	"\btriggers\x18\x04 \x03(\v2\x11.spoor.v1.TriggerR\btriggers2\xd8\f\n" +
 	"\x10ScreeningService\x12h\n" +
-	"\rScreenAddress\x12\x1e.spoor.v1.ScreenAddressRequest\x1a\x13.spoor.v1.Screening\"\"\x88\xb5\x18\x04\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/screenings:address\x12`\n" +
-	"\x0fScreenAddresses\x12 .spoor.v1.ScreenAddressesRequest\x1a!.spoor.v1.ScreenAddressesResponse\"\x04\x88\xb5\x18\x04(\x010\x01\x12\x81\x01\n" +
+	"\rScreenAddress\x12\x1e.spoor.v1.ScreenAddressRequest\x1a\x13.spoor.v1.Screening\"\"\x88\xb5\x18\x04\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/screenings:address\x12\x86\x01\n" +
+	"\x0fScreenAddresses\x12 .spoor.v1.ScreenAddressesRequest\x1a!.spoor.v1.ScreenAddressesResponse\"*\x88\xb5\x18\x04\x82\xd3\xe4\x93\x02 :\arequest\"\x15/v1/screenings:stream(\x010\x01\x12\x81\x01\n" +
 	"\x10RegisterTransfer\x12!.spoor.v1.RegisterTransferRequest\x1a\x1c.spoor.v1.RegisteredTransfer\",\x88\xb5\x18\x04\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/users/{user_id}/transfers\x12\x9c\x01\n" +
 	"\x19RegisterWithdrawalAttempt\x12*.spoor.v1.RegisterWithdrawalAttemptRequest\x1a\x1c.spoor.v1.RegisteredTransfer\"5\x88\xb5\x18\x04\x82\xd3\xe4\x93\x02+:\x01*\"&/v1/users/{user_id}/withdrawalAttempts\x12r\n" +
 	"\vGetTransfer\x12\x1c.spoor.v1.GetTransferRequest\x1a\x1c.spoor.v1.RegisteredTransfer\"'\x88\xb5\x18\x04\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/transfers/{external_id}\x12e\n" +
