@@ -103,6 +103,11 @@ func OpenAudit(dir string, now func() time.Time) (*Audit, error) {
 		return nil, err
 	}
 	a.tree = at.tree
+	if from.head.text == nil { // an empty log is signed, too
+		if err := a.write(nil); err != nil {
+			return nil, errors.Join(err, a.journal.close())
+		}
+	}
 	go a.commit()
 	if beyond > 0 { // a crash came between the lines and their checkpoint, or somebody wrote them
 		if err := a.Record(Event{Method: "audit.recover", Outcome: fmt.Sprintf("%d lines beyond the checkpoint", beyond)}); err != nil {
@@ -166,11 +171,12 @@ func makeKey(dir string) ([]byte, error) {
 		return nil, err
 	}
 	// The public half first: without the private one, both are made anew.
-	if err := replace(filepath.Join(dir, auditPubName), []byte(public+"\n")); err != nil {
+	if _, err := replace(filepath.Join(dir, auditPubName), []byte(public+"\n")); err != nil {
 		return nil, err
 	}
 	raw := []byte(private + "\n")
-	return raw, replace(filepath.Join(dir, auditKeyName), raw)
+	_, err = replace(filepath.Join(dir, auditKeyName), raw)
+	return raw, err
 }
 
 func readVerifier(dir string) (note.Verifier, error) {

@@ -182,15 +182,16 @@ func (j *journal) append(bodies [][]byte, head func(after mark) ([]byte, error))
 	if err != nil {
 		return j.undo(err, false)
 	}
-	if err := replace(j.headName, headText); err != nil {
-		return j.undo(err, true)
+	if moved, err := replace(j.headName, headText); err != nil {
+		return j.undo(err, moved)
 	}
 	j.mark, j.headText = after, headText
 	return nil
 }
 
-// undo cuts off what a failed append wrote. Where replacing the mark failed, it
-// may be the new one all the same, so the old one is written back first.
+// undo cuts off what a failed append wrote. Where the mark was moved into place
+// and that failed, it may be the new one all the same, so the old one is written
+// back first.
 func (j *journal) undo(cause error, head bool) error {
 	var err error
 	switch {
@@ -200,7 +201,7 @@ func (j *journal) undo(cause error, head bool) error {
 			err = nil
 		}
 	case head:
-		err = replace(j.headName, j.headText)
+		_, err = replace(j.headName, j.headText)
 	}
 	if err == nil {
 		err = j.file.Truncate(j.Bytes)
@@ -214,23 +215,24 @@ func (j *journal) undo(cause error, head bool) error {
 func (j *journal) close() error { return j.file.Close() }
 
 // replace writes a small file so that a crash leaves the old one or the new one.
-func replace(name string, text []byte) error {
+// moved says whether an error came so late that it may be either.
+func replace(name string, text []byte) (moved bool, err error) {
 	next := name + ".new"
 	file, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
-		return err
+		return false, err
 	}
 	_, err = file.Write(text)
 	if err == nil {
 		err = file.Sync()
 	}
 	if err = errors.Join(err, file.Close()); err != nil {
-		return err
+		return false, err
 	}
 	if err := os.Rename(next, name); err != nil {
-		return err
+		return true, err
 	}
-	return syncDir(filepath.Dir(name))
+	return true, syncDir(filepath.Dir(name))
 }
 
 func syncDir(dir string) error {

@@ -80,17 +80,17 @@ func (g *gate) admit(ctx context.Context, method string) (*call, error) {
 		caller = Caller{}
 		if !strings.HasPrefix(method, open) {
 			var err error
-			if caller, err = g.authenticate(ctx, c); err != nil {
+			if caller, err = g.authenticate(ctx, c, method); err != nil {
 				return nil, err
 			}
 		}
 	}
 	if need := g.needs(method); need != spoorv1.Role_ROLE_UNSPECIFIED || strings.HasPrefix(method, "/spoor.") {
 		if !holds(caller.Role, need) {
-			return nil, denied(method, need, caller)
+			return nil, g.deny(c, caller, method, need)
 		}
 	}
-	c.ctx = withCaller(ctx, caller)
+	c.ctx, c.audit = withCaller(ctx, caller), g.auditOf(caller, method)
 	return c, c.enter()
 }
 
@@ -106,27 +106,36 @@ func (g *gate) needs(method string) spoorv1.Role {
 	return spoorv1.Role_ROLE_UNSPECIFIED
 }
 
-func denied(method string, need spoorv1.Role, caller Caller) error {
+// deny answers to a call without the role for it. It is paid for and recorded as any other.
+func (g *gate) deny(c *call, caller Caller, method string, need spoorv1.Role) error {
+	if err := c.spend(); err != nil {
+		return err
+	}
 	who := "this listener grants"
 	if caller.KeyID != "" {
 		who = "the key " + caller.KeyID + " has"
 	}
-	return withDetails(codes.PermissionDenied, fmt.Errorf("%s needs the role %s; %s %s", method, need, who, caller.Role), info("PERMISSION_DENIED"))
+	err := withDetails(codes.PermissionDenied, fmt.Errorf("%s needs the role %s; %s %s", method, need, who, caller.Role), info("PERMISSION_DENIED"))
+	return g.auditOf(caller, method).end("", err)
 }
 
 // authenticate says whose key it is, and makes its tenant pay for the call. An
 // attempt that fails is paid by the client's address, so that nobody can try
 // keys at will.
-func (g *gate) authenticate(ctx context.Context, c *call) (Caller, error) {
+func (g *gate) authenticate(ctx context.Context, c *call, method string) (Caller, error) {
 	key, tenant, err := g.identify(ctx)
 	if err != nil {
 		if _, spent := c.meter.Spend(c.payer, c.limits); spent != nil {
 			return Caller{}, c.refuse(spent)
 		}
-		return Caller{}, unauthenticated(err)
+		return Caller{}, g.auditOf(callerOf(key, tenant), method).end("", unauthenticated(err)) // known: it has expired or was revoked
 	}
 	c.payer, c.limits = "tenant "+tenant.Name, tenant.Limits()
-	return Caller{Tenant: tenant.Name, KeyID: key.ID, Name: key.Name, Role: roleOf(key.Role), Sandbox: tenant.Sandbox}, nil
+	return callerOf(key, tenant), nil
+}
+
+func callerOf(key access.Key, tenant access.Tenant) Caller {
+	return Caller{Tenant: tenant.Name, KeyID: key.ID, Name: key.Name, Role: roleOf(key.Role), Sandbox: tenant.Sandbox}
 }
 
 // errNoKey is a call without any key where one is needed.

@@ -37,6 +37,7 @@ type call struct {
 	payer  string // who pays; empty: nobody counts
 	limits access.Limits
 	leave  func()
+	audit  audit
 }
 
 func (c *call) enter() error {

@@ -44,12 +44,22 @@ func (g *gate) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, h
 	if err := g.validate(req); err != nil {
 		return nil, err
 	}
+	if err := call.audit.ready(); err != nil {
+		return nil, err
+	}
 	release, err := call.slot(patience)
 	if err != nil {
 		return nil, err
 	}
+	res, err = g.work(call.ctx, req, info.FullMethod, release, handle)
+	return res, call.audit.end(call.audit.subject(req), err)
+}
+
+// work calls the method in its slot, which it gives back, and maps its error.
+func (g *gate) work(ctx context.Context, req any, method string, release func(), handle grpc.UnaryHandler) (res any, err error) {
 	defer release()
-	return handle(call.ctx, req)
+	defer func() { err = g.outcome(method, recover(), err) }()
+	return handle(ctx, req)
 }
 
 func (g *gate) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
@@ -61,8 +71,18 @@ func (g *gate) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServer
 	defer call.leave()
 	checked := &checkedStream{ServerStream: stream, gate: g, call: call, ctx: call.ctx, each: info.IsClientStream && info.IsServerStream}
 	defer checked.giveBack()
-	if info.FullMethod == healthpb.Health_Watch_FullMethodName {
-		ctx, cancel := context.WithCancel(call.ctx)
+	err = g.workStream(srv, checked, info.FullMethod, handle)
+	if !checked.worked {
+		return err
+	}
+	return call.audit.end(checked.subject, err)
+}
+
+// workStream calls the method and maps its error.
+func (g *gate) workStream(srv any, checked *checkedStream, method string, handle grpc.StreamHandler) (err error) {
+	defer func() { err = g.outcome(method, recover(), err) }()
+	if method == healthpb.Health_Watch_FullMethodName {
+		ctx, cancel := context.WithCancel(checked.ctx)
 		defer cancel()
 		return handle(srv, &watchStream{checked, ctx, cancel, g.server})
 	}
@@ -78,9 +98,12 @@ type checkedStream struct {
 	call *call
 	each bool // each message is a question of its own, which takes a slot until it is answered
 
-	began bool
-	mu    sync.Mutex
-	held  func() // gives the slot back; nil: none is held
+	began   bool
+	worked  bool   // the first message was let through
+	subject string // what it was about, for the audit log
+
+	mu   sync.Mutex
+	held func() // gives the slot back; nil: none is held
 }
 
 func (s *checkedStream) Context() context.Context { return s.ctx }
@@ -93,7 +116,10 @@ func (s *checkedStream) RecvMsg(m any) error {
 	if err := s.count(); err != nil {
 		return err
 	}
-	if err := s.gate.validate(m); err != nil || !s.each {
+	if err := s.gate.validate(m); err != nil {
+		return err
+	}
+	if err := s.begin(m); err != nil || !s.each {
 		return err
 	}
 	release, err := s.call.slot(0)
@@ -112,6 +138,19 @@ func (s *checkedStream) count() error {
 	}
 	s.began = true
 	return s.call.spend()
+}
+
+// begin records that the stream begins, before the method hears of it.
+func (s *checkedStream) begin(m any) error {
+	if s.worked {
+		return nil
+	}
+	s.subject = s.call.audit.subject(m)
+	if err := s.call.audit.record(s.subject, begun); err != nil {
+		return err
+	}
+	s.worked = true
+	return nil
 }
 
 // SendMsg gives the slot back first: a client that does not read must hold none.

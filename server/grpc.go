@@ -47,7 +47,9 @@ type Config struct {
 	Follows *Follows
 	// Keys are what CreateKey makes, owned by the caller; nil: keys are refused.
 	Keys *access.Store
-	Log  *slog.Logger // nil: slog.Default()
+	// Audit records what is done with keys, owned by the caller; nil: nothing is recorded.
+	Audit *access.Audit
+	Log   *slog.Logger // nil: slog.Default()
 
 	MaxTraces  int     // traces at a time; 8
 	MaxEvents  int     // events of one trace, per chain; tracer.DefaultEvents
