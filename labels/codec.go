@@ -9,14 +9,21 @@ import (
 
 // A tag's body: type, id, recorded, then the content, on which repetition is
 // judged: chain, 1 and the transaction hash or 0, kind and payload of the
-// address, texts, concepts, numbers. A text is its length and its bytes;
-// numbers are varints.
+// address, texts, concepts, numbers. A tag that has a type or a tenant is of
+// frame type frameTagMore, and its content ends with those two texts. A text is
+// its length and its bytes; numbers are varints.
 
 func encodeTag(t ledger.Tag) []byte {
-	out := binary.AppendUvarint([]byte{frameTag}, t.ID)
+	kind := byte(frameTag)
+	if more(t) {
+		kind = frameTagMore
+	}
+	out := binary.AppendUvarint([]byte{kind}, t.ID)
 	out = binary.AppendVarint(out, t.Recorded)
 	return append(out, encodeContent(t)...)
 }
+
+func more(t ledger.Tag) bool { return t.Type != "" || t.Tenant != "" }
 
 func encodeContent(t ledger.Tag) []byte {
 	out := appendText(nil, string(t.Chain))
@@ -35,13 +42,17 @@ func encodeContent(t ledger.Tag) []byte {
 	for _, n := range []int64{int64(t.Confidence), boolInt(t.Definer), t.ValidFrom, t.ValidTo, t.LastMod} {
 		out = binary.AppendVarint(out, n)
 	}
+	if more(t) {
+		out = appendText(appendText(out, t.Type), t.Tenant)
+	}
 	return out
 }
 
 // decodeTag reads a body whose checksum held. ok is false for one that we did not write.
 func decodeTag(body []byte) (t ledger.Tag, content []byte, ok bool) {
 	d := decoder{in: body}
-	if d.byte() != frameTag {
+	kind := d.byte()
+	if kind != frameTag && kind != frameTagMore {
 		return t, nil, false
 	}
 	t.ID, t.Recorded = d.uint(), d.int()
@@ -61,7 +72,43 @@ func decodeTag(body []byte) (t ledger.Tag, content []byte, ok bool) {
 	}
 	t.Confidence, t.Definer = int(d.int()), d.int() == 1
 	t.ValidFrom, t.ValidTo, t.LastMod = d.int(), d.int(), d.int()
+	if kind == frameTagMore {
+		t.Type, t.Tenant = d.text(), d.text()
+		d.bad = d.bad || !more(t)
+	}
 	return t, content, !d.bad && len(d.in) == 0
+}
+
+// encodeActor makes the body of an actor: texts, lists and a time.
+func encodeActor(a Actor) []byte {
+	out := []byte{frameActor}
+	for _, s := range []string{a.ID, a.Label, a.URI, a.Context, a.Pack} {
+		out = appendText(out, s)
+	}
+	for _, list := range [][]string{a.Categories, a.Jurisdictions, a.Aliases} {
+		out = binary.AppendUvarint(out, uint64(len(list)))
+		for _, s := range list {
+			out = appendText(out, s)
+		}
+	}
+	return binary.AppendVarint(out, a.LastMod)
+}
+
+func decodeActor(body []byte) (a Actor, ok bool) {
+	d := decoder{in: body}
+	if d.byte() != frameActor {
+		return a, false
+	}
+	for _, s := range []*string{&a.ID, &a.Label, &a.URI, &a.Context, &a.Pack} {
+		*s = d.text()
+	}
+	for _, list := range []*[]string{&a.Categories, &a.Jurisdictions, &a.Aliases} {
+		for n := d.uint(); n > 0 && !d.bad; n-- {
+			*list = append(*list, d.text())
+		}
+	}
+	a.LastMod = d.int()
+	return a, !d.bad && len(d.in) == 0
 }
 
 // encodeCommit makes the body that ends a batch.
@@ -87,6 +134,10 @@ func encodeCommit(i Import, previous [32]byte) []byte {
 	for _, name := range names {
 		out = binary.AppendUvarint(appendText(out, name), uint64(i.Skipped[name]))
 	}
+	if i.Format != "" || i.Creator != "" || i.MaxAge != 0 || i.Actors != 0 {
+		out = appendText(appendText(out, i.Format), i.Creator)
+		out = binary.AppendUvarint(binary.AppendVarint(out, i.MaxAge), uint64(i.Actors))
+	}
 	return out
 }
 
@@ -109,6 +160,9 @@ func decodeCommit(body []byte) (i Import, previous [32]byte, ok bool) {
 		}
 		name := d.text()
 		i.Skipped[name] = int(d.uint())
+	}
+	if len(d.in) > 0 { // commits of the first logs end here
+		i.Format, i.Creator, i.MaxAge, i.Actors = d.text(), d.text(), d.int(), int(d.uint())
 	}
 	return i, previous, !d.bad && len(d.in) == 0
 }

@@ -15,9 +15,11 @@ import (
 // A frame is length (4 bytes, of the body), CRC-32C over length and body (4
 // bytes), both little-endian, and the body, whose first byte is its type.
 const (
-	frameTag    = 1
-	frameCommit = 2
-	frameHead   = 8
+	frameTag     = 1
+	frameCommit  = 2
+	frameTagMore = 3
+	frameActor   = 4
+	frameHead    = 8
 	// maxBody bounds a frame, so that a damaged length allocates nothing large.
 	maxBody = 4 << 20
 )
@@ -82,6 +84,7 @@ type batch struct {
 	index   *index
 	tags    uint64
 	pending []entry
+	actors  []actorEntry
 	frame   []byte
 }
 
@@ -99,6 +102,11 @@ func (b *batch) write(body []byte) error {
 func (b *batch) tag(t ledger.Tag) error {
 	t.ID, t.Recorded = b.head.FirstID+b.tags, b.head.Recorded
 	b.tags++
-	b.pending = append(b.pending, entry{key: b.index.hash(subject(t)), offset: b.at})
+	b.pending = append(b.pending, b.index.entry(t, b.at))
 	return b.write(encodeTag(t))
+}
+
+func (b *batch) actor(a Actor) error {
+	b.actors = append(b.actors, actorEntry{id: a.ID, offset: b.at})
+	return b.write(encodeActor(a))
 }

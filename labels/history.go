@@ -15,13 +15,16 @@ type Entry struct {
 	Retracted uint64 // sequence of its retraction; 0: it holds
 }
 
-// History returns every attribution of an address that the log ever took, in
-// log order, retracted ones too.
-func (l *Log) History(_ context.Context, a ledger.Address) ([]Entry, error) {
+// History returns every attribution of an address that the log ever took and
+// that a tenant may see, in log order, retracted ones too.
+func (l *Log) History(_ context.Context, a ledger.Address, tenant string) ([]Entry, error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	var all []Entry
 	err := l.index.of(l.file, addressSubject(a), func(t ledger.Tag, _ []byte) bool {
+		if t.Tenant != "" && t.Tenant != tenant {
+			return true
+		}
 		batch, _ := slices.BinarySearch(l.index.lastID, t.ID)
 		all = append(all, Entry{Tag: t, Sequence: uint64(batch) + 1, Retracted: l.index.retracted[t.ID]})
 		return true

@@ -20,16 +20,30 @@ type index struct {
 	entries   []entry           // of tag id i+1
 	retracted map[uint64]uint64 // id -> sequence of its retraction
 	lastID    []uint64          // of batch i+1
+	actors    map[string][]actorEntry
 }
 
 type entry struct {
-	key    uint64
-	offset int64
-	before uint32 // id of the tag before it with that hash; 0: none
+	key     uint64
+	offset  int64
+	before  uint32 // id of the tag before it with that hash; 0: none
+	chain   uint16 // of the hash of its network: what differs is of another
+	definer bool
+}
+
+// actorEntry is one record of an actor; a later one stands for it from its sequence on.
+type actorEntry struct {
+	id       string
+	offset   int64
+	sequence uint64
 }
 
 func newIndex() index {
-	return index{seed: maphash.MakeSeed(), newest: map[uint64]uint32{}, retracted: map[uint64]uint64{}}
+	return index{seed: maphash.MakeSeed(), newest: map[uint64]uint32{}, retracted: map[uint64]uint64{}, actors: map[string][]actorEntry{}}
+}
+
+func (x *index) entry(t ledger.Tag, offset int64) entry {
+	return entry{key: x.hash(subject(t)), offset: offset, chain: uint16(x.hash(string(t.Chain))), definer: t.Definer}
 }
 
 func (x *index) hash(subject string) uint64 { return maphash.String(x.seed, subject) }
@@ -37,7 +51,11 @@ func (x *index) hash(subject string) uint64 { return maphash.String(x.seed, subj
 func (x *index) count() uint64 { return uint64(len(x.entries)) }
 
 // commit makes a batch visible.
-func (x *index) commit(head Import, tags []entry) {
+func (x *index) commit(head Import, tags []entry, actors []actorEntry) {
+	for _, a := range actors {
+		a.sequence = head.Sequence
+		x.actors[a.id] = append(x.actors[a.id], a)
+	}
 	for _, e := range tags {
 		e.before = x.newest[e.key]
 		x.entries = append(x.entries, e)
@@ -79,14 +97,20 @@ func (x *index) holds(log io.ReaderAt, t ledger.Tag) (bool, error) {
 	return found, err
 }
 
-// View answers as of one sequence number, whatever is imported or retracted later.
+// View answers as of one sequence number, whatever is imported or retracted
+// later, and as one tenant sees it: everyone's labels and its own private ones.
 type View struct {
 	log      *Log
 	sequence uint64
+	tenant   string
 }
 
-// View pins a sequence number; 0 is the last one. ledger.ErrNotFound above it.
-func (l *Log) View(sequence uint64) (*View, error) {
+// View pins a sequence number; 0 is the last one. It sees no private label.
+// ledger.ErrNotFound above the last.
+func (l *Log) View(sequence uint64) (*View, error) { return l.ViewOf(sequence, "") }
+
+// ViewOf is View for a tenant, whose private labels it sees.
+func (l *Log) ViewOf(sequence uint64, tenant string) (*View, error) {
 	last := l.Sequence()
 	if sequence == 0 {
 		sequence = last
@@ -94,7 +118,7 @@ func (l *Log) View(sequence uint64) (*View, error) {
 	if sequence > last {
 		return nil, fmt.Errorf("labels: sequence %d, the last is %d: %w", sequence, last, ledger.ErrNotFound)
 	}
-	return &View{l, sequence}, nil
+	return &View{l, sequence, tenant}, nil
 }
 
 // Sequence returns what an answer that rests on the view prints.
@@ -121,8 +145,7 @@ func (v *View) tags(subjectOf string) ([]ledger.Tag, error) {
 	last := x.lastID[v.sequence-1]
 	var tags []ledger.Tag
 	err := x.of(v.log.file, subjectOf, func(t ledger.Tag, _ []byte) bool {
-		at, gone := x.retracted[t.ID]
-		if t.ID <= last && (!gone || at > v.sequence) {
+		if t.ID <= last && v.sees(t) {
 			tags = append(tags, t)
 		}
 		return true

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spoortrace/spoor/ledger"
 )
@@ -57,6 +58,9 @@ const (
 	KindImport Kind = iota + 1
 	KindAdd
 	KindRetract
+	// KindChecked says that a source was looked at again and had not changed. It
+	// is written for sources that go stale only.
+	KindChecked
 )
 
 // Import is one batch of the log.
@@ -68,6 +72,10 @@ type Import struct {
 	Recorded int64    // Unix milliseconds
 	FirstID  uint64   // tags FirstID to FirstID+Tags-1 came with it
 	Retracts uint64   // id of the tag that a retraction takes back
+	Format   string   // name of the file's format; empty in the first logs
+	Creator  string   // who made the file, as it says
+	MaxAge   int64    // milliseconds after which the source is stale; 0: never
+	Actors   int      // actors that came with it
 	Report
 	// Known is set on the answer to an import of a file that the log holds
 	// already: nothing was written, and this is the import that holds it.
@@ -79,7 +87,15 @@ type Source struct {
 	Name   string
 	SHA256 [32]byte
 	Tags   iter.Seq2[ledger.Tag, error]
-	Report *Report // filled while Tags is read; nil when nobody counts
+	// Actors are read before Tags; nil: none. Those that the log holds word for
+	// word are left out.
+	Actors  iter.Seq2[Actor, error]
+	Report  *Report // filled while Tags is read; nil when nobody counts
+	Format  string
+	Creator string
+	// MaxAge is how long the source may be left alone before it is stale; 0: the
+	// default of its content (defaultMaxAge).
+	MaxAge time.Duration
 }
 
 // Imports returns every batch in order.
@@ -119,36 +135,58 @@ func (l *Log) Import(ctx context.Context, src Source, recorded int64) (Import, e
 		}
 		if i.Kind == KindImport && i.SHA256 == src.SHA256 {
 			i.Known = true
-			return i, nil
+			return i, l.checked(i, src.Name, recorded)
 		}
 	}
 	report := src.Report
 	if report == nil {
 		report = &Report{}
 	}
-	return l.batch(Import{Kind: KindImport, Name: src.Name, SHA256: src.SHA256, Recorded: recorded}, report, func(b *batch) error {
-		for tag, err := range src.Tags {
-			if err != nil {
-				return err
-			}
-			if b.tags%1024 == 0 && ctx.Err() != nil {
-				return ctx.Err()
-			}
-			known, err := l.index.holds(l.file, tag)
-			if err != nil {
-				return err
-			}
-			if known {
-				report.Repeated++
-				continue
-			}
-			if err := b.tag(tag); err != nil {
-				return err
-			}
-			report.Tags++
+	head := Import{Kind: KindImport, Name: src.Name, SHA256: src.SHA256, Recorded: recorded, Format: src.Format, Creator: src.Creator}
+	return l.batch(head, report, func(b *batch) error {
+		if err := l.fillActors(b, src); err != nil {
+			return err
 		}
-		return nil
+		return l.fillTags(ctx, b, src, report)
 	})
+}
+
+// fillTags writes the tags of a source that the log does not hold.
+func (l *Log) fillTags(ctx context.Context, b *batch, src Source, report *Report) error {
+	var age sanctions
+	for tag, err := range src.Tags {
+		if err != nil {
+			return err
+		}
+		if b.tags%1024 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		age.see(tag)
+		known, err := l.index.holds(l.file, tag)
+		if err != nil {
+			return err
+		}
+		if known {
+			report.Repeated++
+			continue
+		}
+		if err := b.tag(tag); err != nil {
+			return err
+		}
+		report.Tags++
+	}
+	b.head.MaxAge = age.maxAge(src.MaxAge).Milliseconds()
+	return nil
+}
+
+// checked notes that a source which goes stale was looked at again.
+func (l *Log) checked(i Import, name string, recorded int64) error {
+	if i.MaxAge == 0 {
+		return nil
+	}
+	head := Import{Kind: KindChecked, Name: name, SHA256: i.SHA256, Recorded: recorded, Format: i.Format, MaxAge: i.MaxAge}
+	_, err := l.batch(head, &Report{}, func(*batch) error { return nil })
+	return err
 }
 
 // Add appends a single tag and returns it with its id.
@@ -204,7 +242,7 @@ func (l *Log) batch(head Import, report *Report, fill func(*batch) error) (Impor
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.end, l.chain = b.at, chain
-	l.index.commit(b.head, b.pending)
+	l.index.commit(b.head, b.pending, b.actors)
 	l.imports = append(l.imports, b.head)
 	return b.head, nil
 }

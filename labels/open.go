@@ -133,25 +133,34 @@ func (l *Log) replayBatch(r *counted) error {
 	r.sum = sum
 	next := l.index.count() + 1
 	var pending []entry
+	var actors []actorEntry
 	for {
 		offset := r.at
 		body, err := readFrame(r)
 		if err != nil {
 			return err
 		}
-		if body[0] == frameTag {
+		switch body[0] {
+		case frameTag, frameTagMore:
 			t, _, ok := decodeTag(body)
 			if !ok || t.ID != next+uint64(len(pending)) {
 				return errFrame
 			}
-			pending = append(pending, entry{key: l.index.hash(subject(t)), offset: offset})
+			pending = append(pending, l.index.entry(t, offset))
+			continue
+		case frameActor:
+			a, ok := decodeActor(body)
+			if !ok {
+				return errFrame
+			}
+			actors = append(actors, actorEntry{id: a.ID, offset: offset})
 			continue
 		}
 		done, previous, ok := decodeCommit(body)
-		if !ok || previous != l.chain || done.Sequence != uint64(len(l.imports))+1 || done.FirstID != next || done.Tags != len(pending) {
+		if !ok || previous != l.chain || done.Sequence != uint64(len(l.imports))+1 || done.FirstID != next || done.Tags != len(pending) || done.Actors != len(actors) {
 			return errFrame
 		}
-		l.index.commit(done, pending)
+		l.index.commit(done, pending, actors)
 		l.imports = append(l.imports, done)
 		l.end, l.chain = r.at, [32]byte(sum.Sum(nil))
 		return nil

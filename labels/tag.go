@@ -89,6 +89,9 @@ func (p *packReader) tag(own fieldSet, line int) (ledger.Tag, bool, error) {
 	if v, ok := p.field(own, "lastmod"); ok {
 		t.LastMod = v.ms
 	}
+	if t.Type = p.text(own, "tag_type"); t.Type == "actor" {
+		t.Type = "" // what a tag is that does not say
+	}
 	list, _ := p.field(own, "concepts")
 	t.Concepts = joinConcepts(t.Abuse, p.text(own, "category"), list.list)
 	t.Category = categorise(t.Concepts)

@@ -80,6 +80,10 @@ type Tag struct {
 	ValidTo    int64 // Unix milliseconds, exclusive; 0: for ever
 	LastMod    int64 // Unix milliseconds; 0: not stated
 	Recorded   int64 // Unix milliseconds, when it was imported
+	// Type is what the tag claims, in GraphSense's words: "" is actor, who controls
+	// the address; event, attribute and mention claim nothing about control.
+	Type   string
+	Tenant string // whose private label it is; "": everyone's
 }
 
 // ValidAt reports whether the tag holds at a block time (Unix milliseconds).

@@ -181,7 +181,7 @@ func (s *labelService) ListLabels(ctx context.Context, m *spoorv1.ListLabelsRequ
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.data.labels.History(ctx, a)
+	all, err := s.data.labels.History(ctx, a, Principal(ctx).Tenant)
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ func (s *traces) LookupAddress(ctx context.Context, m *spoorv1.LookupAddressRequ
 	if err := l.balances(answer, a); err != nil {
 		return nil, err
 	}
-	history, err := s.data.labels.History(ctx, a)
+	history, err := s.data.labels.History(ctx, a, Principal(ctx).Tenant)
 	if err != nil {
 		return nil, err
 	}
