@@ -29,7 +29,7 @@ SPOOR_KEY, or from a file with --key-file.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return needsCommand(cmd) },
 	}
-	cmd.AddCommand(a.keyNewCommand(), a.keyListCommand(), a.keyRevokeCommand())
+	cmd.AddCommand(a.keyNewCommand(), a.keyListCommand(), a.keyRevokeCommand(), a.keyAuditCommand())
 	return cmd
 }
 

@@ -30,6 +30,7 @@ type owner struct {
 	store  *store.Store
 	labels *labels.Log
 	keys   *access.Store
+	audit  *access.Audit // nil as long as there is no key
 	server *server.Server
 	pipe   *bufconn.Listener
 	serves errgroup.Group
@@ -87,25 +88,54 @@ func openOwner(dir string, config Config, log *slog.Logger) (*owner, error) {
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
-	keys, err := access.Open(filepath.Join(dir, "access"), time.Now)
+	keys, audit, err := openAccess(filepath.Join(dir, accessName), log)
 	if err != nil {
 		return nil, errors.Join(err, tags.Close(), st.Close())
 	}
-	o := &owner{store: st, labels: tags, keys: keys, pipe: bufconn.Listen(1 << 20), log: log}
+	o := &owner{store: st, labels: tags, keys: keys, audit: audit, pipe: bufconn.Listen(1 << 20), log: log}
 	if n := tags.Cut(); n > 0 {
 		log.Warn("label log: cut off a batch that was never finished", "bytes", n)
 	}
 	o.intake = &intake{store: st, labels: tags, log: log, now: time.Now, bridges: bridges, follows: server.NewFollows(time.Now)}
 	o.server, err = server.New(server.Config{
-		Store: st, Labels: tags, Keys: keys, Ingest: o.intake.ingest, Follows: o.intake.follows, Prices: worth, Log: log,
+		Store: st, Labels: tags, Keys: keys, Audit: audit, Ingest: o.intake.ingest, Follows: o.intake.follows, Prices: worth, Log: log,
 		MaxTraces: limits.MaxTraces, MaxEvents: limits.MaxEvents, KeepTraces: limits.KeepTraces, Rate: float64(limits.Rate),
 	})
 	if err != nil {
-		return nil, errors.Join(err, keys.Close(), tags.Close(), st.Close())
+		return nil, errors.Join(err, o.closeAccess(), tags.Close(), st.Close())
 	}
 	o.serve(o.pipe, server.LocalTrust())
 	o.listenSocket(dir)
 	return o, nil
+}
+
+// openAccess opens the keys, and the log of what is done with them once there is one.
+func openAccess(dir string, log *slog.Logger) (*access.Store, *access.Audit, error) {
+	keys, err := access.Open(dir, time.Now)
+	if err != nil {
+		return nil, nil, err
+	}
+	if n := keys.Cut(); n > 0 {
+		log.Warn("key log: cut off a write that was never finished", "bytes", n)
+	}
+	if len(keys.Keys()) == 0 {
+		return keys, nil, nil
+	}
+	audit, err := access.OpenAudit(dir, time.Now)
+	if err != nil {
+		return nil, nil, errors.Join(err, keys.Close())
+	}
+	if n := audit.Cut(); n > 0 {
+		log.Warn("audit log: cut off a write that was never finished", "bytes", n)
+	}
+	return keys, audit, nil
+}
+
+func (o *owner) closeAccess() error {
+	if o.audit == nil {
+		return o.keys.Close()
+	}
+	return errors.Join(o.audit.Close(), o.keys.Close())
 }
 
 // serve answers on a listener until close.
@@ -154,7 +184,7 @@ func (o *owner) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	o.server.Stop(ctx)
-	return errors.Join(o.serves.Wait(), o.keys.Close(), o.labels.Close(), o.store.Close())
+	return errors.Join(o.serves.Wait(), o.closeAccess(), o.labels.Close(), o.store.Close())
 }
 
 // bytesIn adds up the files of a folder; a missing one is empty.
