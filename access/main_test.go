@@ -21,10 +21,13 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// trials is how often a random test is tried: n, or SPOOR_TRIALS.
+// trials is how often a random test is tried: n, a tenth of it with -short, or SPOOR_TRIALS.
 func trials(n int) int {
 	if set, err := strconv.Atoi(os.Getenv("SPOOR_TRIALS")); err == nil && set > 0 {
 		return set
+	}
+	if testing.Short() {
+		return n / 10
 	}
 	return n
 }
