@@ -143,7 +143,7 @@ func (s *Server) Serve(lis net.Listener, trust Trust) error {
 	}
 	g := &gate{server: s, trust: trust}
 	server := grpc.NewServer(
-		grpc.Creds(creds), grpc.MaxRecvMsgSize(maxRequest), grpc.MaxConcurrentStreams(maxStreams),
+		grpc.Creds(creds), grpc.MaxRecvMsgSize(maxRequest), grpc.MaxConcurrentStreams(trust.streams()),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: 15 * time.Minute, Time: time.Minute, Timeout: 20 * time.Second}),
 		grpc.ChainUnaryInterceptor(s.calls.UnaryServerInterceptor(), g.unary), grpc.ChainStreamInterceptor(s.calls.StreamServerInterceptor(), g.stream),

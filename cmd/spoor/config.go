@@ -43,6 +43,8 @@ type Config struct {
 type ServeConfig struct {
 	// Listen is HOST:PORT; empty: 127.0.0.1:9090.
 	Listen string `yaml:"listen"`
+	// REST is HOST:PORT where the same is answered as JSON over HTTP; empty: nowhere.
+	REST string `yaml:"rest"`
 	// TLSCert and TLSKey are PEM files; empty: plaintext, which is for this machine only.
 	TLSCert string `yaml:"tls_cert"`
 	TLSKey  string `yaml:"tls_key"`

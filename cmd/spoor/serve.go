@@ -36,6 +36,7 @@ work through the socket file in it and may do everything.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&flags.Listen, "listen", "", "`HOST:PORT` (default 127.0.0.1:9090)")
+	f.StringVar(&flags.REST, "rest", "", "`HOST:PORT` where the same is answered as JSON over HTTP, described at /openapi.json (default nowhere)")
 	f.StringVar(&flags.TLSCert, "tls-cert", "", "PEM `FILE` of the certificate")
 	f.StringVar(&flags.TLSKey, "tls-key", "", "PEM `FILE` of its key")
 	f.StringVar(&flags.Metrics, "metrics", "", "`HOST:PORT` where Prometheus is answered over HTTP, at /metrics (default nowhere)")
@@ -67,6 +68,9 @@ func (a *app) serve(cmd *cobra.Command, flags ServeConfig, noKeys bool) error {
 	}
 	o.serve(l, trust)
 	a.log.Info("serving", "address", l.Addr().String(), "data", a.dataDir, "tls", trust.TLS != nil, "keys", trust.Keys != nil, "role", roleName(trust.Role))
+	if err := a.serveREST(cmd.Context(), o, first(flags.REST, a.config.Serve.REST), trust); err != nil {
+		return errors.Join(err, o.close())
+	}
 	if err := a.serveMetrics(cmd.Context(), o, first(flags.Metrics, a.config.Serve.Metrics)); err != nil {
 		return errors.Join(err, o.close())
 	}

@@ -1,0 +1,519 @@
+package server_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/genproto/googleapis/api/annotations"
+	statuspb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
+	"github.com/spoortrace/spoor/server"
+)
+
+// web serves a server over HTTP until the test ends, and returns where.
+func web(t testing.TB, s *server.Server, trust server.Trust) string {
+	t.Helper()
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.ServeREST(ctx, l, trust) }()
+	t.Cleanup(func() {
+		http.DefaultClient.CloseIdleConnections()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("serve REST: %v", err)
+		}
+	})
+	scheme := "http://"
+	if trust.TLS != nil {
+		scheme = "https://"
+	}
+	return scheme + l.Addr().String()
+}
+
+// reply is what came back over HTTP.
+type reply struct {
+	code   int
+	header http.Header
+	body   []byte
+}
+
+func (r reply) status(t testing.TB) *status.Status {
+	t.Helper()
+	m := &statuspb.Status{}
+	if err := protojson.Unmarshal(r.body, m); err != nil {
+		t.Fatalf("%d %s is no status: %v", r.code, r.body, err)
+	}
+	return status.FromProto(m)
+}
+
+func fetch(t testing.TB, method, url, body string, headers ...string) reply {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Add(headers[i], headers[i+1])
+		if headers[i] == "Host" {
+			req.Host = headers[i+1]
+		}
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, url, err)
+	}
+	got, err := io.ReadAll(res.Body)
+	if err = errors.Join(err, res.Body.Close()); err != nil {
+		t.Fatalf("%s %s: %v", method, url, err)
+	}
+	return reply{res.StatusCode, res.Header, got}
+}
+
+// hole is a variable of a path.
+var hole = regexp.MustCompile(`\{([a-z_.]+)(=[^}]*)?\}`)
+
+// transcode writes a request as google.api.http says: method, path with query, body.
+func transcode(t testing.TB, d protoreflect.MethodDescriptor, m proto.Message) (method, target, body string) {
+	t.Helper()
+	rule, ok := proto.GetExtension(d.Options(), annotations.E_Http).(*annotations.HttpRule)
+	if !ok || rule.GetPattern() == nil {
+		t.Fatalf("%s has no path", d.FullName())
+	}
+	raw, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(m)
+	fields := map[string]any{}
+	if err = errors.Join(err, json.Unmarshal(raw, &fields)); err != nil {
+		t.Fatal(err)
+	}
+	flat := url.Values{}
+	flatten("", fields, flat)
+	method, path := pattern(rule)
+	target = hole.ReplaceAllStringFunc(path, func(text string) string {
+		name := hole.FindStringSubmatch(text)
+		value := flat.Get(name[1])
+		flat.Del(name[1])
+		delete(fields, name[1])
+		if name[2] != "" {
+			return value
+		}
+		return url.PathEscape(value)
+	})
+	switch {
+	case rule.GetBody() == "*":
+		text, _ := json.Marshal(fields)
+		return method, target, string(text)
+	case rule.GetBody() != "":
+		text, _ := json.Marshal(fields[rule.GetBody()])
+		if fields[rule.GetBody()] == nil {
+			text = nil
+		}
+		for name := range flat {
+			if strings.HasPrefix(name, rule.GetBody()+".") {
+				flat.Del(name)
+			}
+		}
+		body = string(text)
+	}
+	if len(flat) > 0 {
+		target += "?" + flat.Encode()
+	}
+	return method, target, body
+}
+
+func pattern(rule *annotations.HttpRule) (method, path string) {
+	switch p := rule.GetPattern().(type) {
+	case *annotations.HttpRule_Get:
+		return http.MethodGet, p.Get
+	case *annotations.HttpRule_Post:
+		return http.MethodPost, p.Post
+	case *annotations.HttpRule_Put:
+		return http.MethodPut, p.Put
+	case *annotations.HttpRule_Patch:
+		return http.MethodPatch, p.Patch
+	case *annotations.HttpRule_Delete:
+		return http.MethodDelete, p.Delete
+	}
+	return "", ""
+}
+
+func flatten(prefix string, fields map[string]any, into url.Values) {
+	for name, value := range fields {
+		switch value := value.(type) {
+		case map[string]any:
+			flatten(prefix+name+".", value, into)
+		case []any:
+			for _, v := range value {
+				into.Add(prefix+name, fmt.Sprint(v))
+			}
+		default:
+			into.Set(prefix+name, fmt.Sprint(value))
+		}
+	}
+}
+
+// outcome is what a method answered: its messages, then its error if any.
+type outcomes struct {
+	messages []proto.Message
+	err      *status.Status
+}
+
+// overGRPC calls a method with one message.
+func overGRPC(t testing.TB, c *client, m method, req proto.Message) (o outcomes) {
+	t.Helper()
+	s, err := c.conn.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, m.name)
+	if err == nil {
+		err = s.SendMsg(req)
+	}
+	if err == nil || errors.Is(err, io.EOF) {
+		err = s.CloseSend()
+	}
+	for err == nil {
+		answer := fresh(t, m.desc.Output())
+		if err = s.RecvMsg(answer); err == nil {
+			o.messages = append(o.messages, answer)
+		}
+	}
+	if !errors.Is(err, io.EOF) {
+		o.err = status.Convert(err)
+	}
+	return o
+}
+
+// overREST sends the same as HTTP.
+func overREST(t testing.TB, base string, m method, req proto.Message) (o outcomes, r reply) {
+	t.Helper()
+	how, target, body := transcode(t, m.desc, req)
+	r = fetch(t, how, base+target, body)
+	switch {
+	case r.code >= 400:
+		o.err = r.status(t)
+	case m.desc.IsStreamingServer():
+		o.messages, o.err = lines(t, r.body, m.desc.Output())
+	default:
+		answer := fresh(t, m.desc.Output())
+		if err := protojson.Unmarshal(r.body, answer); err != nil {
+			t.Fatalf("%s: %s: %v", m.name, r.body, err)
+		}
+		o.messages = []proto.Message{answer}
+	}
+	return o, r
+}
+
+// lines reads a stream of JSON lines.
+func lines(t testing.TB, body []byte, of protoreflect.MessageDescriptor) (all []proto.Message, failed *status.Status) {
+	t.Helper()
+	in := bufio.NewScanner(bytes.NewReader(body))
+	in.Buffer(nil, 64<<20)
+	for in.Scan() {
+		var line struct{ Result, Error json.RawMessage }
+		if err := json.Unmarshal(in.Bytes(), &line); err != nil || failed != nil {
+			t.Fatalf("line %s after %v: %v", in.Bytes(), failed, err)
+		}
+		if line.Error != nil {
+			m := &statuspb.Status{}
+			if err := protojson.Unmarshal(line.Error, m); err != nil {
+				t.Fatal(err)
+			}
+			failed = status.FromProto(m)
+			continue
+		}
+		m := fresh(t, of)
+		if err := protojson.Unmarshal(line.Result, m); err != nil {
+			t.Fatalf("line %s: %v", in.Bytes(), err)
+		}
+		all = append(all, m)
+	}
+	return all, failed
+}
+
+func fresh(t testing.TB, d protoreflect.MessageDescriptor) proto.Message {
+	t.Helper()
+	kind, err := protoregistry.GlobalTypes.FindMessageByName(d.FullName())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kind.New().Interface()
+}
+
+// ageless clears what the clock changes between two answers.
+func ageless(m protoreflect.Message) {
+	if a, ok := m.Interface().(*spoorv1.AsOf); ok {
+		a.Lag = nil
+	}
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.Message() == nil || f.IsMap():
+		case f.IsList():
+			for i := range v.List().Len() {
+				ageless(v.List().Get(i).Message())
+			}
+		default:
+			ageless(v.Message())
+		}
+		return true
+	})
+}
+
+func (o outcomes) same(t *testing.T, name string, rest outcomes) {
+	t.Helper()
+	if o.err.Code() != rest.err.Code() || o.err.Message() != rest.err.Message() || len(o.err.Details()) != len(rest.err.Details()) {
+		t.Errorf("%s: REST ends with %v, gRPC with %v", name, rest.err, o.err)
+	}
+	if len(o.messages) != len(rest.messages) {
+		t.Errorf("%s: %d messages over REST, %d over gRPC", name, len(rest.messages), len(o.messages))
+		return
+	}
+	for i := range o.messages {
+		ageless(o.messages[i].ProtoReflect())
+		ageless(rest.messages[i].ProtoReflect())
+		if !proto.Equal(o.messages[i], rest.messages[i]) {
+			t.Errorf("%s: message %d\nREST %v\ngRPC %v", name, i, rest.messages[i], o.messages[i])
+		}
+	}
+}
+
+// restQuestions are requests that have an answer in newWorld, by method.
+func restQuestions() map[string][]proto.Message {
+	pay := ref("bitcoin", "pay", ":0")
+	trace := &spoorv1.TraceRequest{Refs: []string{pay}}
+	return map[string][]proto.Message{
+		"LookupTransaction": {&spoorv1.LookupTransactionRequest{Ref: ref("bitcoin", "mix", "")}, &spoorv1.LookupTransactionRequest{Ref: "bitcoin:00"}},
+		"LookupAddress": {
+			&spoorv1.LookupAddressRequest{Address: named("tron", "m").String(), PageSize: 2},
+			&spoorv1.LookupAddressRequest{Address: "tron:" + named("tron", "m").String(), PageSize: 2},
+		},
+		"GetCluster":         {&spoorv1.GetClusterRequest{Address: "bitcoin:" + named("bitcoin", "x").String()}},
+		"ListClusterMembers": {&spoorv1.ListClusterMembersRequest{Address: "bitcoin:" + named("bitcoin", "x").String()}},
+		"StreamTrace":        {&spoorv1.StreamTraceRequest{Request: trace}, &spoorv1.StreamTraceRequest{Request: &spoorv1.TraceRequest{Refs: []string{"tron:00"}}}},
+		"GetTrace":           {&spoorv1.GetTraceRequest{Name: "traces/none"}},
+		"IndexStatus":        {&spoorv1.IndexStatusRequest{}, &spoorv1.IndexStatusRequest{Network: "dogecoin"}},
+		"VerifyIndex":        {&spoorv1.VerifyIndexRequest{Network: "bitcoin"}},
+		"ExportIndex":        {&spoorv1.ExportIndexRequest{Network: "tron"}},
+		"ListLabels":         {&spoorv1.ListLabelsRequest{Address: "bitcoin:" + named("bitcoin", "a").String(), PageSize: 3}},
+		"ScreenAddress":      {&spoorv1.ScreenAddressRequest{Address: "bitcoin:" + named("bitcoin", "a").String(), MaxLagSeconds: 7}},
+		"RegisterTransfer": {&spoorv1.RegisterTransferRequest{
+			UserId: "a/b %?#", Network: "bitcoin", TransferReference: "x:0", Direction: "RECEIVED",
+		}},
+		"ListAlerts":   {&spoorv1.ListAlertsRequest{Statuses: []string{"FLAGGED", "CLOSED"}, PageSize: 5}},
+		"RetractLabel": {&spoorv1.RetractLabelRequest{Id: "none"}},
+	}
+}
+
+// TestRESTEqualsGRPC sends every method its questions, and an empty one, over
+// both, and wants the same messages and the same errors.
+func TestRESTEqualsGRPC(t *testing.T) {
+	c := local(t, newWorld(t))
+	base := web(t, c.server, server.LocalTrust())
+	asked := restQuestions()
+	for _, m := range methods(t) {
+		requests := append([]proto.Message{fresh(t, m.desc.Input())}, asked[string(m.desc.Name())]...)
+		for i, req := range requests {
+			how, target, _ := transcode(t, m.desc, req)
+			if strings.Contains(target, "//") || strings.HasSuffix(target, "/") || strings.Contains(target, "/:") {
+				continue // a path without its id is another path
+			}
+			if m.name == spoorv1.ScreeningService_WatchAlerts_FullMethodName {
+				continue // it does not end
+			}
+			name := fmt.Sprintf("%s %d (%s %s)", m.name, i, how, target)
+			want := overGRPC(t, c, m, req)
+			got, r := overREST(t, base, m, req)
+			if m.desc.IsStreamingClient() && i == 0 {
+				continue // no line is not an empty message
+			}
+			want.same(t, name, got)
+			if want.err == nil && m.desc.IsStreamingServer() && r.header.Get("Content-Type") != "application/x-ndjson" {
+				t.Errorf("%s: content type %s", name, r.header.Get("Content-Type"))
+			}
+		}
+	}
+}
+
+// TestRESTTrace starts a trace over REST and reads it over both.
+func TestRESTTrace(t *testing.T) {
+	c := local(t, newWorld(t))
+	base := web(t, c.server, server.LocalTrust())
+	r := fetch(t, "POST", base+"/v1/traces?request_id=one", `{"refs":["`+ref("bitcoin", "pay", ":0")+`"],"policy":"fifo","min_value":"0u"}`)
+	begun := &spoorv1.Trace{}
+	if err := protojson.Unmarshal(r.body, begun); r.code != 200 || err != nil {
+		t.Fatalf("%d %s: %v", r.code, r.body, err)
+	}
+	want := c.finished(t, begun.GetName())
+	r = fetch(t, "GET", base+"/v1/"+begun.GetName(), "")
+	got := &spoorv1.Trace{}
+	if err := protojson.Unmarshal(r.body, got); r.code != 200 || err != nil {
+		t.Fatalf("%d %s: %v", r.code, r.body, err)
+	}
+	ageless(want.ProtoReflect())
+	ageless(got.ProtoReflect())
+	if !proto.Equal(want, got) || len(got.GetHops()) == 0 {
+		t.Errorf("REST %v\ngRPC %v", got, want)
+	}
+	if again := fetch(t, "GET", base+"/v1/"+begun.GetName(), ""); !bytes.Equal(again.body, r.body) && !strings.Contains(string(r.body), `"lag"`) {
+		t.Errorf("the same question has other bytes:\n%s\n%s", r.body, again.body)
+	}
+	if !bytes.Contains(r.body, []byte(`"accounts_with_assumed_opening"`)) {
+		t.Errorf("field names are not those of the proto files: %s", r.body)
+	}
+}
+
+// TestRESTBadInput: what is wrong with a request is said, in one form.
+func TestRESTBadInput(t *testing.T) {
+	c := local(t, newWorld(t))
+	base := web(t, c.server, server.LocalTrust())
+	large := `{"refs":["` + strings.Repeat("x", 5<<20) + `"]}`
+	tests := []struct {
+		name, method, path, body string
+		code                     int
+		grpc                     codes.Code
+		text                     string
+		headers                  []string
+	}{
+		{"no path", "GET", "/v1/nothing", "", 404, codes.NotFound, "/openapi.json", nil},
+		{"another method", "DELETE", "/v1/index", "", 405, codes.Unimplemented, "DELETE", nil},
+		{"another method of a verb", "GET", "/v1/keys/00/x:revoke", "", 404, codes.NotFound, "", nil},
+		{"an unknown parameter", "GET", "/v1/index?net_work=bitcoin", "", 400, codes.InvalidArgument, "net_work", nil},
+		{"a parameter twice", "GET", "/v1/index?network=a&network=b", "", 400, codes.InvalidArgument, "", nil},
+		{"a parameter of the body", "POST", "/v1/traces?request.refs=x", `{"refs":["a"]}`, 400, codes.InvalidArgument, "request.refs", nil},
+		{"no JSON", "POST", "/v1/traces", `refs=a`, 400, codes.InvalidArgument, "", nil},
+		{"half of it", "POST", "/v1/traces", `{"refs":["a"`, 400, codes.InvalidArgument, "", nil},
+		{"more after it", "POST", "/v1/traces", `{"refs":["a"]} {}`, 400, codes.InvalidArgument, "", nil},
+		{"a key twice", "POST", "/v1/traces", `{"refs":["a"],"refs":["b"]}`, 400, codes.InvalidArgument, "refs", nil},
+		{"an unknown key", "POST", "/v1/traces", `{"reffs":["a"]}`, 400, codes.InvalidArgument, "reffs", nil},
+		{"no body", "POST", "/v1/traces", ``, 400, codes.InvalidArgument, "request", nil},
+		{"null", "POST", "/v1/traces", `null`, 400, codes.InvalidArgument, "null", nil},
+		{"too large", "POST", "/v1/traces", large, 413, codes.InvalidArgument, "4194304", nil},
+		{"too large in pieces", "POST", "/v1/labels:import", `{"file":"` + large + `"}`, 400, codes.InvalidArgument, "line 1", nil},
+		{"a stream's error before its first line", "POST", "/v1/traces:stream", `{"refs":["tron:00"]}`, 400, codes.InvalidArgument, "", nil},
+		{"a page of another site", "POST", "/v1/traces", `{}`, 403, codes.PermissionDenied, "cross-origin", []string{"Origin", "https://evil.example"}},
+		{"a name that points here", "GET", "/v1/index", "", 403, codes.PermissionDenied, "evil.example", []string{"Host", "evil.example"}},
+		{"a form that would be a GET", "POST", "/v1/index", "network=bitcoin", 405, codes.Unimplemented, "", []string{"Content-Type", "application/x-www-form-urlencoded", "X-HTTP-Method-Override", "GET"}},
+	}
+	for _, test := range tests {
+		r := fetch(t, test.method, base+test.path, test.body, test.headers...)
+		if r.code == 200 {
+			t.Errorf("%s: %s", test.name, r.body)
+			continue
+		}
+		s := r.status(t)
+		if r.code != test.code || s.Code() != test.grpc || !strings.Contains(s.Message(), test.text) || r.header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s: got %d %s %s (%s), want %d %s %q", test.name, r.code, s.Code(), s.Message(), r.header.Get("Content-Type"), test.code, test.grpc, test.text)
+		}
+		if r.code == 405 && r.header.Get("Allow") == "" {
+			t.Errorf("%s: no Allow", test.name)
+		}
+		for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Access-Control-Allow-Origin": ""} {
+			if r.header.Get(name) != want {
+				t.Errorf("%s: %s is %q", test.name, name, r.header.Get(name))
+			}
+		}
+	}
+}
+
+// TestOpenAPI: the file that is served names the path of every method.
+func TestOpenAPI(t *testing.T) {
+	c := local(t, newWorld(t))
+	r := fetch(t, "GET", web(t, c.server, server.LocalTrust())+"/openapi.json", "")
+	var file struct {
+		Paths map[string]map[string]struct {
+			OperationID string `json:"operationId"`
+		}
+	}
+	if err := json.Unmarshal(r.body, &file); err != nil || r.code != 200 {
+		t.Fatalf("%d: %v", r.code, err)
+	}
+	known := map[string]bool{}
+	for _, methods := range file.Paths {
+		for _, m := range methods {
+			known[m.OperationID] = true
+		}
+	}
+	for _, m := range methods(t) {
+		service, name, _ := strings.Cut(strings.TrimPrefix(m.name, "/spoor.v1."), "/")
+		if !known[service+"_"+name] {
+			t.Errorf("%s is not in the file: make generate", m.name)
+		}
+	}
+}
+
+// TestRESTKeys: the gate behind REST knows keys, rates and clients.
+func TestRESTKeys(t *testing.T) {
+	store := keys(t, new(time.Duration))
+	_, token := newKey(t, store, "reader", time.Time{})
+	cfg := quiet(t, newWorld(t))
+	cfg.Rate = 1000
+	c := serve(t, cfg, server.LocalTrust())
+	base := web(t, c.server, server.Trust{Keys: store})
+	tests := []struct {
+		name, path string
+		code       int
+		headers    []string
+	}{
+		{"no key", "/v1/index", 401, nil},
+		{"a bearer", "/v1/index", 200, []string{"Authorization", "Bearer " + token}},
+		{"a header", "/v1/index", 200, []string{"X-Api-Key", token}},
+		{"as KYT does", "/v1/index", 200, []string{"Token", token}},
+		{"two", "/v1/index", 401, []string{"X-Api-Key", token, "Token", token}},
+		{"another", "/v1/index", 401, []string{"X-Api-Key", token + "0"}},
+		{"its role", "/v1/keys", 403, []string{"X-Api-Key", token}},
+		{"a forged certificate", "/v1/index", 401, []string{"Grpc-Metadata-X-Spoor-Certificate", strings.Repeat("0", 64)}},
+		{"a forged certificate by its own name", "/v1/index", 401, []string{"X-Spoor-Certificate", strings.Repeat("0", 64)}},
+	}
+	for _, test := range tests {
+		r := fetch(t, "GET", base+test.path, "", test.headers...)
+		if r.code != test.code {
+			t.Errorf("%s: got %d %s, want %d", test.name, r.code, r.body, test.code)
+		}
+		if r.code == 401 && r.header.Get("WWW-Authenticate") == "" {
+			t.Errorf("%s: no WWW-Authenticate", test.name)
+		}
+		if r.code == 200 && (r.header.Get("X-Ratelimit-Limit") == "" || r.header.Get("X-Ratelimit-Remaining") == "") {
+			t.Errorf("%s: no rate in %v", test.name, r.header)
+		}
+	}
+}
+
+// TestRESTRate: above the rate there are the code, the header and the detail.
+func TestRESTRate(t *testing.T) {
+	cfg := quiet(t, newWorld(t))
+	cfg.Rate = 0.001
+	c := serve(t, cfg, server.LocalTrust())
+	base := web(t, c.server, server.Trust{Role: spoorv1.Role_ROLE_INVESTIGATOR, Limited: true})
+	for i, path := range []string{"/v1/index", "/v1/index"} {
+		r := fetch(t, "GET", base+path, "")
+		if want := []int{200, 429}[i]; r.code != want {
+			t.Fatalf("request %d: %d %s", i, r.code, r.body)
+		}
+		if i == 1 && (r.header.Get("Retry-After") == "" || r.header.Get("X-Ratelimit-Remaining") != "0" || len(r.status(t).Details()) < 2) {
+			t.Errorf("refused with %v %s", r.header, r.body)
+		}
+	}
+	r := fetch(t, "POST", base+"/v1/traces:stream", `{"refs":["`+ref("bitcoin", "pay", ":0")+`"]}`)
+	if r.code != 429 || r.header.Get("Retry-After") == "" || r.status(t).Code() != codes.ResourceExhausted {
+		t.Errorf("a stream: %d %v %s", r.code, r.header, r.body)
+	}
+}
