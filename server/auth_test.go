@@ -258,3 +258,36 @@ func TestTenantRate(t *testing.T) {
 		t.Errorf("another tenant: %v", err)
 	}
 }
+
+// TestOthersTraces: a trace is its tenant's own, and so is the id of its request.
+func TestOthersTraces(t *testing.T) {
+	store := keys(t, new(time.Duration))
+	as := func(tenant string) context.Context {
+		_, token, err := store.NewKey(access.Key{Tenant: tenant, Name: "x", Role: access.Investigator}, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return with(t.Context(), "x-api-key", token)
+	}
+	c := serve(t, quiet(t, newWorld(t)), server.Trust{Keys: store})
+	acme, again, bank := as("acme"), as("acme"), as("bank")
+	const id = "3f0c9b1e-6a55-4a0e-9b0b-0f6f6f1c2d3e"
+	for _, id := range []string{"", id} {
+		m := &spoorv1.StartTraceRequest{RequestId: id, Request: &spoorv1.TraceRequest{Refs: []string{ref("tron", "v1", "")}}}
+		begun, err := c.StartTrace(acme, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := &spoorv1.GetTraceRequest{Name: begun.GetName()}
+		if _, err := c.GetTrace(again, read); err != nil {
+			t.Errorf("with another key of its tenant: %v", err)
+		}
+		_, err = c.GetTrace(bank, read)
+		refusal{codes.NotFound, "NOT_FOUND", "", "no such trace"}.check(t, "a trace of another tenant", err)
+		m.Request = &spoorv1.TraceRequest{Refs: []string{ref("tron", "p1", "")}}
+		other, err := c.StartTrace(bank, m)
+		if err != nil || other.GetName() == begun.GetName() {
+			t.Errorf("a request of another tenant with the id %q: %v, %v", id, other, err)
+		}
+	}
+}

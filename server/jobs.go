@@ -40,6 +40,7 @@ type jobs struct {
 }
 
 type job struct {
+	tenant  string // nobody else's
 	request *spoorv1.TraceRequest
 	trace   *spoorv1.Trace // replaced, never changed
 	hops    int64
@@ -60,14 +61,15 @@ func (j *jobs) stop() {
 type work func(ctx context.Context, onHop func(tracer.Hop)) (*spoorv1.Trace, error)
 
 // start runs work under a new name, in a slot that it gives back. The same request id with the same request
-// gives the trace that runs already; with another request it is refused.
-func (j *jobs) start(requestID string, request *spoorv1.TraceRequest, slot func() (func(), error), do work) (*spoorv1.Trace, error) {
+// gives the trace that runs already; with another request it is refused. Ids and traces are the caller's tenant's own.
+func (j *jobs) start(ctx context.Context, requestID string, request *spoorv1.TraceRequest, slot func() (func(), error), do work) (*spoorv1.Trace, error) {
+	caller := Principal(ctx)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.next++
 	name := "traces/t" + strconv.Itoa(j.next)
 	if requestID != "" {
-		sum := sha256.Sum256([]byte(requestID))
+		sum := sha256.Sum256([]byte(caller.Tenant + "\x00" + requestID))
 		name = "traces/r" + hex.EncodeToString(sum[:12])
 	}
 	if known := j.byName[name]; known != nil {
@@ -83,26 +85,26 @@ func (j *jobs) start(requestID string, request *spoorv1.TraceRequest, slot func(
 	if err != nil {
 		return nil, err
 	}
-	one := &job{request: request, trace: &spoorv1.Trace{Name: name, State: stateRunning, Request: request}}
+	one := &job{tenant: caller.Tenant, request: request, trace: &spoorv1.Trace{Name: name, State: stateRunning, Request: request}}
 	j.byName[name] = one
 	j.wait.Add(1)
 	go func() {
 		defer j.wait.Done()
 		defer release()
-		trace, err := j.run(one, do)
+		trace, err := j.run(withCaller(j.ctx, caller), one, do)
 		j.finish(name, one, trace, err)
 	}()
 	return one.trace, nil
 }
 
 // run works outside of any call, where no interceptor stands: a panic would end the process.
-func (j *jobs) run(one *job, do work) (trace *spoorv1.Trace, err error) {
+func (j *jobs) run(ctx context.Context, one *job, do work) (trace *spoorv1.Trace, err error) {
 	defer func() {
 		if panicked := recover(); panicked != nil {
 			trace, err = nil, bug(j.log, "a trace begun with StartTrace", panicked)
 		}
 	}()
-	return do(j.ctx, func(tracer.Hop) { j.progress(one) })
+	return do(ctx, func(tracer.Hop) { j.progress(one) })
 }
 
 func (j *jobs) progress(one *job) {
@@ -133,10 +135,10 @@ func (j *jobs) finish(name string, one *job, trace *spoorv1.Trace, err error) {
 	}
 }
 
-func (j *jobs) get(name string) (*spoorv1.Trace, error) {
+func (j *jobs) get(ctx context.Context, name string) (*spoorv1.Trace, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if one := j.byName[name]; one != nil {
+	if one := j.byName[name]; one != nil && one.tenant == Principal(ctx).Tenant {
 		return one.trace, nil
 	}
 	return nil, absent("trace", name, "no such trace; traces are kept until the server stops or newer ones push them out")

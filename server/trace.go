@@ -67,8 +67,8 @@ func (s *traces) StreamTrace(m *spoorv1.StreamTraceRequest, stream spoorv1.Trace
 }
 
 // StartTrace begins a trace and answers at once.
-func (s *traces) StartTrace(_ context.Context, m *spoorv1.StartTraceRequest) (*spoorv1.Trace, error) {
-	return s.jobs.start(m.GetRequestId(), m.GetRequest(), s.slot, func(ctx context.Context, onHop func(tracer.Hop)) (*spoorv1.Trace, error) {
+func (s *traces) StartTrace(ctx context.Context, m *spoorv1.StartTraceRequest) (*spoorv1.Trace, error) {
+	return s.jobs.start(ctx, m.GetRequestId(), m.GetRequest(), s.slot, func(ctx context.Context, onHop func(tracer.Hop)) (*spoorv1.Trace, error) {
 		q, err := s.ask(ctx, m.GetRequest())
 		if err != nil {
 			return nil, err
@@ -79,8 +79,8 @@ func (s *traces) StartTrace(_ context.Context, m *spoorv1.StartTraceRequest) (*s
 }
 
 // GetTrace reads a trace begun with StartTrace.
-func (s *traces) GetTrace(_ context.Context, m *spoorv1.GetTraceRequest) (*spoorv1.Trace, error) {
-	return s.jobs.get(m.GetName())
+func (s *traces) GetTrace(ctx context.Context, m *spoorv1.GetTraceRequest) (*spoorv1.Trace, error) {
+	return s.jobs.get(ctx, m.GetName())
 }
 
 // slot takes one of the places for running traces, or refuses.
