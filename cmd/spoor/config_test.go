@@ -26,7 +26,7 @@ func TestExampleConfig(t *testing.T) {
 		},
 		Bridges: []string{"/etc/spoor/bridges.yaml"}, Prices: []string{"/etc/spoor/prices.csv"},
 		Data: "/var/lib/spoor", Output: "table", Timezone: "Asia/Bangkok",
-		Serve: ServeConfig{Listen: "127.0.0.1:9090", Metrics: "127.0.0.1:9091", Role: "investigator", MaxTraces: 8, MaxEvents: 1_000_000, KeepTraces: 256, Rate: 200},
+		Serve: ServeConfig{Listen: "127.0.0.1:9090", REST: "127.0.0.1:8080", Metrics: "127.0.0.1:9091", Role: "investigator", MaxTraces: 8, MaxEvents: 1_000_000, KeepTraces: 256, Rate: 200},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
