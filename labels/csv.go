@@ -22,37 +22,32 @@ var csvColumns = []string{"network", "address", "label", "category", "source", "
 // when empty). Any row that does not fit ends in ledger.ErrInvalid with
 // file:line:column, and then nothing of the file may be used.
 func ReadCSV(ctx context.Context, name string, r io.Reader, report *Report) iter.Seq2[ledger.Tag, error] {
-	return func(yield func(ledger.Tag, error) bool) {
-		text, err := gunzip(name, r)
-		if err != nil {
-			yield(ledger.Tag{}, err)
-			return
-		}
-		c := &csvReader{name: name, report: report, seen: map[[16]byte]bool{}, records: csv.NewReader(&capped{in: skipBOM(text)})}
-		c.records.ReuseRecord = true
-		err = c.readHeader()
-		for err == nil && ctx.Err() == nil {
-			var tag ledger.Tag
-			if tag, err = c.next(); err == nil && tag.Label != "" && !yield(tag, nil) {
-				return
-			}
-		}
-		if err == nil {
-			err = fmt.Errorf("%s: %w", name, ctx.Err())
-		}
-		if !errors.Is(err, io.EOF) {
-			yield(ledger.Tag{}, err)
+	return readBy(ctx, name, r, report, walkCSV)
+}
+
+// walkCSV is the walk of a label CSV. The options stand for columns and cells that are not there.
+func walkCSV(_ context.Context, in *input, take func(ledger.Tag) error) error {
+	c := &csvReader{input: in, records: csv.NewReader(in.text)}
+	c.records.ReuseRecord = true
+	err := c.readHeader()
+	for err == nil {
+		var tag ledger.Tag
+		in.text.next()
+		if tag, err = c.next(); err == nil && tag.Label != "" {
+			err = take(tag)
 		}
 	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
 }
 
 type csvReader struct {
-	name    string
-	report  *Report
+	*input
 	records *csv.Reader
 	record  []string
 	at      map[string]int
-	seen    map[[16]byte]bool
 }
 
 func (c *csvReader) readHeader() error {
@@ -75,8 +70,9 @@ func (c *csvReader) readHeader() error {
 		}
 		c.at[column] = i
 	}
+	given := map[string]string{"network": c.opt.Network, "label": c.opt.Label}
 	for _, column := range csvColumns[:3] {
-		if _, ok := c.at[column]; !ok {
+		if _, ok := c.at[column]; !ok && given[column] == "" {
 			return ledger.Invalid(c.name+":1:1", "a column "+column, strings.Join(header, ","))
 		}
 	}
@@ -101,9 +97,10 @@ func (c *csvReader) next() (ledger.Tag, error) {
 	if c.record, err = c.records.Read(); err != nil {
 		return ledger.Tag{}, c.syntax(err)
 	}
-	t := ledger.Tag{Label: strings.Clone(c.cell("label")), Source: strings.Clone(c.cell("source")), Pack: c.name, Confidence: confidences["unknown"]}
-	if t.Chain, err = ledger.ParseChain(c.cell("network")); err != nil {
-		return t, c.wrong("network", err.Error())
+	t := ledger.Tag{Label: strings.Clone(orElse(c.cell("label"), c.opt.Label)), Source: strings.Clone(orElse(c.cell("source"), c.opt.Source)), Pack: c.name}
+	t.Category, t.Confidence = c.opt.Category, c.opt.Confidence
+	if t.Chain, err = c.chain(); err != nil {
+		return t, err
 	}
 	if t.Address, err = ledger.ParseAddress(t.Chain, c.cell("address")); err != nil {
 		return t, c.wrong("address", err.Error())
@@ -127,6 +124,8 @@ func (c *csvReader) next() (ledger.Tag, error) {
 			return t, c.wrong("confidence", "an id such as forensic, or 0 to 100")
 		}
 		t.Confidence = confidence
+	} else if t.Confidence == 0 {
+		t.Confidence = confidences["unknown"]
 	}
 	key := uniqueKey(t)
 	if c.seen[key] {
@@ -137,29 +136,27 @@ func (c *csvReader) next() (ledger.Tag, error) {
 	return t, nil
 }
 
-func (c *csvReader) syntax(err error) error {
-	var parse *csv.ParseError
-	if errors.As(err, &parse) {
-		return ledger.Invalid(fmt.Sprintf("%s:%d:%d", c.name, parse.Line, parse.Column), "a CSV row like the header's", parse.Err.Error())
+// chain reads the row's network, else the one that was given for the file.
+func (c *csvReader) chain() (ledger.Chain, error) {
+	if s := c.cell("network"); s != "" || c.opt.Network == "" {
+		chain, err := ledger.ParseChain(s)
+		if err != nil {
+			return "", c.wrong("network", err.Error())
+		}
+		return chain, nil
 	}
+	chain, ok := networkOf(c.opt.Network, c.cell("address"))
+	if !ok {
+		return "", ledger.Invalid("network", "a network that is indexed", c.opt.Network)
+	}
+	return chain, nil
+}
+
+func (c *csvReader) syntax(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.EOF
 	}
-	return fmt.Errorf("%s: %w", c.name, err)
-}
-
-// capped ends a file that is over the limit with an error, not with silence.
-type capped struct {
-	in   io.Reader
-	size int
-}
-
-func (c *capped) Read(b []byte) (int, error) {
-	n, err := c.in.Read(b)
-	if c.size += n; c.size > maxPack {
-		return 0, ledger.Invalid("file", "at most 200 MiB", "more")
-	}
-	return n, err
+	return c.csvSyntax(err)
 }
 
 // skipBOM drops the mark that spreadsheets put before UTF-8.

@@ -96,6 +96,9 @@ type Source struct {
 	// MaxAge is how long the source may be left alone before it is stale; 0: the
 	// default of its content (defaultMaxAge).
 	MaxAge time.Duration
+	// Again reads the tags of a file that the log holds already: options that
+	// differ make other tags of it.
+	Again bool
 }
 
 // Imports returns every batch in order.
@@ -130,7 +133,7 @@ func (l *Log) Import(ctx context.Context, src Source, recorded int64) (Import, e
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	for _, i := range l.imports {
-		if src.SHA256 == [32]byte{} {
+		if src.Again || src.SHA256 == [32]byte{} {
 			break
 		}
 		if i.Kind == KindImport && i.SHA256 == src.SHA256 {

@@ -199,11 +199,11 @@ func TestImportIsAtomic(t *testing.T) {
 func TestSameFileTwice(t *testing.T) {
 	l := open(t, t.TempDir())
 	path := filepath.Join("..", "testdata", "demo", "labels", "seizure-orders.csv")
-	first, err := l.ImportFile(t.Context(), path, 1)
+	first, err := l.ImportFile(t.Context(), path, Options{}, 1)
 	if err != nil || first.Tags != 41 || first.Known {
 		t.Fatalf("got %+v, %v, want 41 tags", first, err)
 	}
-	second, err := l.ImportFile(t.Context(), path, 2)
+	second, err := l.ImportFile(t.Context(), path, Options{}, 2)
 	if err != nil || !second.Known || second.Sequence != first.Sequence || l.Sequence() != 1 {
 		t.Errorf("got %+v, %v, want the first import", second, err)
 	}

@@ -18,7 +18,7 @@ var tickers = map[string]ledger.Chain{
 	"MATIC": "polygon", "POLYGON": "polygon", "POL": "polygon",
 	"ARB": "arbitrum", "ARBITRUM": "arbitrum", "BASE": "base",
 	"BCH": "", "LTC": "", "ZEC": "", "XMR": "", "DASH": "", "BTG": "", "ETC": "", "BSV": "", "XRP": "", "EOS": "", "EOSIO": "", "ALGO": "",
-	"OP": "", "KCC": "", "KCS": "", "SOL": "", "DOGE": "", "AVAX": "", "BEP2": "", "ADA": "", "DOT": "",
+	"OP": "", "CELO": "", "XDAI": "", "FTM": "", "BTT": "", "XVG": "", "HBAR": "", "TON": "", "KCC": "", "KCS": "", "SOL": "", "DOGE": "", "AVAX": "", "BEP2": "", "ADA": "", "DOT": "",
 }
 
 // networkOf returns the chain of a tag; false when we do not index it. Names
@@ -30,14 +30,24 @@ func networkOf(name, address string) (ledger.Chain, bool) {
 	switch upper := strings.ToUpper(name); {
 	case tickers[upper] != "":
 		return tickers[upper], true
-	case upper != "USDT" && upper != "USDC":
+	case upper != "USDT" && upper != "USDC" && upper != "TETHER":
 		return "", false
+	}
+	return chainOfForm(address)
+}
+
+// chainOfForm returns the network whose form an address has, before any checksum
+// is looked at. 0x is read as ethereum: every EVM network has that form, and a
+// list that names none means the first of them. USDT on Omni lives at a Bitcoin
+// address, whose owner is what is tagged.
+func chainOfForm(address string) (ledger.Chain, bool) {
+	switch {
 	case strings.HasPrefix(address, "0x") || strings.HasPrefix(address, "0X"):
 		return "ethereum", true
 	case len(address) == 34 && strings.HasPrefix(address, "T"):
 		return "tron", true
-	case len(address) >= 26 && (strings.HasPrefix(address, "1") || strings.HasPrefix(address, "3") || strings.HasPrefix(address, "bc1")):
-		return "bitcoin", true // USDT on Omni
+	case len(address) >= 26 && (strings.HasPrefix(address, "1") || strings.HasPrefix(address, "3") || strings.HasPrefix(strings.ToLower(address), "bc1")):
+		return "bitcoin", true
 	}
 	return "", false
 }

@@ -20,6 +20,7 @@ const (
 	kindDate
 	kindContext // text, or a mapping that becomes JSON
 	kindList    // of concepts
+	kindTexts   // list of texts
 )
 
 // headerFields may stand in the header only; tagFields in a tag, or in the
@@ -60,12 +61,12 @@ func (p *packReader) fields(n *yaml.Node, first int, header bool) (fieldSet, err
 			}
 			continue
 		}
-		k, ok := tagFields[key.Value]
+		k, ok := p.items[key.Value]
 		if !ok && header {
 			k, ok = headerFields[key.Value]
 		}
 		if !ok {
-			return nil, ledger.Invalid(at, "a field of a TagPack", key.Value)
+			return nil, ledger.Invalid(at, "a field of "+p.kind(), key.Value)
 		}
 		if _, twice := set[key.Value]; twice {
 			return nil, ledger.Invalid(at, "each field once", key.Value)
@@ -98,6 +99,8 @@ func readValue(k kind, name string, n *yaml.Node) (v value, want string) {
 		return v, want
 	case kindList:
 		return readList(n)
+	case kindTexts:
+		return readTexts(name, n)
 	case kindContext:
 		if n.Kind != yaml.ScalarNode {
 			return readContext(n)
@@ -153,6 +156,27 @@ func readList(n *yaml.Node) (v value, want string) {
 		v.list = append(v.list, item.Value)
 	}
 	return v, ""
+}
+
+// readTexts reads a list of texts; jurisdictions are ISO codes.
+func readTexts(name string, n *yaml.Node) (v value, want string) {
+	if n.Kind != yaml.SequenceNode {
+		return v, "a list of texts"
+	}
+	for _, item := range n.Content {
+		switch {
+		case item.Kind != yaml.ScalarNode || item.Value == "" || strings.ContainsRune(item.Value, 0):
+			return v, "a list of texts without NUL"
+		case name == "jurisdictions" && !countryCode(item.Value):
+			return v, "country codes of two letters, as in ISO 3166-1"
+		}
+		v.list = append(v.list, item.Value)
+	}
+	return v, ""
+}
+
+func countryCode(s string) bool {
+	return len(s) == 2 && s[0] >= 'A' && s[0] <= 'Z' && s[1] >= 'A' && s[1] <= 'Z'
 }
 
 // readContext turns a mapping into JSON, keys in order of the alphabet.

@@ -39,17 +39,32 @@ const (
 // missing confidence is unknown (5). One restriction is ours, since packs are
 // read as a stream: `tags` stands last and is a block list.
 func ReadTagPack(ctx context.Context, name string, r io.Reader, report *Report) iter.Seq2[ledger.Tag, error] {
-	return func(yield func(ledger.Tag, error) bool) {
-		text, err := gunzip(name, r)
-		if err != nil {
-			yield(ledger.Tag{}, err)
-			return
-		}
-		p := &packReader{name: name, report: report, seen: map[[16]byte]bool{}, lines: bufio.NewReaderSize(text, 64<<10)}
-		if err := p.read(ctx, yield); err != nil && !errors.Is(err, errStopped) {
-			yield(ledger.Tag{}, err)
-		}
+	return readBy(ctx, name, r, report, walkTagPack)
+}
+
+// readBy reads a file by one format, without options.
+func readBy(ctx context.Context, name string, r io.Reader, report *Report, w walk) iter.Seq2[ledger.Tag, error] {
+	in, err := newInput(name, r, Options{}, report)
+	if err != nil {
+		return func(yield func(ledger.Tag, error) bool) { yield(ledger.Tag{}, err) }
 	}
+	return tags(ctx, in, w)
+}
+
+// walkTagPack is the walk of a TagPack.
+func walkTagPack(ctx context.Context, in *input, take func(ledger.Tag) error) error {
+	p := newPackReader(in, "tags", tagFields)
+	return p.read(ctx, func(own fieldSet, line int) error {
+		tag, ok, err := p.tag(own, line)
+		if err != nil || !ok {
+			return err
+		}
+		return take(tag)
+	})
+}
+
+func newPackReader(in *input, list string, items map[string]kind) *packReader {
+	return &packReader{name: in.name, report: in.report, seen: in.seen, lines: bufio.NewReaderSize(in.text.in, 64<<10), list: list, items: items}
 }
 
 // errStopped ends a reader whose consumer wants no more.
@@ -64,6 +79,8 @@ type packReader struct {
 	size   int
 	line   int // number of the last line read
 	header fieldSet
+	list   string          // tags or actors
+	items  map[string]kind // fields of one of the list, which the header may have for all
 }
 
 // next returns a line with its end; io.EOF after the last.
@@ -88,9 +105,18 @@ func (p *packReader) next() ([]byte, error) {
 	}
 }
 
+// kind names the file, for messages.
+func (p *packReader) kind() string {
+	if p.list == "actors" {
+		return "an ActorPack"
+	}
+	return "a TagPack"
+}
+
 func (p *packReader) at(line int) string { return fmt.Sprintf("%s:%d", p.name, line) }
 
-func (p *packReader) read(ctx context.Context, yield func(ledger.Tag, error) bool) error {
+// read gives see the fields of each item with its line.
+func (p *packReader) read(ctx context.Context, see func(own fieldSet, line int) error) error {
 	if err := p.readHeader(); err != nil {
 		return err
 	}
@@ -99,7 +125,7 @@ func (p *packReader) read(ctx context.Context, yield func(ledger.Tag, error) boo
 	for {
 		line, err := p.next()
 		if errors.Is(err, io.EOF) {
-			return p.flush(&chunk, first, yield)
+			return p.flush(&chunk, first, see)
 		}
 		if err != nil {
 			return err
@@ -109,33 +135,33 @@ func (p *packReader) read(ctx context.Context, yield func(ledger.Tag, error) boo
 				if ctx.Err() != nil {
 					return fmt.Errorf("%s: %w", p.name, ctx.Err())
 				}
-				if err := p.flush(&chunk, first, yield); err != nil {
+				if err := p.flush(&chunk, first, see); err != nil {
 					return err
 				}
 				items, first = 0, p.line
 			}
 			items++
 		} else if line[0] != ' ' && line[0] != '#' && len(bytes.TrimSpace(line)) > 0 {
-			return ledger.Invalid(p.at(p.line), "nothing after the list of tags", strings.TrimSpace(string(line)))
+			return ledger.Invalid(p.at(p.line), "nothing after the list of "+p.list, strings.TrimSpace(string(line)))
 		}
 		chunk.Write(line)
 	}
 }
 
-// readHeader reads up to the line `tags:`.
+// readHeader reads up to the line `tags:` or `actors:`.
 func (p *packReader) readHeader() error {
 	var text bytes.Buffer
 	for {
 		line, err := p.next()
 		if errors.Is(err, io.EOF) {
-			return ledger.Invalid(p.name, "a TagPack: a list under tags", "none")
+			return ledger.Invalid(p.name, "a pack: a list under "+p.list, "none")
 		}
 		if err != nil {
 			return err
 		}
-		if key, rest, ok := bytes.Cut(line, []byte(":")); ok && string(key) == "tags" {
+		if key, rest, ok := bytes.Cut(line, []byte(":")); ok && string(key) == p.list {
 			if rest = bytes.TrimSpace(rest); len(rest) > 0 && rest[0] != '#' {
-				return ledger.Invalid(p.at(p.line), "tags as a block list, one `- ` a tag", string(rest))
+				return ledger.Invalid(p.at(p.line), p.list+" as a block list, one `- ` each", string(rest))
 			}
 			break
 		}
@@ -161,31 +187,27 @@ func (p *packReader) readHeader() error {
 	return nil
 }
 
-// flush parses the tags of one chunk, which begins at a line of the file.
-func (p *packReader) flush(chunk *bytes.Buffer, first int, yield func(ledger.Tag, error) bool) error {
+// flush parses the items of one chunk, which begins at a line of the file.
+func (p *packReader) flush(chunk *bytes.Buffer, first int, see func(own fieldSet, line int) error) error {
 	node, err := p.parse(chunk.Bytes(), first)
 	chunk.Reset()
 	if err != nil || node == nil {
 		return err
 	}
 	if node.Kind != yaml.SequenceNode {
-		return ledger.Invalid(p.at(first), "a list of tags", node.Value)
+		return ledger.Invalid(p.at(first), "a list of "+p.list, node.Value)
 	}
 	for _, item := range node.Content {
 		line := first + item.Line - 1
 		if item.Kind != yaml.MappingNode {
-			return ledger.Invalid(p.at(line), "a tag: fields and values", item.Value)
+			return ledger.Invalid(p.at(line), "a "+strings.TrimSuffix(p.list, "s")+": fields and values", item.Value)
 		}
 		own, err := p.fields(item, first, false)
 		if err != nil {
 			return err
 		}
-		tag, ok, err := p.tag(own, line)
-		if err != nil {
+		if err := see(own, line); err != nil {
 			return err
-		}
-		if ok && !yield(tag, nil) {
-			return errStopped
 		}
 	}
 	return nil

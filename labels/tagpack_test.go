@@ -180,7 +180,7 @@ func (e *endless) Read(b []byte) (int, error) {
 // TestDemoPack reads the bundled pack: 7,178 addresses, one of them the demo's.
 func TestDemoPack(t *testing.T) {
 	l := open(t, t.TempDir())
-	done, err := l.ImportFile(t.Context(), "../testdata/demo/labels/ransomware.yaml.gz", 1)
+	done, err := l.ImportFile(t.Context(), "../testdata/demo/labels/ransomware.yaml.gz", Options{}, 1)
 	if err != nil || done.Tags+done.Repeated+done.Refused != 7178 {
 		t.Fatalf("got %+v, %v, want 7178 tags", done, err)
 	}

@@ -142,7 +142,7 @@ func (s *labelService) importFile(ctx context.Context, u *upload, answer *spoorv
 	if err := errors.Join(u.out.Flush(), u.file.Close()); err != nil {
 		return fmt.Errorf("labels: %s: %w", u.name, err)
 	}
-	done, err := s.data.labels.ImportFile(ctx, u.path, s.now().UnixMilli())
+	done, err := s.data.labels.ImportFile(ctx, u.path, labels.Options{}, s.now().UnixMilli())
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,387 @@
+package labels
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/spoortrace/spoor/ledger"
+)
+
+// read takes in a text as a file whose format is found out.
+func read(t testing.TB, name, text string, opt Options) ([]ledger.Tag, Source, error) {
+	t.Helper()
+	if err := opt.check(); err != nil {
+		return nil, Source{}, err
+	}
+	src, err := sourceOf(t.Context(), name, strings.NewReader(text), opt)
+	if err != nil {
+		return nil, src, err
+	}
+	var all []ledger.Tag
+	for tag, err := range src.Tags {
+		if err != nil {
+			return nil, src, err
+		}
+		all = append(all, tag)
+	}
+	if src.Actors != nil {
+		for _, err := range src.Actors {
+			if err != nil {
+				return nil, src, err
+			}
+		}
+	}
+	return all, src, nil
+}
+
+// line words a tag for comparison: network:address|label|category|source|confidence.
+func line(tag ledger.Tag) string {
+	address := tag.Address.Qualified()
+	if tag.Chain.Family() == ledger.FamilyEVM {
+		address = strings.ToLower(address)
+	}
+	return strings.Join([]string{address, tag.Label, tag.Category, tag.Source, string(rune('0'+tag.Confidence/10)) + string(rune('0'+tag.Confidence%10))}, "|")
+}
+
+const (
+	evm  = "0x7f367cc41522ce07553e823bf3be79a889debe1b"
+	omni = "16iWn2J1McqjToYLHSsAyS6En3QA8YQ91H"
+)
+
+// sdn is a file in the form of OFAC's sdn_advanced.xml, with three parties.
+const sdn = `<?xml version="1.0" encoding="utf-8"?>
+<Sanctions xmlns="http://www.un.org/sanctions/1.0">
+  <ReferenceValueSets><FeatureTypeValues>
+    <FeatureType ID="8" FeatureTypeGroupID="1">Birthdate</FeatureType>
+    <FeatureType ID="344" FeatureTypeGroupID="1">Digital Currency Address - XBT</FeatureType>
+    <FeatureType ID="887" FeatureTypeGroupID="1">Digital Currency Address - USDT</FeatureType>
+    <FeatureType ID="444" FeatureTypeGroupID="1">Digital Currency Address - XMR</FeatureType>
+  </FeatureTypeValues></ReferenceValueSets>
+  <DistinctParties>
+    <DistinctParty FixedRef="36"><Profile ID="36"><Identity ID="1"><Alias Primary="true"><DocumentedName>
+      <DocumentedNamePart><NamePartValue>AEROCARIBBEAN &amp; CO</NamePartValue></DocumentedNamePart></DocumentedName></Alias></Identity></Profile></DistinctParty>
+    <DistinctParty FixedRef="25308"><Profile ID="25307">
+      <Identity ID="2">
+        <Alias Primary="false"><DocumentedName><DocumentedNamePart><NamePartValue>ALSO KNOWN AS</NamePartValue></DocumentedNamePart></DocumentedName></Alias>
+        <Alias Primary="true">
+          <DocumentedName><DocumentedNamePart><NamePartValue>GHORBANIYAN</NamePartValue></DocumentedNamePart><DocumentedNamePart><NamePartValue>Mohammad</NamePartValue></DocumentedNamePart></DocumentedName>
+          <DocumentedName><DocumentedNamePart><NamePartValue>IN ANOTHER SCRIPT</NamePartValue></DocumentedNamePart></DocumentedName>
+        </Alias>
+      </Identity>
+      <Feature ID="1" FeatureTypeID="8"><FeatureVersion><VersionDetail>1987</VersionDetail></FeatureVersion></Feature>
+      <Feature ID="2" FeatureTypeID="344"><FeatureVersion><Comment/><VersionDetail DetailTypeID="1432">` + locky + `</VersionDetail></FeatureVersion></Feature>
+      <Feature ID="3" FeatureTypeID="887"><FeatureVersion><VersionDetail>` + evm + `</VersionDetail></FeatureVersion></Feature>
+      <Feature ID="4" FeatureTypeID="887"><FeatureVersion><VersionDetail>` + trx + `</VersionDetail></FeatureVersion></Feature>
+      <Feature ID="5" FeatureTypeID="887"><FeatureVersion><VersionDetail>` + omni + `</VersionDetail></FeatureVersion></Feature>
+      <Feature ID="6" FeatureTypeID="887"><FeatureVersion><VersionDetail>TVXy9j3MHePgN3ydyr3D8NojB5RLD3AcRt</VersionDetail></FeatureVersion></Feature>
+      <Feature ID="7" FeatureTypeID="444"><FeatureVersion><VersionDetail>44something</VersionDetail></FeatureVersion></Feature>
+    </Profile></DistinctParty>
+  </DistinctParties>
+  <SanctionsEntries>
+    <SanctionsEntry ID="9" ProfileID="36" ListID="1550"><EntryEvent><Date><Year>1986</Year><Month>12</Month><Day>10</Day></Date></EntryEvent></SanctionsEntry>
+    <SanctionsEntry ID="10" ProfileID="25307" ListID="1550">
+      <EntryEvent ID="10" EntryEventTypeID="1"><Comment/><Date CalendarTypeID="1"><Year>2018</Year><Month>11</Month><Day>28</Day></Date></EntryEvent>
+      <SanctionsMeasure SanctionsTypeID="1"><Comment>CYBER2</Comment></SanctionsMeasure>
+      <SanctionsMeasure SanctionsTypeID="2"><Comment/></SanctionsMeasure>
+    </SanctionsEntry>
+  </SanctionsEntries>
+</Sanctions>
+`
+
+func TestOFAC(t *testing.T) {
+	got, src, err := read(t, "sdn_advanced.xml", sdn, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, tag := range got {
+		lines = append(lines, line(tag))
+		if !strings.Contains(tag.Context, `"listed":"2018-11-28","programs":["CYBER2"]`) || tag.LastMod != 1543363200000 || tag.Definer {
+			t.Errorf("context and date: got %+v", tag)
+		}
+	}
+	rest := "|GHORBANIYAN Mohammad|sanctioned_entity|https://sanctionssearch.ofac.treas.gov/Details.aspx?id=25308|60"
+	want := []string{"bitcoin:" + locky + rest, "ethereum:" + evm + "" + rest, "tron:" + trx + rest, "bitcoin:" + omni + rest}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Error(diff)
+	}
+	if r := src.Report; src.Format != "ofac" || r.Refused != 1 || r.Skipped["XMR"] != 1 || !strings.Contains(r.Refusals[0], "sdn_advanced.xml:25") {
+		t.Errorf("got %s, %+v, want 1 bad checksum at line 25 and 1 of XMR", src.Format, r)
+	}
+}
+
+func TestOpenSanctions(t *testing.T) {
+	got, src, err := read(t, "entities.ftm.json", `{"id":"w1","caption":"`+locky+`","schema":"CryptoWallet","properties":{"publicKey":["`+locky+`"],"currency":["XBT"],"holder":["NK-1"],"topics":["sanction"]},"datasets":["us_ofac_sdn"],"first_seen":"2023-04-20T09:57:58"}
+{"id":"NK-1","caption":"Lazarus Group","schema":"Organization","properties":{"topics":["crime.theft"]},"datasets":["us_ofac_sdn"]}
+
+{"id":"w2","caption":"x","schema":"CryptoWallet","properties":{"publicKey":["`+trx+`"],"currency":["USDT"],"holder":[{"id":"N","caption":"Nested Holder","schema":"Person","properties":{"topics":["crime.terror"]}}]},"datasets":["il_mod_crypto"]}
+{"id":"w3","caption":"`+evm+`","schema":"CryptoWallet","properties":{"publicKey":["`+evm+`"]},"datasets":["ransomwhere"]}
+{"id":"w4","caption":"m","schema":"CryptoWallet","properties":{"publicKey":["4x"],"currency":["XMR"]},"datasets":["d"]}`, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"bitcoin:" + locky + "|Lazarus Group|sanctioned_entity|https://www.opensanctions.org/entities/w1|60",
+		"tron:" + trx + "|Nested Holder|terrorist_financing|https://www.opensanctions.org/entities/w2|50",
+		"ethereum:" + evm + "|wallet of ransomwhere||https://www.opensanctions.org/entities/w3|50",
+	}
+	var lines []string
+	for _, tag := range got {
+		lines = append(lines, line(tag))
+	}
+	if diff := cmp.Diff(want, lines); diff != "" || src.Report.Skipped["XMR"] != 1 || got[0].LastMod != 1681984678000 {
+		t.Error(diff, src.Report, got[0].LastMod)
+	}
+}
+
+func TestSTIX(t *testing.T) {
+	got, src, err := read(t, "bundle.json", `{"type":"bundle","id":"bundle--1","objects":[
+{"type":"cryptocurrency-wallet","id":"cryptocurrency-wallet--1","value":"`+locky+`"},
+{"type":"cryptocurrency-wallet","id":"cryptocurrency-wallet--2","address":"`+trx+`","labels":["Scam"],"x":{"deep":[1,[2]]}},
+{"type":"cryptocurrency-wallet","id":"cryptocurrency-wallet--3","value":"`+evm+`","revoked":true},
+{"type":"observed-data","id":"observed-data--1","object_refs":["cryptocurrency-wallet--1"]},
+{"type":"malware","id":"malware--1","name":"Locky","malware_types":["ransomware"]},
+{"type":"threat-actor","id":"threat-actor--1","name":"Evil Corp"},
+{"type":"identity","id":"identity--1","name":"A Vendor"},
+{"type":"relationship","id":"relationship--1","relationship_type":"related-to","source_ref":"observed-data--1","target_ref":"malware--1"},
+{"type":"relationship","id":"relationship--2","relationship_type":"uses","source_ref":"threat-actor--1","target_ref":"malware--1"},
+{"type":"indicator","id":"indicator--1","name":"bad wallets","created_by_ref":"identity--1","confidence":85,"valid_from":"2021-01-01T00:00:00Z","valid_until":"2022-01-01T00:00:00Z",
+ "indicator_types":["malicious-activity"],"pattern":"[cryptocurrency-wallet:value = '`+omni+`' OR cryptocurrency-wallet:address='`+evm+`']"}
+],"spec_version":"2.1"}`, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"bitcoin:" + locky + "|Locky|ransomware|cryptocurrency-wallet--1|05",
+		"tron:" + trx + "|wallet in cryptocurrency-wallet--2|scam|cryptocurrency-wallet--2|05",
+		"bitcoin:" + omni + "|bad wallets|illicit_actor_org|indicator--1|85",
+		"ethereum:" + evm + "|bad wallets|illicit_actor_org|indicator--1|85",
+	}
+	var lines []string
+	for _, tag := range got {
+		lines = append(lines, line(tag))
+	}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Fatal(diff)
+	}
+	if got[2].ValidFrom != 1609459200000 || got[2].ValidTo != 1640995200000 || got[2].Creator != "A Vendor" || src.Report.Skipped["REVOKED"] != 1 {
+		t.Errorf("got %+v, %+v", got[2], src.Report)
+	}
+}
+
+// TestRealExcerpts reads pieces of published lists (testdata/PROVENANCE.md).
+func TestRealExcerpts(t *testing.T) {
+	tests := []struct {
+		file, format string
+		opt          Options
+		tags         int
+		first        string
+	}{
+		{
+			"etherscan-labels.json", "etherscan",
+			Options{},
+			6,
+			"ethereum:0x22ff777ef6fe0690f1f74c6758126909653ad56a|Balancer: MLN/ETH 90/10 #2|decentralized_exchange|https://github.com/brianleect/etherscan-labels|20",
+		},
+		{
+			"forta-malicious.csv", "forta",
+			Options{},
+			5,
+			"ethereum:0x80d7bb18521acbef32d7906502ebe94928690e93|Fake_Phishing1772|scam.phishing|etherscan-phish-hack-list|20",
+		},
+		{
+			"forta-phishing.csv", "forta",
+			Options{Confidence: 40},
+			5,
+			"ethereum:0x000000000532b45f47779fce440748893b257865|Fake_Phishing3901|scam.phishing|https://github.com/forta-network/labelled-datasets|40",
+		},
+		{
+			"forta-contracts.csv", "forta",
+			Options{},
+			5,
+			"ethereum:0x04ae3226c80e8c04d35e6e56089345bdd06da6de|Multichain Exploiter 10|stolen_funds|Luabase ethereum.tags table|20",
+		},
+		{
+			"ofac-usdt.txt", "list",
+			Options{Network: "USDT", Label: "OFAC SDN", Category: "3", Source: "OFAC", Confidence: 60},
+			26,
+			"ethereum:0x175d44451403edf28469df03a9280c1197adb92c|OFAC SDN|sanctioned_entity|OFAC|60",
+		},
+		{
+			"ofac-trx.json", "list",
+			Options{Label: "OFAC SDN"},
+			6,
+			"tron:TBHTJqAy4DhHhmT3dNceJYNRz4SdLofLre|OFAC SDN||ofac-trx.json|05",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.file, func(t *testing.T) {
+			text, err := os.ReadFile(filepath.Join("testdata", test.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, src, err := read(t, test.file, string(text), test.opt)
+			if err != nil || len(got) != test.tags || src.Format != test.format || src.Report.Refused != 0 || line(got[0]) != test.first {
+				t.Fatalf("got %d tags of %s, %v, %+v, first\n%v\nwant %d of %s, first\n%s", len(got), src.Format, err, src.Report, got, test.tags, test.format, test.first)
+			}
+		})
+	}
+}
+
+const actorPack = `title: Actors
+creator: Me
+lastmod: 2022-11-29
+actors:
+- id: binance
+  uri: https://binance.com
+  label: Binance
+  aliases: [bnc]
+  jurisdictions: [KY, MT]
+  categories: [exchange]
+  context: '{"refs": []}'
+- {id: hydra, uri: https://example.org, label: Hydra, categories: [market, dark_web], lastmod: 2023-01-01}
+`
+
+// TestActorPack: a tag's actor resolves to who the pack says it is.
+func TestActorPack(t *testing.T) {
+	l, dir := open(t, t.TempDir()), t.TempDir()
+	path := filepath.Join(dir, "actors.yaml")
+	if err := os.WriteFile(path, []byte(actorPack), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	done, err := l.ImportFile(t.Context(), path, Options{}, 1)
+	if err != nil || done.Actors != 2 || done.Format != "actorpack" {
+		t.Fatalf("got %+v, %v, want 2 actors", done, err)
+	}
+	v, _ := l.View(0)
+	got, ok, err := v.Actor(t.Context(), "binance")
+	want := Actor{ID: "binance", Label: "Binance", URI: "https://binance.com", Categories: []string{"exchange"}, Jurisdictions: []string{"KY", "MT"}, Aliases: []string{"bnc"}, Context: `{"refs": []}`, Pack: "Actors", LastMod: 1669680000000}
+	if diff := cmp.Diff(want, got); diff != "" || !ok || err != nil || got.Category() != "exchange" {
+		t.Error(diff, ok, err)
+	}
+	if got, _, _ := v.Actor(t.Context(), "hydra"); got.Category() != "darknet_market" || got.LastMod != 1672531200000 {
+		t.Errorf("got %+v, want a darknet market of 2023", got)
+	}
+}
+
+// TestHostile: what is no label file, or would cost more than it is worth, is
+// refused with ledger.ErrInvalid and the place.
+func TestHostile(t *testing.T) {
+	head := strings.Replace(actorPack, "lastmod: 2022-11-29\n", "", 1)
+	tests := []struct{ name, file, text, want string }{
+		{"empty", "x.txt", "", "x.txt"},
+		{"binary", "x.xml", "<Sanctions\x00>", "NUL bytes"},
+		{"program", "x.csv", "\x7fELF\x02", "x.csv"},
+		{"prose", "x.txt", "this is no list\n", "x.txt"},
+		{"transfers", "x.csv", "from,to,value\na,b,1\n", "x.csv"},
+		{"list without label", "x.txt", locky + "\n", "--label"},
+		{"doctype", "x.xml", `<!DOCTYPE Sanctions [<!ENTITY a "b">]><Sanctions>&a;</Sanctions>`, "no DOCTYPE"},
+		{"external entity", "x.xml", `<!DOCTYPE Sanctions SYSTEM "file:///etc/passwd"><Sanctions/>`, "no DOCTYPE"},
+		{"entity", "x.xml", `<Sanctions>&lol;</Sanctions>`, "x.xml:1"},
+		{"cut off", "x.xml", sdn[:len(sdn)/2], "x.xml:"},
+		{"another root", "x.xml", `<Other><Sanctions/></Other>`, "element Sanctions"},
+		{"mismatched", "x.xml", `<Sanctions><a></b></Sanctions>`, "x.xml:1"},
+		{"latin 1", "x.xml", `<?xml version="1.0" encoding="iso-8859-1"?><Sanctions/>`, "UTF-8"},
+		{"deep XML", "x.xml", "<Sanctions>" + strings.Repeat("<a>", 100), "64 elements"},
+		{"huge token", "x.xml", `<Sanctions><a b="` + strings.Repeat("x", 5<<20), "at most 4 MiB"},
+		{"huge text", "x.xml", `<Sanctions><a>` + strings.Repeat("x", 5<<20), "at most 4 MiB"},
+		{"deep JSON", "x.json", `{"type":"bundle","x":` + strings.Repeat("[", 20_000), "x.json: byte"},
+		{"huge JSON", "x.json", `{"type":"bundle","x":"` + strings.Repeat("x", 5<<20), "at most 4 MiB"},
+		{"key twice", "x.json", `{"type":"bundle","objects":[],"objects":[]}`, "each key once"},
+		{"two values", "x.json", `{"type":"bundle","objects":[]} {}`, "one JSON value"},
+		{"no objects", "x.json", `{"type":"bundle"}`, "a list of objects"},
+		{"object without id", "x.json", `{"type":"bundle","objects":[{"type":"malware"}]}`, "type and id"},
+		{"objects are a text", "x.json", `{"type":"bundle","objects":"x"}`, "x.json: byte"},
+		{"NUL in JSON", "x.json", `{"` + evm + `":{"name":"a\u0000b","labels":[]}}`, "without NUL"},
+		{"entity is a list", "x.jsonl", `{"id":"a","schema":"CryptoWallet","properties":[]}`, "x.jsonl:1"},
+		{"second line", "x.jsonl", `{"id":"a","schema":"Person"}` + "\n{", "x.jsonl:2"},
+		{"no label", "x.json", `{"` + evm + `":{"name":"","labels":[]}}`, "a label"},
+		{"short row", "x.csv", "banned_address,wallet_tag,data_source\n" + evm + "\n", "x.csv:2"},
+		{"missing column", "x.csv", "contract_address,contract_tagged\n" + evm + ",a\n", "contract_tag"},
+		{"sentence in a list", "x.txt", locky + "\nnot an address\n", "--label"},
+		{"JSON list of numbers", "x.json", `["` + locky + `",1]`, "--label"},
+		{"actor twice", "a.yaml", strings.Replace(head, "id: hydra", "id: binance", 1), "each actor once"},
+		{"actor without id", "a.yaml", strings.Replace(head, "- id: binance\n  uri", "- uri", 1), "mandatory field id"},
+		{"actor without categories", "a.yaml", strings.Replace(head, ", categories: [market, dark_web]", "", 1), "mandatory field categories"},
+		{"country", "a.yaml", strings.Replace(head, "KY", "Cayman", 1), "country codes"},
+		{"field of a tag", "a.yaml", strings.Replace(head, "aliases: [bnc]", "currency: BTC", 1), "field of an ActorPack"},
+		{"concept", "a.yaml", strings.Replace(head, "[exchange]", "[villain]", 1), "taxonomy"},
+		{"alias", "a.yaml", strings.Replace(head, "[exchange]", "&a [exchange]", 1), "aliases or anchors"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			tags, _, err := read(t, test.file, test.text, Options{})
+			if !errors.Is(err, ledger.ErrInvalid) || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %d tags, %v, want ErrInvalid with %q", len(tags), err, test.want)
+			}
+		})
+	}
+}
+
+func TestOptionsRefused(t *testing.T) {
+	for name, opt := range map[string]Options{
+		"network": {Network: "atlantis"}, "category": {Category: "villain"}, "confidence": {Confidence: 101}, "max_age": {MaxAge: -1},
+		"label": {Label: "a\x00b"}, "source": {Source: strings.Repeat("x", 2000)},
+	} {
+		if err := opt.check(); !errors.Is(err, ledger.ErrInvalid) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: got %v, want ErrInvalid", name, err)
+		}
+	}
+	for path, want := range map[string]string{
+		"a/labels/1/x.csv": "ethereum", "labels/10/x.csv": "OP", "/d/labels/56/x.csv": "bnb", "labels/x.csv": "", "labels/7/x.csv": "", "x.csv": "",
+		"data/polygonscan/combined/combinedAllLabels.json": "polygon", `c:\data\etherscan\combined\a.json`: "ethereum", "data/other/combined/a": "",
+	} {
+		if got := NetworkOf(path); got != want {
+			t.Errorf("%s: got %q, want %q", path, got, want)
+		}
+	}
+}
+
+// fuzzFormats: no text makes a reader panic, fail with anything but ErrInvalid, or give a tag without its parts.
+func fuzzFormats(t *testing.T, name, text string) {
+	t.Helper()
+	tags, _, err := read(t, name, text, Options{Label: "L"})
+	if err != nil && !errors.Is(err, ledger.ErrInvalid) {
+		t.Errorf("%q: got %v, want ErrInvalid", text, err)
+	}
+	for _, tag := range tags {
+		if tag.Label == "" || tag.Source == "" || tag.Chain == "" || (tag.Tx == nil) == tag.Address.IsZero() || strings.ContainsRune(tag.Label+tag.Source, 0) || tag.Confidence < 0 || tag.Confidence > 100 {
+			t.Errorf("%q: got %+v", text, tag)
+		}
+	}
+}
+
+func FuzzOFAC(f *testing.F) {
+	f.Add(sdn)
+	f.Add(`<!DOCTYPE a><Sanctions/>`)
+	f.Fuzz(func(t *testing.T, text string) { fuzzFormats(t, "x.xml", text) })
+}
+
+func FuzzFTM(f *testing.F) {
+	f.Add(`{"id":"w","schema":"CryptoWallet","properties":{"publicKey":["` + locky + `"],"holder":["a",{"caption":"b"}]}}`)
+	f.Fuzz(func(t *testing.T, text string) { fuzzFormats(t, "x.jsonl", text) })
+}
+
+func FuzzSTIX(f *testing.F) {
+	f.Add(`{"type":"bundle","objects":[{"type":"cryptocurrency-wallet","id":"a","value":"` + locky + `"},{"type":"relationship","id":"r","source_ref":"a","target_ref":"a"}]}`)
+	f.Add(`{"type":"bundle","objects":[{"type":"indicator","id":"i","pattern":"[cryptocurrency-wallet:value = '` + trx + `']"}]}`)
+	f.Fuzz(func(t *testing.T, text string) { fuzzFormats(t, "x.json", text) })
+}
+
+func FuzzLists(f *testing.F) {
+	f.Add(`{"` + evm + `":{"name":"a","labels":["dex"]}}`)
+	f.Add("banned_address,wallet_tag,data_source\n" + evm + ",a,b\n")
+	f.Add(locky + "\n# x\n" + trx)
+	f.Add(`["` + locky + `"]`)
+	f.Fuzz(func(t *testing.T, text string) { fuzzFormats(t, "x", text) })
+}
+
+func FuzzActorPack(f *testing.F) {
+	f.Add(actorPack)
+	f.Fuzz(func(t *testing.T, text string) { fuzzFormats(t, "a.yaml", text) })
+}

@@ -1,0 +1,98 @@
+package labels
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spoortrace/spoor/ledger"
+)
+
+// eachMember calls see with every key of the one object that a file is; see
+// decodes the value. Values are bounded by maxItem, the file by maxPack, nesting
+// by encoding/json (10,000).
+func eachMember(ctx context.Context, in *input, see func(key string, d *json.Decoder) error) error {
+	d := json.NewDecoder(in.text)
+	in.text.next()
+	if err := want(d, json.Delim('{')); err != nil {
+		return in.syntax(d, err)
+	}
+	seen := map[string]bool{}
+	for n := 0; d.More(); n++ {
+		if n%1024 == 0 && ctx.Err() != nil {
+			return fmt.Errorf("%s: %w", in.name, ctx.Err())
+		}
+		in.text.next()
+		token, err := d.Token()
+		if err != nil {
+			return in.syntax(d, err)
+		}
+		key, _ := token.(string)
+		if seen[key] {
+			return ledger.Invalid(fmt.Sprintf("%s: byte %d", in.name, d.InputOffset()), "each key once", clip(key))
+		}
+		seen[key] = true
+		if err := see(key, d); err != nil {
+			return in.syntax(d, err)
+		}
+	}
+	return in.finish(d, json.Delim('}'))
+}
+
+// eachElement calls see for every element of the list that comes next; see decodes it.
+func eachElement(ctx context.Context, in *input, d *json.Decoder, see func() error) error {
+	if err := want(d, json.Delim('[')); err != nil {
+		return err
+	}
+	for n := 0; d.More(); n++ {
+		if n%1024 == 0 && ctx.Err() != nil {
+			return fmt.Errorf("%s: %w", in.name, ctx.Err())
+		}
+		in.text.next()
+		if err := see(); err != nil {
+			return err
+		}
+	}
+	return want(d, json.Delim(']'))
+}
+
+// finish reads the closing mark, after which nothing may follow.
+func (in *input) finish(d *json.Decoder, mark json.Delim) error {
+	in.text.next()
+	if err := want(d, mark); err != nil {
+		return in.syntax(d, err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return ledger.Invalid(fmt.Sprintf("%s: byte %d", in.name, d.InputOffset()), "one JSON value", "more after it")
+	}
+	return nil
+}
+
+var errMark = errors.New("another mark")
+
+// want reads one mark.
+func want(d *json.Decoder, mark json.Delim) error {
+	token, err := d.Token()
+	if err != nil {
+		return err
+	}
+	if token != mark {
+		return fmt.Errorf("%w: want %v, got %v", errMark, mark, token)
+	}
+	return nil
+}
+
+// syntax tells a file that is not the JSON it should be from a disk that fails.
+func (in *input) syntax(d *json.Decoder, err error) error {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	if errors.Is(err, errStopped) || errors.Is(err, ledger.ErrInvalid) {
+		return err
+	}
+	if errors.As(err, &syntax) || errors.As(err, &kind) || errors.Is(err, errMark) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return ledger.Invalid(fmt.Sprintf("%s: byte %d", in.name, d.InputOffset()), "JSON of the file's format", clip(err.Error()))
+	}
+	return err
+}

@@ -1,0 +1,258 @@
+package labels
+
+import (
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spoortrace/spoor/ledger"
+)
+
+// OFAC's advanced XML (sdn_advanced.xml, cons_advanced.xml; the UN's sanctions
+// schema 1.0) is read token by token. Kept are the feature types whose name is
+// "Digital Currency Address - TICKER", and the parties that have such a feature:
+// about a thousand addresses of a file of 100 MB. The dates and programs of a
+// party follow after all parties, so that tags are given at the end.
+//
+// A tag says: the primary name of the party, sanctioned_entity, authority_data
+// (60), the page of the party at OFAC as its source; the ticker, date of listing
+// and programs in its context. It does not speak for a cluster: some of the
+// addresses are deposit addresses at exchanges. It is valid without a limit of
+// time, since who controls an address does not begin with the listing.
+const (
+	digitalCurrency = "Digital Currency Address - "
+	ofacPage        = "https://sanctionssearch.ofac.treas.gov/Details.aspx?id="
+	maxDepth        = 64
+)
+
+// walkOFAC is the walk of OFAC's advanced XML.
+func walkOFAC(ctx context.Context, in *input, take func(ledger.Tag) error) error {
+	r := &ofacReader{in: in, xml: xml.NewDecoder(in.text), tickers: map[string]string{}, parties: map[string]*ofacParty{}}
+	if err := r.read(ctx); err != nil {
+		return err
+	}
+	if r.root != "Sanctions" {
+		return ledger.Invalid(in.name, "OFAC's advanced XML: an element Sanctions", r.root)
+	}
+	for _, id := range r.order {
+		party := r.parties[id]
+		for _, a := range party.addresses {
+			if err := in.give(party.claim(a), take); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+type ofacReader struct {
+	in      *input
+	xml     *xml.Decoder
+	root    string
+	path    []string          // names of the open elements
+	text    strings.Builder   // of the innermost one
+	tickers map[string]string // of a feature type's id
+	parties map[string]*ofacParty
+	order   []string // profile ids as they came
+
+	id      string // of the open FeatureType
+	party   *ofacParty
+	feature string // ticker of the open Feature; "": of another kind
+	primary bool   // the open Alias is the primary one
+	named   bool   // its first name is read
+	entry   *ofacParty
+	date    [3]string
+}
+
+type ofacParty struct {
+	id        string // FixedRef
+	profile   string
+	names     []string
+	addresses []ofacAddress
+	listed    string // 2018-11-28; "" not stated
+	programs  []string
+}
+
+type ofacAddress struct{ ticker, text, place string }
+
+func (r *ofacReader) read(ctx context.Context) error {
+	for n := 0; ; n++ {
+		if n%4096 == 0 && ctx.Err() != nil {
+			return fmt.Errorf("%s: %w", r.in.name, ctx.Err())
+		}
+		r.in.text.next()
+		token, err := r.xml.Token()
+		if errors.Is(err, io.EOF) && len(r.path) == 0 {
+			return nil
+		}
+		if err != nil {
+			return r.syntax(err)
+		}
+		switch t := token.(type) {
+		case xml.StartElement:
+			if err := r.start(t); err != nil {
+				return err
+			}
+		case xml.EndElement:
+			r.end()
+		case xml.CharData:
+			if r.text.Len()+len(t) <= maxLine {
+				r.text.Write(t)
+			}
+		case xml.Directive:
+			return ledger.Invalid(r.place(), "no DOCTYPE and no entities of its own", clip(string(t)))
+		}
+	}
+}
+
+func (r *ofacReader) place() string {
+	line, _ := r.xml.InputPos()
+	return fmt.Sprintf("%s:%d", r.in.name, line)
+}
+
+// syntax tells a file that is no XML from a disk that fails.
+func (r *ofacReader) syntax(err error) error {
+	var syntax *xml.SyntaxError
+	switch {
+	case errors.As(err, &syntax):
+		return ledger.Invalid(r.place(), "XML without entities of its own", syntax.Msg)
+	case errors.Is(err, ledger.ErrInvalid):
+		return err
+	case errors.Is(err, io.EOF):
+		return ledger.Invalid(r.place(), "a whole XML file", "one that is cut off")
+	case strings.Contains(err.Error(), "encoding"):
+		return ledger.Invalid(r.place(), "XML in UTF-8", err.Error())
+	}
+	return fmt.Errorf("%s: %w", r.in.name, err)
+}
+
+func attribute(t xml.StartElement, name string) string {
+	for _, a := range t.Attr {
+		if a.Name.Local == name {
+			return a.Value
+		}
+	}
+	return ""
+}
+
+func (r *ofacReader) start(t xml.StartElement) error {
+	if len(r.path) == 0 {
+		r.root = t.Name.Local
+	}
+	if r.path = append(r.path, t.Name.Local); len(r.path) > maxDepth {
+		return ledger.Invalid(r.place(), "at most 64 elements in each other", "more")
+	}
+	r.text.Reset()
+	switch t.Name.Local {
+	case "FeatureType":
+		r.id = attribute(t, "ID")
+	case "DistinctParty":
+		r.party = &ofacParty{id: attribute(t, "FixedRef")}
+	case "Profile":
+		if r.party != nil {
+			r.party.profile = attribute(t, "ID")
+		}
+	case "Alias":
+		r.primary, r.named = attribute(t, "Primary") == "true" && r.party != nil && len(r.party.names) == 0, false
+	case "Feature":
+		r.feature = r.tickers[attribute(t, "FeatureTypeID")]
+	case "SanctionsEntry":
+		r.entry = r.parties[attribute(t, "ProfileID")]
+	case "EntryEvent":
+		r.date = [3]string{}
+	}
+	return nil
+}
+
+// end is told what an element held.
+func (r *ofacReader) end() {
+	name, text := r.path[len(r.path)-1], strings.TrimSpace(r.text.String())
+	r.path = r.path[:len(r.path)-1]
+	r.text.Reset()
+	switch name {
+	case "FeatureType":
+		if ticker, ok := strings.CutPrefix(text, digitalCurrency); ok {
+			r.tickers[r.id] = clip(strings.TrimSpace(ticker))
+		}
+	case "NamePartValue":
+		if r.primary && !r.named && text != "" && len(r.party.names) < 16 {
+			r.party.names = append(r.party.names, clip(text))
+		}
+	case "DocumentedName":
+		r.named = r.named || r.primary
+	case "Alias":
+		r.primary = false
+	case "VersionDetail":
+		if r.feature != "" && r.party != nil && text != "" {
+			r.party.addresses = append(r.party.addresses, ofacAddress{r.feature, clip(text), r.place()})
+		}
+	case "Feature":
+		r.feature = ""
+	case "DistinctParty":
+		r.keep()
+	case "SanctionsEntry":
+		r.entry = nil
+	}
+	r.listing(name, text)
+}
+
+// keep takes a party that has addresses.
+func (r *ofacReader) keep() {
+	if p := r.party; p != nil && len(p.addresses) > 0 {
+		if r.parties[p.profile] == nil {
+			r.order = append(r.order, p.profile)
+		} else {
+			p.addresses = append(r.parties[p.profile].addresses, p.addresses...)
+		}
+		r.parties[p.profile] = p
+	}
+	r.party = nil
+}
+
+// listing reads when and why a party of ours is listed.
+func (r *ofacReader) listing(name, text string) {
+	if r.entry == nil {
+		return
+	}
+	inside := len(r.path) > 0 && r.path[len(r.path)-1] == "SanctionsMeasure"
+	switch {
+	case name == "Year":
+		r.date[0] = text
+	case name == "Month":
+		r.date[1] = text
+	case name == "Day":
+		r.date[2] = text
+	case name == "EntryEvent":
+		if day, err := time.Parse("2006-1-2", strings.Join(r.date[:], "-")); err == nil && r.entry.listed == "" {
+			r.entry.listed = day.Format(time.DateOnly)
+		}
+	case name == "Comment" && inside && text != "" && len(r.entry.programs) < 64 && !slices.Contains(r.entry.programs, clip(text)):
+		r.entry.programs = append(r.entry.programs, clip(text))
+	}
+}
+
+// claim words what OFAC says of one address of the party.
+func (p *ofacParty) claim(a ofacAddress) claim {
+	context, err := json.Marshal(struct {
+		Ticker   string   `json:"ticker"`
+		Listed   string   `json:"listed,omitempty"`
+		Programs []string `json:"programs,omitempty"`
+	}{a.ticker, p.listed, p.programs})
+	if err != nil {
+		context = nil // texts always marshal
+	}
+	t := ledger.Tag{
+		Label: orElse(strings.Join(p.names, " "), "OFAC party "+p.id), Source: ofacPage + p.id, Creator: "OFAC", Category: "sanctioned_entity",
+		Concepts: []string{"sanction"}, Abuse: "sanction", Confidence: confidences["authority_data"], Context: string(context),
+	}
+	if day, err := time.Parse(time.DateOnly, p.listed); err == nil {
+		t.LastMod = day.UnixMilli()
+	}
+	return claim{place: a.place, network: a.ticker, address: a.text, tag: t}
+}
