@@ -291,3 +291,50 @@ func TestOthersTraces(t *testing.T) {
 		}
 	}
 }
+
+// TestOthersPages: the page token of another tenant is none.
+func TestOthersPages(t *testing.T) {
+	store := keys(t, new(time.Duration))
+	_, acme := newKey(t, store, access.Reader, time.Time{})
+	_, bank, err := store.NewKey(access.Key{Tenant: "bank", Name: "x", Role: access.Reader}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := serve(t, quiet(t, newWorld(t)), server.Trust{Keys: store})
+	m := &spoorv1.LookupAddressRequest{Address: named("tron", "m").Qualified(), PageSize: 1}
+	page, err := c.LookupAddress(with(t.Context(), "x-api-key", acme), m)
+	if err != nil || page.GetNextPageToken() == "" {
+		t.Fatalf("%v, %v", page, err)
+	}
+	m.PageToken = page.GetNextPageToken()
+	if _, err := c.LookupAddress(with(t.Context(), "x-api-key", acme), m); err != nil {
+		t.Errorf("one's own token: %v", err)
+	}
+	_, err = c.LookupAddress(with(t.Context(), "x-api-key", bank), m)
+	refusal{invalid, wrong, "page_token", "page before"}.check(t, "another tenant's token", err)
+}
+
+// TestOthersSlots: a tenant that runs traces without end leaves a place to others.
+func TestOthersSlots(t *testing.T) {
+	store := keys(t, new(time.Duration))
+	_, acme := newKey(t, store, access.Investigator, time.Time{})
+	_, bank, err := store.NewKey(access.Key{Tenant: "bank", Name: "x", Role: access.Investigator}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := quiet(t, longWorld(t, 3000))
+	cfg.MaxTraces = 4
+	c := serve(t, cfg, server.Trust{Keys: store})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for range 3 {
+		if _, err := begin(with(ctx, "x-api-key", acme), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = c.stream(with(t.Context(), "x-api-key", acme), longTrace())
+	refusal{codes.ResourceExhausted, "EXCEEDED_RATE_LIMIT", "", "3 traces of this tenant run already"}.check(t, "the fourth", err)
+	if _, err := begin(with(ctx, "x-api-key", bank), c); err != nil {
+		t.Errorf("the first of another tenant: %v", err)
+	}
+}

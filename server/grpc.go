@@ -109,7 +109,7 @@ func New(cfg Config) (*Server, error) {
 		data: &data{store: cfg.Store, labels: cfg.Labels, prices: cfg.Prices}, health: health.NewServer(), pages: pager{key},
 	}
 	cfg.Follows.tell(s.health)
-	s.traces = &traces{data: s.data, jobs: s.jobs, pages: s.pages, slots: make(chan struct{}, cfg.MaxTraces), maxEvents: cfg.MaxEvents, follows: cfg.Follows}
+	s.traces = &traces{data: s.data, jobs: s.jobs, pages: s.pages, slots: make(chan struct{}, cfg.MaxTraces), held: map[string]int{}, maxEvents: cfg.MaxEvents, follows: cfg.Follows}
 	s.metrics, s.calls = newMetrics(cfg.Follows, s.traces.slots)
 	return s, nil
 }

@@ -45,7 +45,7 @@ func (s *traces) LookupAddress(ctx context.Context, m *spoorv1.LookupAddressRequ
 		return answer, err
 	}
 	height, digest, err := l.pin(a.Chain)
-	answer.NextPageToken = s.pages.token("address "+a.Qualified(), append([]uint64{height, digest}, next...)...)
+	answer.NextPageToken = s.pages.of(ctx).token("address "+a.Qualified(), append([]uint64{height, digest}, next...)...)
 	return answer, err
 }
 
@@ -68,7 +68,7 @@ func (s *traces) addressView(ctx context.Context, a ledger.Address, token string
 		return v, nil, err
 	}
 	defer v.close()
-	cursor, err := s.pages.cursor("address "+a.Qualified(), token, 5)
+	cursor, err := s.pages.of(ctx).cursor("address "+a.Qualified(), token, 5)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -23,9 +24,17 @@ func pageSize(asked int32) int {
 }
 
 // pager makes page tokens: opaque, and bound to one query by a signature, so
-// that a token that was altered or is of another query is refused with one text.
+// that a token that was altered or is of another query or tenant is refused with
+// one text.
 // The key lives as long as the process; older tokens are refused, too.
 type pager struct{ key []byte }
+
+// of is the pager of the tenant that calls: the tokens of others are none.
+func (p pager) of(ctx context.Context) pager {
+	mac := hmac.New(sha256.New, p.key)
+	mac.Write([]byte(Principal(ctx).Tenant))
+	return pager{mac.Sum(nil)}
+}
 
 // token signs a cursor of numbers for a query.
 func (p pager) token(query string, cursor ...uint64) string {

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
@@ -21,12 +22,15 @@ type traces struct {
 	slots     chan struct{} // one per trace that may run at a time
 	maxEvents int
 	follows   *Follows
+
+	mu   sync.Mutex
+	held map[string]int // slots that each tenant holds
 }
 
 // StreamTrace runs a trace and sends its hops while they are found.
 func (s *traces) StreamTrace(m *spoorv1.StreamTraceRequest, stream spoorv1.TraceService_StreamTraceServer) error {
 	ctx := stream.Context()
-	release, err := s.slot()
+	release, err := s.slot(ctx)
 	if err != nil {
 		return err
 	}
@@ -68,7 +72,7 @@ func (s *traces) StreamTrace(m *spoorv1.StreamTraceRequest, stream spoorv1.Trace
 
 // StartTrace begins a trace and answers at once.
 func (s *traces) StartTrace(ctx context.Context, m *spoorv1.StartTraceRequest) (*spoorv1.Trace, error) {
-	return s.jobs.start(ctx, m.GetRequestId(), m.GetRequest(), s.slot, func(ctx context.Context, onHop func(tracer.Hop)) (*spoorv1.Trace, error) {
+	return s.jobs.start(ctx, m.GetRequestId(), m.GetRequest(), func() (func(), error) { return s.slot(ctx) }, func(ctx context.Context, onHop func(tracer.Hop)) (*spoorv1.Trace, error) {
 		q, err := s.ask(ctx, m.GetRequest())
 		if err != nil {
 			return nil, err
@@ -83,14 +87,30 @@ func (s *traces) GetTrace(ctx context.Context, m *spoorv1.GetTraceRequest) (*spo
 	return s.jobs.get(ctx, m.GetName())
 }
 
-// slot takes one of the places for running traces, or refuses.
-func (s *traces) slot() (release func(), err error) {
+// slot takes one of the places for running traces, or refuses. A tenant with
+// keys may hold all of them but a quarter, so that others come to theirs.
+func (s *traces) slot(ctx context.Context) (release func(), err error) {
+	who := Principal(ctx)
+	share := cap(s.slots) - cap(s.slots)/4
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if who.KeyID != "" && s.held[who.Tenant] >= share {
+		return nil, exhausted("%d traces of this tenant run already", share)
+	}
 	select {
 	case s.slots <- struct{}{}:
-		return func() { <-s.slots }, nil
 	default:
 		return nil, exhausted("%d traces run already", cap(s.slots))
 	}
+	s.held[who.Tenant]++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		<-s.slots
+		if s.held[who.Tenant]--; s.held[who.Tenant] == 0 {
+			delete(s.held, who.Tenant)
+		}
+	}, nil
 }
 
 // run replays a question under its policy and under those it is compared with.
