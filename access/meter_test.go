@@ -17,13 +17,12 @@ import (
 var wide = access.Limits{Rate: 1e6, Burst: 1e6, Concurrent: 1e6}
 
 // refusedFor wants a *QuotaError of one limit.
-func refusedFor(t testing.TB, name string, err error, what string) *access.QuotaError {
+func refusedFor(t testing.TB, name string, err error, what string) {
 	t.Helper()
 	var quota *access.QuotaError
 	if !errors.As(err, &quota) || quota.What != what || quota.Retry <= 0 || !errors.Is(err, ledger.ErrExhausted) {
 		t.Fatalf("%s: %v, want a refusal for %s", name, err, what)
 	}
-	return quota
 }
 
 // TestRate spends a bucket, is told when to come back, and is let in then and no earlier.
@@ -37,7 +36,9 @@ func TestRate(t *testing.T) {
 		}
 	}
 	_, err := m.Spend("a", l)
-	if quota := refusedFor(t, "the fourth", err, access.RateLimit); quota.Retry != 250*time.Millisecond || quota.Most != 4 {
+	refusedFor(t, "the fourth", err, access.RateLimit)
+	var quota *access.QuotaError
+	if errors.As(err, &quota); quota.Retry != 250*time.Millisecond || quota.Most != 4 {
 		t.Errorf("%+v", quota)
 	}
 	c.at = c.at.Add(249 * time.Millisecond)

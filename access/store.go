@@ -257,6 +257,20 @@ func (s *Store) Authenticate(token string) (Key, Tenant, error) {
 	return s.admit(id, sha256.Sum256(secret[:]), false)
 }
 
+// InForce returns the tenant of a key that was let in before, or why it would
+// not be any more: ErrExpiredKey or ErrRevokedKey.
+func (s *Store) InForce(id string) (Tenant, error) {
+	s.mu.RLock()
+	k, ok := s.keys[id]
+	if !ok {
+		s.mu.RUnlock()
+		return Tenant{}, ErrUnknownKey
+	}
+	t := s.tenants[k.Tenant]
+	s.mu.RUnlock()
+	return t, k.check(k.proof, s.now())
+}
+
 // AuthenticateCertificate does the same for a client certificate whose private
 // key the client has proven to hold.
 func (s *Store) AuthenticateCertificate(fingerprint [sha256.Size]byte) (Key, Tenant, error) {

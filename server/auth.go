@@ -130,7 +130,7 @@ func (g *gate) authenticate(ctx context.Context, c *call, method string) (Caller
 		}
 		return Caller{}, g.auditOf(callerOf(key, tenant), method).end("", unauthenticated(err)) // known: it has expired or was revoked
 	}
-	c.payer, c.limits = "tenant "+tenant.Name, tenant.Limits()
+	c.payer, c.limits, c.keys, c.key = "tenant "+tenant.Name, tenant.Limits(), g.trust.Keys, key.ID
 	return callerOf(key, tenant), nil
 }
 

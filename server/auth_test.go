@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -336,5 +338,80 @@ func TestOthersSlots(t *testing.T) {
 	refusal{codes.ResourceExhausted, "EXCEEDED_RATE_LIMIT", "", "3 traces of this tenant run already"}.check(t, "the fourth", err)
 	if _, err := begin(with(ctx, "x-api-key", bank), c); err != nil {
 		t.Errorf("the first of another tenant: %v", err)
+	}
+}
+
+// TestStreamEndsWithKey: a stream that has begun ends when its key does, and says why.
+func TestStreamEndsWithKey(t *testing.T) {
+	var ahead atomic.Int64
+	store, err := access.Open(t.TempDir(), func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := quiet(t, newWorld(t))
+	cfg.Ingest = func(ctx context.Context, _ *spoorv1.IngestRequest, report func(*spoorv1.IngestEvent)) (*spoorv1.IngestResult, error) {
+		for ctx.Err() == nil {
+			report(&spoorv1.IngestEvent{})
+			time.Sleep(time.Millisecond)
+		}
+		return nil, ctx.Err()
+	}
+	c := serve(t, cfg, server.Trust{Keys: store})
+	for _, end := range []struct {
+		reason string
+		end    func(access.Key)
+	}{
+		{"API_KEY_REVOKED", func(k access.Key) {
+			if _, err := store.Revoke(k.ID, "test"); err != nil {
+				t.Error(err)
+			}
+		}},
+		{"API_KEY_EXPIRED", func(access.Key) { ahead.Store(int64(2 * time.Hour)) }},
+	} {
+		k, token := newKey(t, store, access.Admin, time.Now().Add(time.Hour))
+		s, err := c.Ingest(with(t.Context(), "x-api-key", token), &spoorv1.IngestRequest{Source: &spoorv1.IngestRequest_Tron{Tron: &spoorv1.TronCsv{CsvPaths: []string{"a"}}}})
+		if err == nil {
+			_, err = s.Recv()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		end.end(k)
+		for err == nil {
+			_, err = s.Recv()
+		}
+		refusal{codes.Unauthenticated, end.reason, "", ""}.check(t, end.reason, err)
+	}
+	if err := store.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestGivenUp: calls that are given up anywhere on their way leave no slot,
+// place or goroutine behind.
+func TestGivenUp(t *testing.T) {
+	var wait atomic.Int64
+	c, many, few := crowd(t, &wait)
+	if err := c.keys.SetTenant(access.Tenant{Name: "bank", Rate: 1_000_000, Concurrent: 1}, "test"); err != nil {
+		t.Fatal(err)
+	}
+	wait.Store(int64(time.Millisecond))
+	var all sync.WaitGroup
+	for i := range 1000 {
+		all.Go(func() {
+			ctx, cancel := context.WithTimeout(many, time.Duration(i%200)*time.Millisecond)
+			defer cancel()
+			_ = ask(ctx, c.client)
+		})
+	}
+	all.Wait()
+	wait.Store(0)
+	for range 20 { // more than there are slots
+		if err := ask(few, c.client); err != nil {
+			t.Error(err)
+		}
+		if err := ask(many, c.client); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -38,6 +38,9 @@ type call struct {
 	limits access.Limits
 	leave  func()
 	audit  audit
+
+	keys *access.Store // where the caller's key is from; nil: it has none
+	key  string        // its id
 }
 
 func (c *call) enter() error {
@@ -63,6 +66,19 @@ func (c *call) spend() error {
 		return c.refuse(err)
 	}
 	return grpc.SetHeader(c.ctx, metadata.Pairs("x-ratelimit-limit", strconv.Itoa(left.Limit), "x-ratelimit-remaining", strconv.Itoa(left.Remaining)))
+}
+
+// still says whether the caller would be let in again, and what its limits are
+// by now: a stream ends with its key.
+func (c *call) still() (access.Limits, error) {
+	if c.keys == nil {
+		return c.limits, nil
+	}
+	tenant, err := c.keys.InForce(c.key)
+	if err != nil {
+		return access.Limits{}, unauthenticated(err)
+	}
+	return tenant.Limits(), nil
 }
 
 // wait takes one message out of the payer's bucket as soon as there is one.

@@ -20,6 +20,7 @@ import (
 
 	"buf.build/go/protovalidate"
 
+	"github.com/spoortrace/spoor/access"
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 )
@@ -71,7 +72,7 @@ func (g *gate) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServer
 	defer call.leave()
 	checked := &checkedStream{ServerStream: stream, gate: g, call: call, ctx: call.ctx, each: info.IsClientStream && info.IsServerStream}
 	defer checked.giveBack()
-	err = g.workStream(srv, checked, info.FullMethod, handle)
+	err = checked.why(g.workStream(srv, checked, info.FullMethod, handle))
 	if !checked.worked {
 		return err
 	}
@@ -102,14 +103,19 @@ type checkedStream struct {
 	worked  bool   // the first message was let through
 	subject string // what it was about, for the audit log
 
-	mu   sync.Mutex
-	held func() // gives the slot back; nil: none is held
+	mu    sync.Mutex
+	ended error  // the caller's key is in force no more
+	held  func() // gives the slot back; nil: none is held
 }
 
 func (s *checkedStream) Context() context.Context { return s.ctx }
 
 func (s *checkedStream) RecvMsg(m any) error {
 	s.giveBack()
+	// One goroutine receives: the limits are its own.
+	if err := s.still(&s.call.limits); err != nil {
+		return err
+	}
 	if err := s.ServerStream.RecvMsg(m); err != nil {
 		return err
 	}
@@ -156,7 +162,35 @@ func (s *checkedStream) begin(m any) error {
 // SendMsg gives the slot back first: a client that does not read must hold none.
 func (s *checkedStream) SendMsg(m any) error {
 	s.giveBack()
+	if err := s.still(nil); err != nil {
+		return err
+	}
 	return s.ServerStream.SendMsg(m)
+}
+
+// still ends the stream when its key does, and says what the limits are by now.
+func (s *checkedStream) still(limits *access.Limits) error {
+	l, err := s.call.still()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended == nil {
+		s.ended = err
+	}
+	if limits != nil && err == nil {
+		*limits = l
+	}
+	return s.ended
+}
+
+// why is the reason that the stream ended for: that of its key before what the
+// method made of it.
+func (s *checkedStream) why(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended != nil {
+		return s.ended
+	}
+	return err
 }
 
 func (s *checkedStream) giveBack() {
