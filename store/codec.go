@@ -37,6 +37,15 @@ func unseal(k key, stored []byte) ([]byte, error) {
 	return stored[:cut], nil
 }
 
+// Seal appends to a value the checksum that every row of the index ends with:
+// CRC-32C over partition, sort key and value. It is for indexes derived from this one.
+func Seal(partition, sort, value []byte) []byte { return seal(key{partition, sort}, value) }
+
+// Unseal checks what Seal made and cuts the checksum off; ledger.ErrCorrupt.
+func Unseal(partition, sort, stored []byte) ([]byte, error) {
+	return unseal(key{partition, sort}, stored)
+}
+
 // encoder appends fields to a buffer.
 type encoder struct{ b []byte }
 
