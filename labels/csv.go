@@ -13,13 +13,15 @@ import (
 	"github.com/spoortrace/spoor/ledger"
 )
 
-// csvColumns are the columns of a label CSV, in any order; the first three must be there.
-var csvColumns = []string{"network", "address", "label", "category", "source", "confidence"}
+// csvColumns are the columns of a label CSV, in any order; the first three must
+// be there, unless the options of the import say what they would.
+var csvColumns = []string{"network", "address", "label", "category", "source", "confidence", "actor", "abuse", "context", "valid_from", "valid_to"}
 
 // ReadCSV yields the tags of a label CSV, plain or gzipped: network, address,
 // label, category (our id, a KYT id or empty), source (the file's name when
 // empty) and confidence (an id of GraphSense's scale or 0-100; unknown, 5,
-// when empty). Any row that does not fit ends in ledger.ErrInvalid with
+// when empty), and if they are there actor, abuse, context, valid_from and
+// valid_to (dates; the label holds from the one on and before the other). Any row that does not fit ends in ledger.ErrInvalid with
 // file:line:column, and then nothing of the file may be used.
 func ReadCSV(ctx context.Context, name string, r io.Reader, report *Report) iter.Seq2[ledger.Tag, error] {
 	return readBy(ctx, name, r, report, walkCSV)
@@ -127,6 +129,9 @@ func (c *csvReader) next() (ledger.Tag, error) {
 	} else if t.Confidence == 0 {
 		t.Confidence = confidences["unknown"]
 	}
+	if err := c.rest(&t); err != nil {
+		return t, err
+	}
 	key := uniqueKey(t)
 	if c.seen[key] {
 		c.report.Repeated++
@@ -134,6 +139,27 @@ func (c *csvReader) next() (ledger.Tag, error) {
 	}
 	c.seen[key] = true
 	return t, nil
+}
+
+// rest reads the columns that few files have. The times are half-open.
+func (c *csvReader) rest(t *ledger.Tag) error {
+	t.Actor, t.Abuse, t.Context = strings.Clone(c.cell("actor")), strings.Clone(c.cell("abuse")), strings.Clone(c.cell("context"))
+	if strings.ContainsRune(t.Actor+t.Abuse+t.Context, 0) {
+		return c.wrong("address", "a row without NUL")
+	}
+	for column, at := range map[string]*int64{"valid_from": &t.ValidFrom, "valid_to": &t.ValidTo} {
+		if s := c.cell(column); s != "" {
+			ms, want := readDate(s)
+			if want != "" {
+				return c.wrong(column, want)
+			}
+			*at = ms
+		}
+	}
+	if t.ValidTo != 0 && t.ValidTo <= t.ValidFrom {
+		return c.wrong("valid_to", "a time after valid_from")
+	}
+	return nil
 }
 
 // chain reads the row's network, else the one that was given for the file.

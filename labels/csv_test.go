@@ -33,6 +33,14 @@ func TestCSV(t *testing.T) {
 	}
 }
 
+// TestCSVTimes reads when a label holds, and what else a row may have.
+func TestCSVTimes(t *testing.T) {
+	got, err := readCSV(t, "network,address,label,valid_from,valid_to,actor,abuse,context\ntron,"+trx+",x,2020-01-01,2021-01-01T00:00:00Z,binance,scam,seen\n")
+	if err != nil || len(got) != 1 || got[0].ValidFrom != 1577836800000 || got[0].ValidTo != 1609459200000 || got[0].Actor != "binance" || got[0].Abuse != "scam" || got[0].Context != "seen" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
 func TestCSVRefused(t *testing.T) {
 	head := "network,address,label,category,source,confidence\n"
 	tests := []struct{ name, text, want string }{
@@ -47,6 +55,8 @@ func TestCSVRefused(t *testing.T) {
 		{"NUL", head + "tron," + trx + ",a\x00b,,,\n", "without NUL"},
 		{"category", head + "tron," + trx + ",x,villain,,\n", "category such as"},
 		{"confidence", head + "tron," + trx + ",x,,,120\n", "0 to 100"},
+		{"date", "network,address,label,valid_to\ntron," + trx + ",x,soon\n", "l.csv:2:43"},
+		{"times upside down", "network,address,label,valid_to,valid_from\ntron," + trx + ",x,2020-01-01,2021-01-01\n", "after valid_from"},
 		{"short row", head + "tron\n", "l.csv:2:"},
 		{"quote", head + "\"tron\n", "quote"},
 	}

@@ -192,11 +192,16 @@ func (l *Log) checked(i Import, name string, recorded int64) error {
 	return err
 }
 
-// Add appends a single tag and returns it with its id.
+// Add appends a single tag and returns it with its id. The batch of a private
+// tag does not name it, since everyone sees the list of batches.
 func (l *Log) Add(tag ledger.Tag, recorded int64) (ledger.Tag, error) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	done, err := l.batch(Import{Kind: KindAdd, Name: tag.Label, Recorded: recorded}, &Report{Tags: 1}, func(b *batch) error { return b.tag(tag) })
+	name := tag.Label
+	if tag.Tenant != "" {
+		name = "private label"
+	}
+	done, err := l.batch(Import{Kind: KindAdd, Name: name, Recorded: recorded}, &Report{Tags: 1}, func(b *batch) error { return b.tag(tag) })
 	tag.ID, tag.Recorded = done.FirstID, recorded
 	return tag, err
 }

@@ -149,7 +149,7 @@ func (s *Server) Serve(lis net.Listener, trust Trust) error {
 		grpc.ChainUnaryInterceptor(s.calls.UnaryServerInterceptor(), g.unary), grpc.ChainStreamInterceptor(s.calls.StreamServerInterceptor(), g.stream),
 	)
 	spoorv1.RegisterTraceServiceServer(server, s.traces)
-	spoorv1.RegisterLabelServiceServer(server, &labelService{data: s.data, pages: s.pages, now: time.Now})
+	spoorv1.RegisterLabelServiceServer(server, &labelService{data: s.data, pages: s.pages, now: time.Now, affected: []affectedBy{s.jobs.carrying}})
 	spoorv1.RegisterAdminServiceServer(server, &admin{data: s.data, keys: s.cfg.Keys, ingest: s.cfg.Ingest, follows: s.cfg.Follows, now: time.Now})
 	healthpb.RegisterHealthServer(server, s.health)
 	if trust.Reflect {

@@ -21,6 +21,9 @@ func (s *labelService) AddLabel(ctx context.Context, m *spoorv1.AddLabelRequest)
 	if err != nil {
 		return nil, err
 	}
+	if m.GetPrivate() {
+		tag.Tenant = Principal(ctx).Tenant
+	}
 	s.data.adding.Lock()
 	defer s.data.adding.Unlock()
 	held, err := s.data.tagsLike(ctx, tag)
@@ -41,7 +44,7 @@ func (s *labelService) AddLabel(ctx context.Context, m *spoorv1.AddLabelRequest)
 
 // tagsLike returns the tags in force of what a tag is of.
 func (d *data) tagsLike(ctx context.Context, tag ledger.Tag) ([]ledger.Tag, error) {
-	view, err := d.labels.View(0)
+	view, err := d.labels.ViewOf(0, tag.Tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +65,7 @@ func (d *data) sequenceOf(id uint64) uint64 {
 }
 
 func sameLabel(a, b ledger.Tag) bool {
-	return a.Label == b.Label && a.Category == b.Category && a.Source == b.Source && a.Confidence == b.Confidence &&
+	return a.Tenant == b.Tenant && a.Type == b.Type && a.Label == b.Label && a.Category == b.Category && a.Source == b.Source && a.Confidence == b.Confidence &&
 		a.ValidFrom == b.ValidFrom && a.ValidTo == b.ValidTo && a.Actor == b.Actor && a.Abuse == b.Abuse && slices.Equal(a.Concepts, b.Concepts)
 }
 
@@ -74,7 +77,7 @@ func tagOf(l *spoorv1.Label) (ledger.Tag, error) {
 	}
 	t := ledger.Tag{
 		Chain: chain, Label: l.GetLabel(), Category: l.GetCategory(), Source: l.GetSource(), Confidence: int(l.GetConfidence()),
-		Actor: l.GetActor(), Abuse: l.GetAbuse(), Concepts: l.GetConcepts(),
+		Actor: l.GetActor(), Abuse: l.GetAbuse(), Concepts: l.GetConcepts(), Type: l.GetType(),
 	}
 	if err := checkTexts(l); err != nil {
 		return t, err
@@ -93,6 +96,8 @@ func tagOf(l *spoorv1.Label) (ledger.Tag, error) {
 		return t, ledger.Invalid("category", "a category such as exchange or scam.romance", t.Category)
 	case strings.TrimSpace(t.Source) == "":
 		return t, ledger.Invalid("source", "where the claim comes from", t.Source)
+	case t.Type != "" && t.Type != "event" && t.Type != "attribute" && t.Type != "mention":
+		return t, ledger.Invalid("type", "event, attribute or mention; empty for who controls the address", t.Type)
 	case t.Confidence < 1 || t.Confidence > 100:
 		return t, ledger.Invalid("confidence", "1 to 100", strconv.Itoa(t.Confidence))
 	case t.ValidTo != 0 && t.ValidTo <= t.ValidFrom:

@@ -13,6 +13,8 @@ import (
 	"time"
 	"unicode"
 
+	"google.golang.org/protobuf/types/known/durationpb"
+
 	"github.com/spoortrace/spoor/labels"
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
@@ -24,6 +26,8 @@ type labelService struct {
 	data  *data
 	pages pager
 	now   func() time.Time
+	// affected list the answers that a retraction changes.
+	affected []affectedBy
 }
 
 // labelMessage converts a tag that holds.
@@ -35,7 +39,7 @@ func labelMessage(e labels.Entry) *spoorv1.Label {
 		Id: strconv.FormatUint(t.ID, 10), Network: string(t.Chain), Address: t.Address.String(), Label: t.Label, Category: t.Category,
 		Source: t.Source, Confidence: int32(t.Confidence), Actor: t.Actor, Abuse: t.Abuse, Concepts: t.Concepts,
 		ValidFrom: timeMessage(t.ValidFrom), ValidTo: timeMessage(t.ValidTo), Recorded: timeMessage(t.Recorded),
-		Sequence: e.Sequence, RetractedSequence: e.Retracted,
+		Sequence: e.Sequence, RetractedSequence: e.Retracted, Type: t.Type, Private: t.Tenant != "",
 	}
 	if t.Tx != nil {
 		m.Tx = hashText(t.Chain, *t.Tx)
@@ -81,7 +85,7 @@ func (s *labelService) ImportLabels(stream spoorv1.LabelService_ImportLabelsServ
 func (s *labelService) receive(stream spoorv1.LabelService_ImportLabelsServer, m *spoorv1.ImportLabelsRequest, dir string,
 	answer *spoorv1.ImportLabelsResponse,
 ) (*spoorv1.ImportLabelsRequest, error) {
-	file, err := newUpload(dir, m.GetFile())
+	file, err := newUpload(dir, m.GetFile(), m.GetOptions())
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +109,7 @@ func (s *labelService) receive(stream spoorv1.LabelService_ImportLabelsServer, m
 // upload is a label file on its way in.
 type upload struct {
 	name, path string
+	options    labels.Options
 	size       int
 	file       *os.File
 	out        *bufio.Writer
@@ -115,7 +120,7 @@ const (
 	maxFileName  = 255
 )
 
-func newUpload(dir, name string) (*upload, error) {
+func newUpload(dir, name string, options *spoorv1.ImportOptions) (*upload, error) {
 	if name != filepath.Base(name) || strings.HasPrefix(name, ".") {
 		return nil, ledger.Invalid("file", "a file name without folders", name)
 	}
@@ -127,7 +132,14 @@ func newUpload(dir, name string) (*upload, error) {
 	if err != nil {
 		return nil, fmt.Errorf("labels: %w", err)
 	}
-	return &upload{name: name, path: path, file: f, out: bufio.NewWriter(f)}, nil
+	return &upload{name: name, path: path, options: optionsOf(options), file: f, out: bufio.NewWriter(f)}, nil
+}
+
+func optionsOf(m *spoorv1.ImportOptions) labels.Options {
+	return labels.Options{
+		Network: m.GetNetwork(), Label: m.GetLabel(), Category: m.GetCategory(), Source: m.GetSource(), Confidence: int(m.GetConfidence()),
+		MaxAge: m.GetMaxAge().AsDuration(),
+	}
 }
 
 func (u *upload) write(chunk []byte) error {
@@ -142,7 +154,7 @@ func (s *labelService) importFile(ctx context.Context, u *upload, answer *spoorv
 	if err := errors.Join(u.out.Flush(), u.file.Close()); err != nil {
 		return fmt.Errorf("labels: %s: %w", u.name, err)
 	}
-	done, err := s.data.labels.ImportFile(ctx, u.path, labels.Options{}, s.now().UnixMilli())
+	done, err := s.data.labels.ImportFile(ctx, u.path, u.options, s.now().UnixMilli())
 	if err != nil {
 		return err
 	}
@@ -158,21 +170,40 @@ func (s *labelService) importFile(ctx context.Context, u *upload, answer *spoorv
 }
 
 func setMessage(i labels.Import) *spoorv1.LabelSet {
-	format := "manual"
-	if i.Kind == labels.KindImport {
-		format = "export"
-		switch name := strings.TrimSuffix(strings.ToLower(i.Name), ".gz"); filepath.Ext(name) {
-		case ".yaml", ".yml":
-			format = "tagpack"
-		case ".csv":
-			format = "csv"
-		}
+	m := &spoorv1.LabelSet{
+		Name: i.Name, Creator: i.Creator, Format: formatOf(i), Sequence: i.Sequence, Count: int64(i.Tags), Recorded: timeMessage(i.Recorded),
+		Actors: int64(i.Actors), Duplicates: int64(i.Repeated), Refused: int64(i.Refused),
 	}
-	m := &spoorv1.LabelSet{Name: i.Name, Format: format, Sequence: i.Sequence, Count: int64(i.Tags), Recorded: timeMessage(i.Recorded)}
+	for network, n := range i.Skipped {
+		if m.Skipped == nil {
+			m.Skipped = map[string]int64{}
+		}
+		m.Skipped[network] = int64(n)
+	}
 	if i.SHA256 != [32]byte{} {
 		m.Sha256 = ledger.Hash(i.SHA256).String()
 	}
+	if i.MaxAge > 0 {
+		m.MaxAge = durationpb.New(time.Duration(i.MaxAge) * time.Millisecond)
+	}
 	return m
+}
+
+// formatOf names the format; the first logs did not, and had two.
+func formatOf(i labels.Import) string {
+	if i.Kind != labels.KindImport {
+		return "manual"
+	}
+	if i.Format != "" {
+		return i.Format
+	}
+	switch name := strings.TrimSuffix(strings.ToLower(i.Name), ".gz"); filepath.Ext(name) {
+	case ".yaml", ".yml":
+		return "tagpack"
+	case ".csv":
+		return "csv"
+	}
+	return "export"
 }
 
 // ListLabels lists the labels of one address, the retracted ones too.
@@ -186,7 +217,7 @@ func (s *labelService) ListLabels(ctx context.Context, m *spoorv1.ListLabelsRequ
 		return nil, err
 	}
 	answer := &spoorv1.ListLabelsResponse{Sequence: s.data.labels.Sequence()}
-	from, to, next, err := s.window("labels "+a.Qualified(), m.GetPageToken(), m.GetPageSize(), len(all))
+	from, to, next, err := s.window(ctx, "labels "+a.Qualified(), m.GetPageToken(), m.GetPageSize(), len(all))
 	if err != nil {
 		return nil, err
 	}
@@ -194,13 +225,40 @@ func (s *labelService) ListLabels(ctx context.Context, m *spoorv1.ListLabelsRequ
 		answer.Labels = append(answer.Labels, labelMessage(e))
 	}
 	answer.NextPageToken = next
-	return answer, nil
+	answer.Actors, err = s.actors(ctx, answer.GetLabels())
+	return answer, err
+}
+
+// actors describes who the labels name, each once.
+func (s *labelService) actors(ctx context.Context, all []*spoorv1.Label) ([]*spoorv1.Actor, error) {
+	view, err := s.data.labels.View(0)
+	if err != nil {
+		return nil, err
+	}
+	var found []*spoorv1.Actor
+	seen := map[string]bool{}
+	for _, l := range all {
+		if l.GetActor() == "" || seen[l.GetActor()] {
+			continue
+		}
+		seen[l.GetActor()] = true
+		a, ok, err := view.Actor(ctx, l.GetActor())
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			found = append(found, &spoorv1.Actor{
+				Id: a.ID, Label: a.Label, Uri: a.URI, Categories: a.Categories, Jurisdictions: a.Jurisdictions, Aliases: a.Aliases, Context: a.Context,
+			})
+		}
+	}
+	return found, nil
 }
 
 // window cuts the page that a token asks for out of a list that only grows.
-func (s *labelService) window(query, token string, size int32, n int) (from, to int, next string, err error) {
+func (s *labelService) window(ctx context.Context, query, token string, size int32, n int) (from, to int, next string, err error) {
 	if token != "" {
-		cursor, err := s.pages.cursor(query, token, 1)
+		cursor, err := s.pages.of(ctx).cursor(query, token, 1)
 		if err != nil {
 			return 0, 0, "", err
 		}
@@ -208,46 +266,7 @@ func (s *labelService) window(query, token string, size int32, n int) (from, to 
 	}
 	to = min(from+pageSize(size), n)
 	if to < n {
-		next = s.pages.token(query, uint64(to))
+		next = s.pages.of(ctx).token(query, uint64(to))
 	}
 	return from, to, next, nil
-}
-
-// RetractLabel withdraws one label from the next sequence number on.
-func (s *labelService) RetractLabel(ctx context.Context, m *spoorv1.RetractLabelRequest) (*spoorv1.Label, error) {
-	id, err := strconv.ParseUint(m.GetId(), 10, 64)
-	if err != nil {
-		return nil, ledger.Invalid("id", "the number of a label", m.GetId())
-	}
-	before, err := s.data.labels.Tag(ctx, id)
-	if errors.Is(err, ledger.ErrNotFound) {
-		return nil, absent("label", m.GetId(), "no such label")
-	}
-	if err != nil {
-		return nil, err
-	}
-	done, err := s.data.labels.Retract(id, m.GetReason(), s.now().UnixMilli())
-	if err != nil {
-		return nil, err
-	}
-	return labelMessage(labels.Entry{Tag: before, Sequence: s.data.sequenceOf(id), Retracted: done.Sequence}), nil
-}
-
-// ListLabelSets lists the imports of the log.
-func (s *labelService) ListLabelSets(_ context.Context, m *spoorv1.ListLabelSetsRequest) (*spoorv1.ListLabelSetsResponse, error) {
-	var sets []labels.Import
-	for _, i := range s.data.labels.Imports() {
-		if i.Kind != labels.KindRetract {
-			sets = append(sets, i)
-		}
-	}
-	from, to, next, err := s.window("label sets", m.GetPageToken(), m.GetPageSize(), len(sets))
-	if err != nil {
-		return nil, err
-	}
-	answer := &spoorv1.ListLabelSetsResponse{Sequence: s.data.labels.Sequence(), NextPageToken: next}
-	for _, i := range sets[from:to] {
-		answer.Sets = append(answer.Sets, setMessage(i))
-	}
-	return answer, nil
 }

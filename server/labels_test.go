@@ -77,7 +77,7 @@ func TestLabelsChangeTraces(t *testing.T) {
 		t.Errorf("labels of the hop: %v", hop)
 	}
 	retracted, err := c.RetractLabel(t.Context(), &spoorv1.RetractLabelRequest{Id: added.GetId(), Reason: "mistaken"})
-	if err != nil || retracted.GetRetractedSequence() != 3 || retracted.GetSequence() != 2 || retracted.GetLabel() != "Desk" {
+	if err != nil || retracted.GetLabel().GetRetractedSequence() != 3 || retracted.GetLabel().GetSequence() != 2 || retracted.GetLabel().GetLabel() != "Desk" {
 		t.Errorf("retracted: %v, %v", retracted, err)
 	}
 	check("retracted", 3, "UNSPENT", 0, "list.csv 1")

@@ -35,7 +35,7 @@ func (d *data) view(ctx context.Context) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	tags, err := d.labels.View(0)
+	tags, err := d.labels.ViewOf(0, Principal(ctx).Tenant)
 	if err != nil {
 		return nil, errors.Join(err, snap.Close())
 	}

@@ -151,7 +151,7 @@ func (a *app) demoIndex(ctx context.Context, l *link) (err error) {
 	if err != nil {
 		return err
 	}
-	imported, err := importBy(ctx, l, files)
+	imported, err := importBy(ctx, l, files, nil)
 	if err != nil {
 		return err
 	}

@@ -140,8 +140,12 @@ type Label struct {
 	Sequence uint64 `protobuf:"varint,15,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	// Sequence number of its retraction; 0: not retracted.
 	RetractedSequence uint64 `protobuf:"varint,16,opt,name=retracted_sequence,json=retractedSequence,proto3" json:"retracted_sequence,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// What it claims: empty for who controls the address (an actor), else event, attribute or mention.
+	Type string `protobuf:"bytes,17,opt,name=type,proto3" json:"type,omitempty"`
+	// Only the caller's tenant sees it.
+	Private       bool `protobuf:"varint,18,opt,name=private,proto3" json:"private,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Label) Reset() {
@@ -284,6 +288,20 @@ func (x *Label) GetRetractedSequence() uint64 {
 		return x.RetractedSequence
 	}
 	return 0
+}
+
+func (x *Label) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Label) GetPrivate() bool {
+	if x != nil {
+		return x.Private
+	}
+	return false
 }
 
 // AsOf is the data cut-off of an answer on one network.
@@ -743,7 +761,7 @@ const file_spoor_v1_common_proto_rawDesc = "" +
 	"\bcontract\x18\x02 \x01(\tR\bcontract\x12\x19\n" +
 	"\btoken_id\x18\x03 \x01(\tR\atokenId\x12\x16\n" +
 	"\x06symbol\x18\x04 \x01(\tR\x06symbol\x12\x1a\n" +
-	"\bdecimals\x18\x05 \x01(\rR\bdecimals\"\x82\x04\n" +
+	"\bdecimals\x18\x05 \x01(\rR\bdecimals\"\xb0\x04\n" +
 	"\x05Label\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\anetwork\x18\x02 \x01(\tR\anetwork\x12\x18\n" +
@@ -764,7 +782,9 @@ const file_spoor_v1_common_proto_rawDesc = "" +
 	"\bvalid_to\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\avalidTo\x126\n" +
 	"\brecorded\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\brecorded\x12\x1a\n" +
 	"\bsequence\x18\x0f \x01(\x04R\bsequence\x12-\n" +
-	"\x12retracted_sequence\x18\x10 \x01(\x04R\x11retractedSequence\"\xc4\x01\n" +
+	"\x12retracted_sequence\x18\x10 \x01(\x04R\x11retractedSequence\x12\x12\n" +
+	"\x04type\x18\x11 \x01(\tR\x04type\x12\x18\n" +
+	"\aprivate\x18\x12 \x01(\bR\aprivate\"\xc4\x01\n" +
 	"\x04AsOf\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x1b\n" +
 	"\x06height\x18\x02 \x01(\rH\x00R\x06height\x88\x01\x01\x12\x1d\n" +

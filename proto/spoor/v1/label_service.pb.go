@@ -11,6 +11,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -30,7 +31,9 @@ type ImportLabelsRequest struct {
 	// Name of the file without its folder.
 	File string `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
 	// Next bytes of the file, at most 1 MiB; a file has at most 200 MB.
-	Chunk         []byte `protobuf:"bytes,2,opt,name=chunk,proto3" json:"chunk,omitempty"`
+	Chunk []byte `protobuf:"bytes,2,opt,name=chunk,proto3" json:"chunk,omitempty"`
+	// What the file leaves out, for every label in it; read from the first piece of each file.
+	Options       *ImportOptions `protobuf:"bytes,3,opt,name=options,proto3" json:"options,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -79,6 +82,104 @@ func (x *ImportLabelsRequest) GetChunk() []byte {
 	return nil
 }
 
+func (x *ImportLabelsRequest) GetOptions() *ImportOptions {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+// ImportOptions stand for what a file does not say.
+type ImportOptions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Network of a list that names none, or a ticker such as XBT; USDT and USDC: by the form of each address.
+	Network string `protobuf:"bytes,1,opt,name=network,proto3" json:"network,omitempty"`
+	// The label of a plain list.
+	Label string `protobuf:"bytes,2,opt,name=label,proto3" json:"label,omitempty"`
+	// Category id, or a numeric KYT id.
+	Category string `protobuf:"bytes,3,opt,name=category,proto3" json:"category,omitempty"`
+	// Where the claims come from.
+	Source string `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`
+	// Trust in the source, 1 to 100; 0: what the format says.
+	Confidence int32 `protobuf:"varint,5,opt,name=confidence,proto3" json:"confidence,omitempty"`
+	// Age above which the source is stale; absent: 7 days for a list of sanctions, else none.
+	MaxAge        *durationpb.Duration `protobuf:"bytes,6,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportOptions) Reset() {
+	*x = ImportOptions{}
+	mi := &file_spoor_v1_label_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportOptions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportOptions) ProtoMessage() {}
+
+func (x *ImportOptions) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_label_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportOptions.ProtoReflect.Descriptor instead.
+func (*ImportOptions) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_label_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ImportOptions) GetNetwork() string {
+	if x != nil {
+		return x.Network
+	}
+	return ""
+}
+
+func (x *ImportOptions) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *ImportOptions) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+func (x *ImportOptions) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *ImportOptions) GetConfidence() int32 {
+	if x != nil {
+		return x.Confidence
+	}
+	return 0
+}
+
+func (x *ImportOptions) GetMaxAge() *durationpb.Duration {
+	if x != nil {
+		return x.MaxAge
+	}
+	return nil
+}
+
 // ImportLabelsResponse counts what was taken in.
 type ImportLabelsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -98,7 +199,7 @@ type ImportLabelsResponse struct {
 
 func (x *ImportLabelsResponse) Reset() {
 	*x = ImportLabelsResponse{}
-	mi := &file_spoor_v1_label_service_proto_msgTypes[1]
+	mi := &file_spoor_v1_label_service_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -110,7 +211,7 @@ func (x *ImportLabelsResponse) String() string {
 func (*ImportLabelsResponse) ProtoMessage() {}
 
 func (x *ImportLabelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_label_service_proto_msgTypes[1]
+	mi := &file_spoor_v1_label_service_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -123,7 +224,7 @@ func (x *ImportLabelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportLabelsResponse.ProtoReflect.Descriptor instead.
 func (*ImportLabelsResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_label_service_proto_rawDescGZIP(), []int{1}
+	return file_spoor_v1_label_service_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ImportLabelsResponse) GetSequence() uint64 {
@@ -176,7 +277,7 @@ type LabelRefusal struct {
 
 func (x *LabelRefusal) Reset() {
 	*x = LabelRefusal{}
-	mi := &file_spoor_v1_label_service_proto_msgTypes[2]
+	mi := &file_spoor_v1_label_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -188,7 +289,7 @@ func (x *LabelRefusal) String() string {
 func (*LabelRefusal) ProtoMessage() {}
 
 func (x *LabelRefusal) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_label_service_proto_msgTypes[2]
+	mi := &file_spoor_v1_label_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -201,7 +302,7 @@ func (x *LabelRefusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabelRefusal.ProtoReflect.Descriptor instead.
 func (*LabelRefusal) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_label_service_proto_rawDescGZIP(), []int{2}
+	return file_spoor_v1_label_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *LabelRefusal) GetFile() string {
@@ -234,21 +335,35 @@ type LabelSet struct {
 	Creator string `protobuf:"bytes,2,opt,name=creator,proto3" json:"creator,omitempty"`
 	// SHA-256 of the file, hex; empty for a label added by hand.
 	Sha256 string `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
-	// tagpack, csv, export or manual.
+	// tagpack, actorpack, csv, ofac, opensanctions, stix, etherscan, forta, list, export or manual.
 	Format string `protobuf:"bytes,4,opt,name=format,proto3" json:"format,omitempty"`
 	// Its sequence number.
 	Sequence uint64 `protobuf:"varint,5,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	// Labels in it.
 	Count int64 `protobuf:"varint,6,opt,name=count,proto3" json:"count,omitempty"`
 	// When it was recorded.
-	Recorded      *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	Recorded *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	// Actors that came with it.
+	Actors int64 `protobuf:"varint,8,opt,name=actors,proto3" json:"actors,omitempty"`
+	// Age above which its source is stale; absent: never.
+	MaxAge *durationpb.Duration `protobuf:"bytes,9,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	// Since its source was last imported or found unchanged; only on the last set of a source that goes stale.
+	Age *durationpb.Duration `protobuf:"bytes,10,opt,name=age,proto3" json:"age,omitempty"`
+	// The age is above max_age: the source must be imported again.
+	Stale bool `protobuf:"varint,11,opt,name=stale,proto3" json:"stale,omitempty"`
+	// Labels that were in the file twice or in the log already.
+	Duplicates int64 `protobuf:"varint,12,opt,name=duplicates,proto3" json:"duplicates,omitempty"`
+	// Labels whose address did not parse.
+	Refused int64 `protobuf:"varint,13,opt,name=refused,proto3" json:"refused,omitempty"`
+	// Labels of networks that are not indexed, by the name of the network.
+	Skipped       map[string]int64 `protobuf:"bytes,14,rep,name=skipped,proto3" json:"skipped,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *LabelSet) Reset() {
 	*x = LabelSet{}
-	mi := &file_spoor_v1_label_service_proto_msgTypes[3]
+	mi := &file_spoor_v1_label_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -260,7 +375,7 @@ func (x *LabelSet) String() string {
 func (*LabelSet) ProtoMessage() {}
 
 func (x *LabelSet) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_label_service_proto_msgTypes[3]
+	mi := &file_spoor_v1_label_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -273,7 +388,7 @@ func (x *LabelSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabelSet.ProtoReflect.Descriptor instead.
 func (*LabelSet) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_label_service_proto_rawDescGZIP(), []int{3}
+	return file_spoor_v1_label_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *LabelSet) GetName() string {
@@ -325,6 +440,155 @@ func (x *LabelSet) GetRecorded() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *LabelSet) GetActors() int64 {
+	if x != nil {
+		return x.Actors
+	}
+	return 0
+}
+
+func (x *LabelSet) GetMaxAge() *durationpb.Duration {
+	if x != nil {
+		return x.MaxAge
+	}
+	return nil
+}
+
+func (x *LabelSet) GetAge() *durationpb.Duration {
+	if x != nil {
+		return x.Age
+	}
+	return nil
+}
+
+func (x *LabelSet) GetStale() bool {
+	if x != nil {
+		return x.Stale
+	}
+	return false
+}
+
+func (x *LabelSet) GetDuplicates() int64 {
+	if x != nil {
+		return x.Duplicates
+	}
+	return 0
+}
+
+func (x *LabelSet) GetRefused() int64 {
+	if x != nil {
+		return x.Refused
+	}
+	return 0
+}
+
+func (x *LabelSet) GetSkipped() map[string]int64 {
+	if x != nil {
+		return x.Skipped
+	}
+	return nil
+}
+
+// Actor is who a label's actor names, as the last ActorPack says.
+type Actor struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, such as "binance".
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Name.
+	Label string `protobuf:"bytes,2,opt,name=label,proto3" json:"label,omitempty"`
+	// Web page.
+	Uri string `protobuf:"bytes,3,opt,name=uri,proto3" json:"uri,omitempty"`
+	// Concepts of the GraphSense taxonomy.
+	Categories []string `protobuf:"bytes,4,rep,name=categories,proto3" json:"categories,omitempty"`
+	// Countries, ISO 3166-1, two letters.
+	Jurisdictions []string `protobuf:"bytes,5,rep,name=jurisdictions,proto3" json:"jurisdictions,omitempty"`
+	// Other ids.
+	Aliases []string `protobuf:"bytes,6,rep,name=aliases,proto3" json:"aliases,omitempty"`
+	// Text or JSON, as imported.
+	Context       string `protobuf:"bytes,7,opt,name=context,proto3" json:"context,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Actor) Reset() {
+	*x = Actor{}
+	mi := &file_spoor_v1_label_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Actor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Actor) ProtoMessage() {}
+
+func (x *Actor) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_label_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Actor.ProtoReflect.Descriptor instead.
+func (*Actor) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_label_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Actor) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Actor) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *Actor) GetUri() string {
+	if x != nil {
+		return x.Uri
+	}
+	return ""
+}
+
+func (x *Actor) GetCategories() []string {
+	if x != nil {
+		return x.Categories
+	}
+	return nil
+}
+
+func (x *Actor) GetJurisdictions() []string {
+	if x != nil {
+		return x.Jurisdictions
+	}
+	return nil
+}
+
+func (x *Actor) GetAliases() []string {
+	if x != nil {
+		return x.Aliases
+	}
+	return nil
+}
+
+func (x *Actor) GetContext() string {
+	if x != nil {
+		return x.Context
+	}
+	return ""
+}
+
 // ListLabelsRequest names an address.
 type ListLabelsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -340,7 +604,7 @@ type ListLabelsRequest struct {
 
 func (x *ListLabelsRequest) Reset() {
 	*x = ListLabelsRequest{}
-	mi := &file_spoor_v1_label_service_proto_msgTypes[4]
+	mi := &file_spoor_v1_label_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -352,7 +616,7 @@ func (x *ListLabelsRequest) String() string {
 func (*ListLabelsRequest) ProtoMessage() {}
 
 func (x *ListLabelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_label_service_proto_msgTypes[4]
+	mi := &file_spoor_v1_label_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -365,7 +629,7 @@ func (x *ListLabelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLabelsRequest.ProtoReflect.Descriptor instead.
 func (*ListLabelsRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_label_service_proto_rawDescGZIP(), []int{4}
+	return file_spoor_v1_label_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListLabelsRequest) GetAddress() string {
@@ -397,14 +661,16 @@ type ListLabelsResponse struct {
 	// Token of the next page; empty: this is the last.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// Last sequence number of the log that was read.
-	Sequence      uint64 `protobuf:"varint,3,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	Sequence uint64 `protobuf:"varint,3,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Actors that the labels of the page name, each once, where an ActorPack describes them.
+	Actors        []*Actor `protobuf:"bytes,4,rep,name=actors,proto3" json:"actors,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListLabelsResponse) Reset() {
 	*x = ListLabelsResponse{}
-	mi := &file_spoor_v1_label_service_proto_msgTypes[5]
+	mi := &file_spoor_v1_label_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -416,7 +682,7 @@ func (x *ListLabelsResponse) String() string {
 func (*ListLabelsResponse) ProtoMessage() {}
 
 func (x *ListLabelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_label_service_proto_msgTypes[5]
+	mi := &file_spoor_v1_label_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -429,7 +695,7 @@ func (x *ListLabelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLabelsResponse.ProtoReflect.Descriptor instead.
 func (*ListLabelsResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_label_service_proto_rawDescGZIP(), []int{5}
+	return file_spoor_v1_label_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListLabelsResponse) GetLabels() []*Label {
@@ -453,20 +719,29 @@ func (x *ListLabelsResponse) GetSequence() uint64 {
 	return 0
 }
 
+func (x *ListLabelsResponse) GetActors() []*Actor {
+	if x != nil {
+		return x.Actors
+	}
+	return nil
+}
+
 // AddLabelRequest is one label.
 type AddLabelRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The label; network, address (or tx), label, category, source and confidence are read, and actor, abuse, concepts, valid_from and valid_to if set.
 	Label *Label `protobuf:"bytes,1,opt,name=label,proto3" json:"label,omitempty"`
 	// Chosen by the caller so that a repeated call adds nothing twice; empty: none.
-	RequestId     string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Only the caller's tenant sees the label, in its look-ups, traces and scores.
+	Private       bool `protobuf:"varint,3,opt,name=private,proto3" json:"private,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AddLabelRequest) Reset() {
 	*x = AddLabelRequest{}
-	mi := &file_spoor_v1_label_service_proto_msgTypes[6]
+	mi := &file_spoor_v1_label_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -478,7 +753,7 @@ func (x *AddLabelRequest) String() string {
 func (*AddLabelRequest) ProtoMessage() {}
 
 func (x *AddLabelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_label_service_proto_msgTypes[6]
+	mi := &file_spoor_v1_label_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -491,7 +766,7 @@ func (x *AddLabelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddLabelRequest.ProtoReflect.Descriptor instead.
 func (*AddLabelRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_label_service_proto_rawDescGZIP(), []int{6}
+	return file_spoor_v1_label_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *AddLabelRequest) GetLabel() *Label {
@@ -508,6 +783,13 @@ func (x *AddLabelRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *AddLabelRequest) GetPrivate() bool {
+	if x != nil {
+		return x.Private
+	}
+	return false
+}
+
 // RetractLabelRequest names a label.
 type RetractLabelRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -521,7 +803,7 @@ type RetractLabelRequest struct {
 
 func (x *RetractLabelRequest) Reset() {
 	*x = RetractLabelRequest{}
-	mi := &file_spoor_v1_label_service_proto_msgTypes[7]
+	mi := &file_spoor_v1_label_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -533,7 +815,7 @@ func (x *RetractLabelRequest) String() string {
 func (*RetractLabelRequest) ProtoMessage() {}
 
 func (x *RetractLabelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_label_service_proto_msgTypes[7]
+	mi := &file_spoor_v1_label_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -546,7 +828,7 @@ func (x *RetractLabelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetractLabelRequest.ProtoReflect.Descriptor instead.
 func (*RetractLabelRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_label_service_proto_rawDescGZIP(), []int{7}
+	return file_spoor_v1_label_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RetractLabelRequest) GetId() string {
@@ -559,6 +841,134 @@ func (x *RetractLabelRequest) GetId() string {
 func (x *RetractLabelRequest) GetReason() string {
 	if x != nil {
 		return x.Reason
+	}
+	return ""
+}
+
+// RetractLabelResponse says what a retraction changed.
+type RetractLabelResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The label, with its retraction.
+	Label *Label `protobuf:"bytes,1,opt,name=label,proto3" json:"label,omitempty"`
+	// Answers of the caller's tenant that rested on the label, at most 10,000: what is kept is brought up to date or must be asked again.
+	Affected      []*AffectedResult `protobuf:"bytes,2,rep,name=affected,proto3" json:"affected,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetractLabelResponse) Reset() {
+	*x = RetractLabelResponse{}
+	mi := &file_spoor_v1_label_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetractLabelResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetractLabelResponse) ProtoMessage() {}
+
+func (x *RetractLabelResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_label_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetractLabelResponse.ProtoReflect.Descriptor instead.
+func (*RetractLabelResponse) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_label_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *RetractLabelResponse) GetLabel() *Label {
+	if x != nil {
+		return x.Label
+	}
+	return nil
+}
+
+func (x *RetractLabelResponse) GetAffected() []*AffectedResult {
+	if x != nil {
+		return x.Affected
+	}
+	return nil
+}
+
+// AffectedResult is one answer that rested on a label.
+type AffectedResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// trace, transfer, watch or alert.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Its name or id, such as traces/t1.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// Level before, such as SEVERE; empty for a trace, and for an answer without a score.
+	LevelBefore string `protobuf:"bytes,3,opt,name=level_before,json=levelBefore,proto3" json:"level_before,omitempty"`
+	// Level with the label gone; empty for a trace, which must be asked again.
+	LevelAfter    string `protobuf:"bytes,4,opt,name=level_after,json=levelAfter,proto3" json:"level_after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AffectedResult) Reset() {
+	*x = AffectedResult{}
+	mi := &file_spoor_v1_label_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AffectedResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AffectedResult) ProtoMessage() {}
+
+func (x *AffectedResult) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_label_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AffectedResult.ProtoReflect.Descriptor instead.
+func (*AffectedResult) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_label_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *AffectedResult) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *AffectedResult) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *AffectedResult) GetLevelBefore() string {
+	if x != nil {
+		return x.LevelBefore
+	}
+	return ""
+}
+
+func (x *AffectedResult) GetLevelAfter() string {
+	if x != nil {
+		return x.LevelAfter
 	}
 	return ""
 }
@@ -576,7 +986,7 @@ type ListLabelSetsRequest struct {
 
 func (x *ListLabelSetsRequest) Reset() {
 	*x = ListLabelSetsRequest{}
-	mi := &file_spoor_v1_label_service_proto_msgTypes[8]
+	mi := &file_spoor_v1_label_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -588,7 +998,7 @@ func (x *ListLabelSetsRequest) String() string {
 func (*ListLabelSetsRequest) ProtoMessage() {}
 
 func (x *ListLabelSetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_label_service_proto_msgTypes[8]
+	mi := &file_spoor_v1_label_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -601,7 +1011,7 @@ func (x *ListLabelSetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLabelSetsRequest.ProtoReflect.Descriptor instead.
 func (*ListLabelSetsRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_label_service_proto_rawDescGZIP(), []int{8}
+	return file_spoor_v1_label_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListLabelSetsRequest) GetPageSize() int32 {
@@ -633,7 +1043,7 @@ type ListLabelSetsResponse struct {
 
 func (x *ListLabelSetsResponse) Reset() {
 	*x = ListLabelSetsResponse{}
-	mi := &file_spoor_v1_label_service_proto_msgTypes[9]
+	mi := &file_spoor_v1_label_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -645,7 +1055,7 @@ func (x *ListLabelSetsResponse) String() string {
 func (*ListLabelSetsResponse) ProtoMessage() {}
 
 func (x *ListLabelSetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_label_service_proto_msgTypes[9]
+	mi := &file_spoor_v1_label_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -658,7 +1068,7 @@ func (x *ListLabelSetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLabelSetsResponse.ProtoReflect.Descriptor instead.
 func (*ListLabelSetsResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_label_service_proto_rawDescGZIP(), []int{9}
+	return file_spoor_v1_label_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListLabelSetsResponse) GetSets() []*LabelSet {
@@ -686,11 +1096,21 @@ var File_spoor_v1_label_service_proto protoreflect.FileDescriptor
 
 const file_spoor_v1_label_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1cspoor/v1/label_service.proto\x12\bspoor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15spoor/v1/common.proto\x1a\x16spoor/v1/options.proto\"V\n" +
+	"\x1cspoor/v1/label_service.proto\x12\bspoor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15spoor/v1/common.proto\x1a\x16spoor/v1/options.proto\"\x89\x01\n" +
 	"\x13ImportLabelsRequest\x12\x1e\n" +
 	"\x04file\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\x04file\x12\x1f\n" +
-	"\x05chunk\x18\x02 \x01(\fB\t\xbaH\x06z\x04\x18\x80\x80@R\x05chunk\"\xc4\x01\n" +
+	"\x05chunk\x18\x02 \x01(\fB\t\xbaH\x06z\x04\x18\x80\x80@R\x05chunk\x121\n" +
+	"\aoptions\x18\x03 \x01(\v2\x17.spoor.v1.ImportOptionsR\aoptions\"\x82\x02\n" +
+	"\rImportOptions\x12!\n" +
+	"\anetwork\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\anetwork\x12\x1e\n" +
+	"\x05label\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x05label\x12#\n" +
+	"\bcategory\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\bcategory\x12 \n" +
+	"\x06source\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x06source\x12)\n" +
+	"\n" +
+	"confidence\x18\x05 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\n" +
+	"confidence\x12<\n" +
+	"\amax_age\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\x06maxAge\"\xc4\x01\n" +
 	"\x14ImportLabelsResponse\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x1a\n" +
 	"\baccepted\x18\x02 \x01(\x03R\baccepted\x12\x18\n" +
@@ -700,7 +1120,7 @@ const file_spoor_v1_label_service_proto_rawDesc = "" +
 	"\fLabelRefusal\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\tR\x04file\x12\x12\n" +
 	"\x04line\x18\x02 \x01(\x03R\x04line\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xd2\x01\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x92\x04\n" +
 	"\bLabelSet\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\acreator\x18\x02 \x01(\tR\acreator\x12\x16\n" +
@@ -708,26 +1128,60 @@ const file_spoor_v1_label_service_proto_rawDesc = "" +
 	"\x06format\x18\x04 \x01(\tR\x06format\x12\x1a\n" +
 	"\bsequence\x18\x05 \x01(\x04R\bsequence\x12\x14\n" +
 	"\x05count\x18\x06 \x01(\x03R\x05count\x126\n" +
-	"\brecorded\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\brecorded\"\x8b\x01\n" +
+	"\brecorded\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\brecorded\x12\x16\n" +
+	"\x06actors\x18\b \x01(\x03R\x06actors\x122\n" +
+	"\amax_age\x18\t \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x12+\n" +
+	"\x03age\x18\n" +
+	" \x01(\v2\x19.google.protobuf.DurationR\x03age\x12\x14\n" +
+	"\x05stale\x18\v \x01(\bR\x05stale\x12\x1e\n" +
+	"\n" +
+	"duplicates\x18\f \x01(\x03R\n" +
+	"duplicates\x12\x18\n" +
+	"\arefused\x18\r \x01(\x03R\arefused\x129\n" +
+	"\askipped\x18\x0e \x03(\v2\x1f.spoor.v1.LabelSet.SkippedEntryR\askipped\x1a:\n" +
+	"\fSkippedEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\xb9\x01\n" +
+	"\x05Actor\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05label\x18\x02 \x01(\tR\x05label\x12\x10\n" +
+	"\x03uri\x18\x03 \x01(\tR\x03uri\x12\x1e\n" +
+	"\n" +
+	"categories\x18\x04 \x03(\tR\n" +
+	"categories\x12$\n" +
+	"\rjurisdictions\x18\x05 \x03(\tR\rjurisdictions\x12\x18\n" +
+	"\aaliases\x18\x06 \x03(\tR\aaliases\x12\x18\n" +
+	"\acontext\x18\a \x01(\tR\acontext\"\x8b\x01\n" +
 	"\x11ListLabelsRequest\x12$\n" +
 	"\aaddress\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\aaddress\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"\x81\x01\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"\xaa\x01\n" +
 	"\x12ListLabelsResponse\x12'\n" +
 	"\x06labels\x18\x01 \x03(\v2\x0f.spoor.v1.LabelR\x06labels\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
-	"\bsequence\x18\x03 \x01(\x04R\bsequence\"h\n" +
+	"\bsequence\x18\x03 \x01(\x04R\bsequence\x12'\n" +
+	"\x06actors\x18\x04 \x03(\v2\x0f.spoor.v1.ActorR\x06actors\"\x82\x01\n" +
 	"\x0fAddLabelRequest\x12-\n" +
 	"\x05label\x18\x01 \x01(\v2\x0f.spoor.v1.LabelB\x06\xbaH\x03\xc8\x01\x01R\x05label\x12&\n" +
 	"\n" +
-	"request_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\trequestId\"S\n" +
+	"request_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\trequestId\x12\x18\n" +
+	"\aprivate\x18\x03 \x01(\bR\aprivate\"S\n" +
 	"\x13RetractLabelRequest\x12\x1a\n" +
 	"\x02id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x02id\x12 \n" +
-	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x06reason\"h\n" +
+	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x06reason\"s\n" +
+	"\x14RetractLabelResponse\x12%\n" +
+	"\x05label\x18\x01 \x01(\v2\x0f.spoor.v1.LabelR\x05label\x124\n" +
+	"\baffected\x18\x02 \x03(\v2\x18.spoor.v1.AffectedResultR\baffected\"x\n" +
+	"\x0eAffectedResult\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12!\n" +
+	"\flevel_before\x18\x03 \x01(\tR\vlevelBefore\x12\x1f\n" +
+	"\vlevel_after\x18\x04 \x01(\tR\n" +
+	"levelAfter\"h\n" +
 	"\x14ListLabelSetsRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
@@ -736,15 +1190,15 @@ const file_spoor_v1_label_service_proto_rawDesc = "" +
 	"\x15ListLabelSetsResponse\x12&\n" +
 	"\x04sets\x18\x01 \x03(\v2\x12.spoor.v1.LabelSetR\x04sets\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
-	"\bsequence\x18\x03 \x01(\x04R\bsequence2\x8e\x04\n" +
+	"\bsequence\x18\x03 \x01(\x04R\bsequence2\x9d\x04\n" +
 	"\fLabelService\x12q\n" +
 	"\fImportLabels\x12\x1d.spoor.v1.ImportLabelsRequest\x1a\x1e.spoor.v1.ImportLabelsResponse\" \x88\xb5\x18\x03\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/labels:import(\x01\x12_\n" +
 	"\n" +
 	"ListLabels\x12\x1b.spoor.v1.ListLabelsRequest\x1a\x1c.spoor.v1.ListLabelsResponse\"\x16\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\f\x12\n" +
 	"/v1/labels\x12U\n" +
 	"\bAddLabel\x12\x19.spoor.v1.AddLabelRequest\x1a\x0f.spoor.v1.Label\"\x1d\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x13:\x05label\"\n" +
-	"/v1/labels\x12f\n" +
-	"\fRetractLabel\x12\x1d.spoor.v1.RetractLabelRequest\x1a\x0f.spoor.v1.Label\"&\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/labels/{id}:retract\x12k\n" +
+	"/v1/labels\x12u\n" +
+	"\fRetractLabel\x12\x1d.spoor.v1.RetractLabelRequest\x1a\x1e.spoor.v1.RetractLabelResponse\"&\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/labels/{id}:retract\x12k\n" +
 	"\rListLabelSets\x12\x1e.spoor.v1.ListLabelSetsRequest\x1a\x1f.spoor.v1.ListLabelSetsResponse\"\x19\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/labelSetsB4Z2github.com/spoortrace/spoor/proto/spoor/v1;spoorv1b\x06proto3"
 
 var (
@@ -759,43 +1213,57 @@ func file_spoor_v1_label_service_proto_rawDescGZIP() []byte {
 	return file_spoor_v1_label_service_proto_rawDescData
 }
 
-var file_spoor_v1_label_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_spoor_v1_label_service_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_spoor_v1_label_service_proto_goTypes = []any{
 	(*ImportLabelsRequest)(nil),   // 0: spoor.v1.ImportLabelsRequest
-	(*ImportLabelsResponse)(nil),  // 1: spoor.v1.ImportLabelsResponse
-	(*LabelRefusal)(nil),          // 2: spoor.v1.LabelRefusal
-	(*LabelSet)(nil),              // 3: spoor.v1.LabelSet
-	(*ListLabelsRequest)(nil),     // 4: spoor.v1.ListLabelsRequest
-	(*ListLabelsResponse)(nil),    // 5: spoor.v1.ListLabelsResponse
-	(*AddLabelRequest)(nil),       // 6: spoor.v1.AddLabelRequest
-	(*RetractLabelRequest)(nil),   // 7: spoor.v1.RetractLabelRequest
-	(*ListLabelSetsRequest)(nil),  // 8: spoor.v1.ListLabelSetsRequest
-	(*ListLabelSetsResponse)(nil), // 9: spoor.v1.ListLabelSetsResponse
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
-	(*Label)(nil),                 // 11: spoor.v1.Label
+	(*ImportOptions)(nil),         // 1: spoor.v1.ImportOptions
+	(*ImportLabelsResponse)(nil),  // 2: spoor.v1.ImportLabelsResponse
+	(*LabelRefusal)(nil),          // 3: spoor.v1.LabelRefusal
+	(*LabelSet)(nil),              // 4: spoor.v1.LabelSet
+	(*Actor)(nil),                 // 5: spoor.v1.Actor
+	(*ListLabelsRequest)(nil),     // 6: spoor.v1.ListLabelsRequest
+	(*ListLabelsResponse)(nil),    // 7: spoor.v1.ListLabelsResponse
+	(*AddLabelRequest)(nil),       // 8: spoor.v1.AddLabelRequest
+	(*RetractLabelRequest)(nil),   // 9: spoor.v1.RetractLabelRequest
+	(*RetractLabelResponse)(nil),  // 10: spoor.v1.RetractLabelResponse
+	(*AffectedResult)(nil),        // 11: spoor.v1.AffectedResult
+	(*ListLabelSetsRequest)(nil),  // 12: spoor.v1.ListLabelSetsRequest
+	(*ListLabelSetsResponse)(nil), // 13: spoor.v1.ListLabelSetsResponse
+	nil,                           // 14: spoor.v1.LabelSet.SkippedEntry
+	(*durationpb.Duration)(nil),   // 15: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
+	(*Label)(nil),                 // 17: spoor.v1.Label
 }
 var file_spoor_v1_label_service_proto_depIdxs = []int32{
-	2,  // 0: spoor.v1.ImportLabelsResponse.refusals:type_name -> spoor.v1.LabelRefusal
-	3,  // 1: spoor.v1.ImportLabelsResponse.sets:type_name -> spoor.v1.LabelSet
-	10, // 2: spoor.v1.LabelSet.recorded:type_name -> google.protobuf.Timestamp
-	11, // 3: spoor.v1.ListLabelsResponse.labels:type_name -> spoor.v1.Label
-	11, // 4: spoor.v1.AddLabelRequest.label:type_name -> spoor.v1.Label
-	3,  // 5: spoor.v1.ListLabelSetsResponse.sets:type_name -> spoor.v1.LabelSet
-	0,  // 6: spoor.v1.LabelService.ImportLabels:input_type -> spoor.v1.ImportLabelsRequest
-	4,  // 7: spoor.v1.LabelService.ListLabels:input_type -> spoor.v1.ListLabelsRequest
-	6,  // 8: spoor.v1.LabelService.AddLabel:input_type -> spoor.v1.AddLabelRequest
-	7,  // 9: spoor.v1.LabelService.RetractLabel:input_type -> spoor.v1.RetractLabelRequest
-	8,  // 10: spoor.v1.LabelService.ListLabelSets:input_type -> spoor.v1.ListLabelSetsRequest
-	1,  // 11: spoor.v1.LabelService.ImportLabels:output_type -> spoor.v1.ImportLabelsResponse
-	5,  // 12: spoor.v1.LabelService.ListLabels:output_type -> spoor.v1.ListLabelsResponse
-	11, // 13: spoor.v1.LabelService.AddLabel:output_type -> spoor.v1.Label
-	11, // 14: spoor.v1.LabelService.RetractLabel:output_type -> spoor.v1.Label
-	9,  // 15: spoor.v1.LabelService.ListLabelSets:output_type -> spoor.v1.ListLabelSetsResponse
-	11, // [11:16] is the sub-list for method output_type
-	6,  // [6:11] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	1,  // 0: spoor.v1.ImportLabelsRequest.options:type_name -> spoor.v1.ImportOptions
+	15, // 1: spoor.v1.ImportOptions.max_age:type_name -> google.protobuf.Duration
+	3,  // 2: spoor.v1.ImportLabelsResponse.refusals:type_name -> spoor.v1.LabelRefusal
+	4,  // 3: spoor.v1.ImportLabelsResponse.sets:type_name -> spoor.v1.LabelSet
+	16, // 4: spoor.v1.LabelSet.recorded:type_name -> google.protobuf.Timestamp
+	15, // 5: spoor.v1.LabelSet.max_age:type_name -> google.protobuf.Duration
+	15, // 6: spoor.v1.LabelSet.age:type_name -> google.protobuf.Duration
+	14, // 7: spoor.v1.LabelSet.skipped:type_name -> spoor.v1.LabelSet.SkippedEntry
+	17, // 8: spoor.v1.ListLabelsResponse.labels:type_name -> spoor.v1.Label
+	5,  // 9: spoor.v1.ListLabelsResponse.actors:type_name -> spoor.v1.Actor
+	17, // 10: spoor.v1.AddLabelRequest.label:type_name -> spoor.v1.Label
+	17, // 11: spoor.v1.RetractLabelResponse.label:type_name -> spoor.v1.Label
+	11, // 12: spoor.v1.RetractLabelResponse.affected:type_name -> spoor.v1.AffectedResult
+	4,  // 13: spoor.v1.ListLabelSetsResponse.sets:type_name -> spoor.v1.LabelSet
+	0,  // 14: spoor.v1.LabelService.ImportLabels:input_type -> spoor.v1.ImportLabelsRequest
+	6,  // 15: spoor.v1.LabelService.ListLabels:input_type -> spoor.v1.ListLabelsRequest
+	8,  // 16: spoor.v1.LabelService.AddLabel:input_type -> spoor.v1.AddLabelRequest
+	9,  // 17: spoor.v1.LabelService.RetractLabel:input_type -> spoor.v1.RetractLabelRequest
+	12, // 18: spoor.v1.LabelService.ListLabelSets:input_type -> spoor.v1.ListLabelSetsRequest
+	2,  // 19: spoor.v1.LabelService.ImportLabels:output_type -> spoor.v1.ImportLabelsResponse
+	7,  // 20: spoor.v1.LabelService.ListLabels:output_type -> spoor.v1.ListLabelsResponse
+	17, // 21: spoor.v1.LabelService.AddLabel:output_type -> spoor.v1.Label
+	10, // 22: spoor.v1.LabelService.RetractLabel:output_type -> spoor.v1.RetractLabelResponse
+	13, // 23: spoor.v1.LabelService.ListLabelSets:output_type -> spoor.v1.ListLabelSetsResponse
+	19, // [19:24] is the sub-list for method output_type
+	14, // [14:19] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_spoor_v1_label_service_proto_init() }
@@ -811,7 +1279,7 @@ func file_spoor_v1_label_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_spoor_v1_label_service_proto_rawDesc), len(file_spoor_v1_label_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

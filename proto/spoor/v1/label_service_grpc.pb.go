@@ -32,14 +32,15 @@ const (
 //
 // LabelService keeps the label log: append-only, every claim with its source. A retraction is a new entry; nothing is erased.
 type LabelServiceClient interface {
-	// ImportLabels reads label files: TagPack YAML or label CSV, told apart by content. A file with one bad tag is refused whole.
+	// ImportLabels reads label files, told apart by content: TagPacks and ActorPacks, label CSVs, OFAC's advanced XML, OpenSanctions, STIX 2.1, lists
+	// of explorers, plain lists. A file that breaks its format is refused whole; an address that does not parse is refused and counted.
 	ImportLabels(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[ImportLabelsRequest, ImportLabelsResponse], error)
 	// ListLabels lists the labels of one address, the retracted ones too.
 	ListLabels(ctx context.Context, in *ListLabelsRequest, opts ...grpc.CallOption) (*ListLabelsResponse, error)
 	// AddLabel adds one label by hand.
 	AddLabel(ctx context.Context, in *AddLabelRequest, opts ...grpc.CallOption) (*Label, error)
-	// RetractLabel withdraws one label from the next sequence number on.
-	RetractLabel(ctx context.Context, in *RetractLabelRequest, opts ...grpc.CallOption) (*Label, error)
+	// RetractLabel withdraws one label from the next sequence number on, and says what that changes.
+	RetractLabel(ctx context.Context, in *RetractLabelRequest, opts ...grpc.CallOption) (*RetractLabelResponse, error)
 	// ListLabelSets lists the imports of the log.
 	ListLabelSets(ctx context.Context, in *ListLabelSetsRequest, opts ...grpc.CallOption) (*ListLabelSetsResponse, error)
 }
@@ -85,9 +86,9 @@ func (c *labelServiceClient) AddLabel(ctx context.Context, in *AddLabelRequest, 
 	return out, nil
 }
 
-func (c *labelServiceClient) RetractLabel(ctx context.Context, in *RetractLabelRequest, opts ...grpc.CallOption) (*Label, error) {
+func (c *labelServiceClient) RetractLabel(ctx context.Context, in *RetractLabelRequest, opts ...grpc.CallOption) (*RetractLabelResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(Label)
+	out := new(RetractLabelResponse)
 	err := c.cc.Invoke(ctx, LabelService_RetractLabel_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
@@ -111,14 +112,15 @@ func (c *labelServiceClient) ListLabelSets(ctx context.Context, in *ListLabelSet
 //
 // LabelService keeps the label log: append-only, every claim with its source. A retraction is a new entry; nothing is erased.
 type LabelServiceServer interface {
-	// ImportLabels reads label files: TagPack YAML or label CSV, told apart by content. A file with one bad tag is refused whole.
+	// ImportLabels reads label files, told apart by content: TagPacks and ActorPacks, label CSVs, OFAC's advanced XML, OpenSanctions, STIX 2.1, lists
+	// of explorers, plain lists. A file that breaks its format is refused whole; an address that does not parse is refused and counted.
 	ImportLabels(grpc.ClientStreamingServer[ImportLabelsRequest, ImportLabelsResponse]) error
 	// ListLabels lists the labels of one address, the retracted ones too.
 	ListLabels(context.Context, *ListLabelsRequest) (*ListLabelsResponse, error)
 	// AddLabel adds one label by hand.
 	AddLabel(context.Context, *AddLabelRequest) (*Label, error)
-	// RetractLabel withdraws one label from the next sequence number on.
-	RetractLabel(context.Context, *RetractLabelRequest) (*Label, error)
+	// RetractLabel withdraws one label from the next sequence number on, and says what that changes.
+	RetractLabel(context.Context, *RetractLabelRequest) (*RetractLabelResponse, error)
 	// ListLabelSets lists the imports of the log.
 	ListLabelSets(context.Context, *ListLabelSetsRequest) (*ListLabelSetsResponse, error)
 	mustEmbedUnimplementedLabelServiceServer()
@@ -140,7 +142,7 @@ func (UnimplementedLabelServiceServer) ListLabels(context.Context, *ListLabelsRe
 func (UnimplementedLabelServiceServer) AddLabel(context.Context, *AddLabelRequest) (*Label, error) {
 	return nil, status.Error(codes.Unimplemented, "method AddLabel not implemented")
 }
-func (UnimplementedLabelServiceServer) RetractLabel(context.Context, *RetractLabelRequest) (*Label, error) {
+func (UnimplementedLabelServiceServer) RetractLabel(context.Context, *RetractLabelRequest) (*RetractLabelResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RetractLabel not implemented")
 }
 func (UnimplementedLabelServiceServer) ListLabelSets(context.Context, *ListLabelSetsRequest) (*ListLabelSetsResponse, error) {
