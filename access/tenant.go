@@ -27,7 +27,7 @@ type Tenant struct {
 // The limits of a tenant that states none.
 const (
 	DefaultRate       = 1000
-	DefaultConcurrent = 256
+	DefaultConcurrent = 128
 )
 
 // Greatest limits that a tenant may have.

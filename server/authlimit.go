@@ -92,7 +92,7 @@ func (c *call) wait() error {
 // patience is how long a call waits for its slot before it is refused: a client
 // that hears of overload at once can turn elsewhere. A message of a stream
 // waits for as long as it takes, which holds its sender back.
-const patience = 100 * time.Millisecond
+const patience = 50 * time.Millisecond
 
 // slot waits for the payer's turn to work; no patience waits without end.
 func (c *call) slot(patience time.Duration) (release func(), err error) {

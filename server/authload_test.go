@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -171,6 +172,77 @@ func BenchmarkBeside(b *testing.B) {
 			b.ReportMetric(float64(beside[calls*99/100].Microseconds()), "beside-p99-us")
 			b.ReportMetric(float64(alone[calls/2].Microseconds()), "alone-p50-us")
 			b.ReportMetric(float64(beside[calls/2].Microseconds()), "beside-p50-us")
+		})
+	}
+}
+
+// flood asks with n at a time for a while; who is refused comes back after 100
+// ms. It returns the answers a second, their p99, and the refusals a second.
+func flood(ctx context.Context, c *client, n int, length time.Duration) (served float64, p99 time.Duration, refused float64) {
+	ctx, cancel := context.WithTimeout(ctx, length)
+	defer cancel()
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	var took []time.Duration
+	for range n {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				start := time.Now()
+				err := ask(ctx, c)
+				if ctx.Err() != nil {
+					return
+				}
+				mu.Lock()
+				switch status.Code(err) {
+				case codes.OK:
+					took = append(took, time.Since(start))
+				case codes.ResourceExhausted:
+					refused++
+				}
+				mu.Unlock()
+				if err != nil {
+					time.Sleep(100 * time.Millisecond)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if len(took) > 0 {
+		slices.Sort(took)
+		p99 = took[len(took)*99/100]
+	}
+	return float64(len(took)) / length.Seconds(), p99, refused / length.Seconds()
+}
+
+// BenchmarkOverload measures what a tenant is answered when it asks with 32 and
+// with 512 at a time, client and server on the same processors.
+func BenchmarkOverload(b *testing.B) {
+	c, many, _ := crowd(b, new(atomic.Int64))
+	if err := c.keys.SetTenant(access.Tenant{Name: "acme", Rate: 1_000_000}, "test"); err != nil {
+		b.Fatal(err)
+	}
+	var conns []*client
+	for range 8 {
+		conns = append(conns, listen(b, c.server, server.Trust{Keys: c.keys}))
+	}
+	for _, n := range []int{32, 512} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			var all sync.WaitGroup
+			var mu sync.Mutex
+			var served, refused float64
+			var worst time.Duration
+			for _, conn := range conns {
+				all.Go(func() {
+					s, p99, r := flood(many, conn, n/len(conns), 3*time.Second)
+					mu.Lock()
+					defer mu.Unlock()
+					served, refused, worst = served+s, refused+r, max(worst, p99)
+				})
+			}
+			all.Wait()
+			b.ReportMetric(served, "served/s")
+			b.ReportMetric(refused, "refused/s")
+			b.ReportMetric(float64(worst.Milliseconds()), "p99-ms")
 		})
 	}
 }

@@ -60,7 +60,7 @@ before there was any key has to be started again to require them.`,
 	f.StringVar(&k.certificate, "certificate", "", "PEM `FILE` of the client certificate to enter")
 	f.Uint32Var(&k.tenant.Rate, "rate", 0, "requests per second of the tenant (default 1000)")
 	f.Uint32Var(&k.tenant.Burst, "burst", 0, "requests of the tenant at once (default twice the rate)")
-	f.Uint32Var(&k.tenant.Concurrent, "concurrent", 0, "calls of the tenant at a time (default 256)")
+	f.Uint32Var(&k.tenant.Concurrent, "concurrent", 0, "calls of the tenant at a time (default 128)")
 	f.BoolVar(&k.tenant.Sandbox, "sandbox", false, "the tenant only tries things out")
 	f.StringSliceVar(&k.tenant.WebhookHosts, "webhook-host", nil, "`HOST` or HOST:PORT that the tenant's alerts may be sent to; may be repeated")
 	return cmd

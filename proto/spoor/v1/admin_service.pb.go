@@ -473,7 +473,7 @@ type Tenant struct {
 	Rate uint32 `protobuf:"varint,2,opt,name=rate,proto3" json:"rate,omitempty"`
 	// How many of them may come at once; 0: twice the rate.
 	Burst uint32 `protobuf:"varint,3,opt,name=burst,proto3" json:"burst,omitempty"`
-	// Calls and streams at a time; 0: 256.
+	// Calls and streams at a time; 0: 128.
 	Concurrent uint32 `protobuf:"varint,4,opt,name=concurrent,proto3" json:"concurrent,omitempty"`
 	// Whether it only tries things out: fixed addresses answer each level.
 	Sandbox bool `protobuf:"varint,5,opt,name=sandbox,proto3" json:"sandbox,omitempty"`
