@@ -2403,7 +2403,7 @@ const file_spoor_v1_admin_service_proto_rawDesc = "" +
 	"\x12ExportIndexRequest\x12#\n" +
 	"\anetwork\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\anetwork\"+\n" +
 	"\x13ExportIndexResponse\x12\x14\n" +
-	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xab\x06\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\x9d\x06\n" +
 	"\fAdminService\x12[\n" +
 	"\x06Ingest\x12\x17.spoor.v1.IngestRequest\x1a\x15.spoor.v1.IngestEvent\"\x1f\x88\xb5\x18\x03\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/index:ingest0\x01\x12a\n" +
 	"\vIndexStatus\x12\x1c.spoor.v1.IndexStatusRequest\x1a\x1d.spoor.v1.IndexStatusResponse\"\x15\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\v\x12\t/v1/index\x12j\n" +
@@ -2412,8 +2412,8 @@ const file_spoor_v1_admin_service_proto_rawDesc = "" +
 	"\tCreateKey\x12\x1a.spoor.v1.CreateKeyRequest\x1a\x1b.spoor.v1.CreateKeyResponse\"\x17\x88\xb5\x18\x03\x82\xd3\xe4\x93\x02\r:\x01*\"\b/v1/keys\x12W\n" +
 	"\bListKeys\x12\x19.spoor.v1.ListKeysRequest\x1a\x1a.spoor.v1.ListKeysResponse\"\x14\x88\xb5\x18\x03\x82\xd3\xe4\x93\x02\n" +
 	"\x12\b/v1/keys\x12[\n" +
-	"\tRevokeKey\x12\x1a.spoor.v1.RevokeKeyRequest\x1a\r.spoor.v1.Key\"#\x88\xb5\x18\x03\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/keys/{id}:revoke\x12n\n" +
-	"\fUpdateTenant\x12\x1d.spoor.v1.UpdateTenantRequest\x1a\x10.spoor.v1.Tenant\"-\x88\xb5\x18\x03\x82\xd3\xe4\x93\x02#:\x06tenant\x1a\x19/v1/tenants/{tenant.name}B4Z2github.com/spoortrace/spoor/proto/spoor/v1;spoorv1b\x06proto3"
+	"\tRevokeKey\x12\x1a.spoor.v1.RevokeKeyRequest\x1a\r.spoor.v1.Key\"#\x88\xb5\x18\x03\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/keys/{id}:revoke\x12`\n" +
+	"\fUpdateTenant\x12\x1d.spoor.v1.UpdateTenantRequest\x1a\x10.spoor.v1.Tenant\"\x1f\x88\xb5\x18\x03\x82\xd3\xe4\x93\x02\x15:\x06tenant\x1a\v/v1/tenantsB4Z2github.com/spoortrace/spoor/proto/spoor/v1;spoorv1b\x06proto3"
 
 var (
 	file_spoor_v1_admin_service_proto_rawDescOnce sync.Once
