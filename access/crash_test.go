@@ -100,3 +100,30 @@ func TestDamage(t *testing.T) {
 		}
 	}
 }
+
+// TestNoRoom: a key that cannot be written is none, nothing of it is left, and
+// the store goes on once it can write again.
+func TestNoRoom(t *testing.T) {
+	c, dir := newClock(), t.TempDir()
+	s := open(t, dir, c)
+	newKey(t, s, plainKey)
+	whole := read(t, dir)
+	block := filepath.Join(dir, "keys.head.new") // no head can be written while there is a folder of its name
+	if err := os.Mkdir(block, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if k, token, err := s.NewKey(plainKey, "test"); err == nil || token != "" || len(s.Keys()) != 1 {
+		t.Errorf("a key that is not written: %v, %q, %v", k, token, err)
+	}
+	if _, err := s.Revoke(s.Keys()[0].ID, "test"); err == nil || !s.Keys()[0].Revoked.IsZero() {
+		t.Errorf("a revocation that is not written: %v, %v", s.Keys()[0], err)
+	}
+	if got := read(t, dir); string(got.log) != string(whole.log) || string(got.head) != string(whole.head) {
+		t.Errorf("left behind:\n%s", got.log)
+	}
+	if err := os.Remove(block); err != nil {
+		t.Fatal(err)
+	}
+	newKey(t, s, plainKey)
+	same(t, "reopened", reopened(t, dir, c), s)
+}
