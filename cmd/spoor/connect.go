@@ -25,10 +25,11 @@ const maxAnswer = 1 << 30
 
 // link is a connection to whoever answers.
 type link struct {
-	traces spoorv1.TraceServiceClient
-	labels spoorv1.LabelServiceClient
-	admin  spoorv1.AdminServiceClient
-	remote bool // paths are those of another machine
+	traces    spoorv1.TraceServiceClient
+	labels    spoorv1.LabelServiceClient
+	admin     spoorv1.AdminServiceClient
+	screening spoorv1.ScreeningServiceClient
+	remote    bool // paths are those of another machine
 	// elsewhere: another process answers, with settings of its own.
 	elsewhere bool
 	close     func() error
@@ -37,7 +38,8 @@ type link struct {
 func newLink(conn *grpc.ClientConn, also func() error) *link {
 	return &link{
 		traces: spoorv1.NewTraceServiceClient(conn), labels: spoorv1.NewLabelServiceClient(conn), admin: spoorv1.NewAdminServiceClient(conn),
-		close: func() error { return errors.Join(conn.Close(), also()) },
+		screening: spoorv1.NewScreeningServiceClient(conn),
+		close:     func() error { return errors.Join(conn.Close(), also()) },
 	}
 }
 
