@@ -55,7 +55,7 @@ func match(b []byte, pattern string) bool { return regexp.MustCompile(pattern).M
 const wantFormat = "a TagPack or ActorPack (YAML), a label CSV, OFAC's advanced XML, OpenSanctions entities (JSON lines), a STIX 2.1 bundle, " +
 	"etherscan-labels, a Forta table or a list of addresses, plain or .gz"
 
-// formatOf tells the format by the text.
+// formatOf tells the format by the text, and by the ending where that does not.
 func formatOf(name string, text *bufio.Reader) (format, error) {
 	head, err := text.Peek(headSize)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -68,6 +68,12 @@ func formatOf(name string, text *bufio.Reader) (format, error) {
 		if f.is(head) {
 			return f, nil
 		}
+	}
+	switch filepath.Ext(strings.TrimSuffix(strings.ToLower(name), ".gz")) {
+	case ".csv": // so that the reader says what is wrong with it
+		return format{name: "csv", walk: walkCSV}, nil
+	case ".yaml", ".yml":
+		return format{name: "tagpack", walk: walkTagPack}, nil
 	}
 	first, _, _ := bytes.Cut(bytes.TrimSpace(head), []byte("\n"))
 	return format{}, ledger.Invalid(name, wantFormat, string(first[:min(len(first), 64)]))

@@ -2,6 +2,7 @@ package labels
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -338,6 +339,59 @@ func TestOptionsRefused(t *testing.T) {
 	} {
 		if got := NetworkOf(path); got != want {
 			t.Errorf("%s: got %q, want %q", path, got, want)
+		}
+	}
+}
+
+// TestStatedWrongly: an address under another network's name is that of its
+// checksum, where it has one; nothing else is guessed.
+func TestStatedWrongly(t *testing.T) {
+	got, src, err := read(t, "xbt.txt", trx+"\n"+evm+"\n"+trx[:33]+"t\n", Options{Label: "L", Network: "XBT"})
+	if err != nil || len(got) != 1 || got[0].Address != parse(t, "tron", trx) || got[0].Chain != "tron" || src.Report.Refused != 2 {
+		t.Errorf("got %+v, %v, %+v, want the TRON address alone", got, err, src.Report)
+	}
+}
+
+// TestConflict: three vendors say three things of one wallet (the shape of a
+// real case). All are kept with source, confidence and time, in every order of
+// import, and a retraction takes one of them.
+func TestConflict(t *testing.T) {
+	const wallet = "TAzsQ9Gx8eqFNFSKbeXrbi45CuVPHzA8wr"
+	packs := []string{
+		"title: Binance reserve wallets\ncreator: GraphSense Core Team\nconfidence: service_data\ncategory: exchange\nsource: https://www.binance.com\nactor: binance\ntags:\n- address: '" + wallet + "'\n  currency: TRX\n  label: binance reserve wallets USDT\n",
+		"title: B\ncreator: B\nconfidence: web_crawl\nabuse: scam\nsource: b\ntags:\n- {address: " + wallet + ", currency: TRX, label: scam collector}\n",
+		"title: C\ncreator: C\nconfidence: forensic\ncategory: payment_processor\nsource: c\ntags:\n- {address: " + wallet + ", currency: TRX, label: Pay X}\n",
+	}
+	want := []string{"binance reserve wallets USDT exchange 50", "scam collector scam 20", "Pay X merchant_services 50"}
+	for _, order := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 0, 2}} {
+		l := open(t, t.TempDir())
+		for _, i := range order {
+			src, err := sourceOf(t.Context(), "p.yaml", strings.NewReader(packs[i]), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := l.Import(t.Context(), src, 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := l.Retract(2, "mistaken", 2); err != nil {
+			t.Fatal(err)
+		}
+		for sequence, gone := range map[uint64]int{3: -1, 4: order[1]} {
+			v, _ := l.View(sequence)
+			tags, err := v.Tags(t.Context(), parse(t, "tron", wallet))
+			var got, expected []string
+			for _, tag := range tags {
+				got = append(got, fmt.Sprint(tag.Label, " ", tag.Category, " ", tag.Confidence))
+			}
+			for _, i := range order {
+				if i != gone {
+					expected = append(expected, want[i])
+				}
+			}
+			if diff := cmp.Diff(expected, got); diff != "" || err != nil {
+				t.Errorf("order %v at %d: %v %s", order, sequence, err, diff)
+			}
 		}
 	}
 }

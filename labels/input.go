@@ -104,7 +104,7 @@ func (in *input) give(c claim, take func(ledger.Tag) error) error {
 		return nil
 	}
 	t.Chain, t.Pack = chain, orElse(t.Pack, in.name)
-	if err := identify(&t, c.address, ""); err != nil {
+	if err := identify(&t, c.address, ""); err != nil && !byChecksum(&t, c.address) {
 		in.report.refuse(fmt.Errorf("%s: %w", c.place, err))
 		return nil
 	}
@@ -124,6 +124,23 @@ func (in *input) give(c claim, take func(ledger.Tag) error) error {
 	}
 	in.seen[key] = true
 	return take(t)
+}
+
+// byChecksum reads an address whose network is stated wrongly: OFAC lists a TRON
+// address under XBT. Only a network whose addresses carry a checksum of 32 bits
+// over its own prefix is certain enough.
+func byChecksum(t *ledger.Tag, address string) bool {
+	chain, ok := chainOfForm(address)
+	if !ok || chain == t.Chain || chain.Family() == ledger.FamilyEVM {
+		return false
+	}
+	moved := *t
+	moved.Chain = chain
+	if identify(&moved, address, "") != nil {
+		return false
+	}
+	*t = moved
+	return true
 }
 
 func orElse(s, otherwise string) string {
