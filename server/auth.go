@@ -73,7 +73,7 @@ const open = "/grpc.health.v1.Health/"
 func (g *gate) admit(ctx context.Context, method string) (*call, error) {
 	c := &call{ctx: ctx, meter: g.server.meter}
 	if g.trust.Keys != nil || g.trust.Limited {
-		c.payer, c.limits = "client "+g.client(ctx), g.server.clientLimits
+		c.payer, c.fixed = "client "+g.client(ctx), g.server.clientLimits
 	}
 	caller := Caller{Tenant: LocalTenant, Role: g.trust.Role}
 	if g.trust.Keys != nil {
@@ -90,7 +90,7 @@ func (g *gate) admit(ctx context.Context, method string) (*call, error) {
 			return nil, g.deny(c, caller, method, need)
 		}
 	}
-	c.ctx, c.audit = withCaller(ctx, caller), g.auditOf(caller, method)
+	c.ctx, c.audit = context.WithValue(withCaller(ctx, caller), callKey{}, c), g.auditOf(caller, method)
 	return c, c.enter()
 }
 
@@ -125,12 +125,12 @@ func (g *gate) deny(c *call, caller Caller, method string, need spoorv1.Role) er
 func (g *gate) authenticate(ctx context.Context, c *call, method string) (Caller, error) {
 	key, tenant, err := g.identify(ctx)
 	if err != nil {
-		if _, spent := c.meter.Spend(c.payer, c.limits); spent != nil {
+		if _, spent := c.meter.Spend(c.payer, c.fixed); spent != nil {
 			return Caller{}, c.refuse(spent)
 		}
 		return Caller{}, g.auditOf(callerOf(key, tenant), method).end("", unauthenticated(err)) // known: it has expired or was revoked
 	}
-	c.payer, c.limits, c.keys, c.key = "tenant "+tenant.Name, tenant.Limits(), g.trust.Keys, key.ID
+	c.payer, c.keys, c.key = "tenant "+tenant.Name, g.trust.Keys, key.ID
 	return callerOf(key, tenant), nil
 }
 

@@ -32,15 +32,24 @@ func clientLimits(perSecond float64) access.Limits {
 
 // call is one call or stream that passed the gate.
 type call struct {
-	ctx    context.Context //nolint:containedctx // of one call
-	meter  *access.Meter
-	payer  string // who pays; empty: nobody counts
-	limits access.Limits
-	leave  func()
-	audit  audit
+	ctx   context.Context //nolint:containedctx // of one call
+	meter *access.Meter
+	payer string        // who pays; empty: nobody counts
+	fixed access.Limits // of a payer without a key
+	leave func()
+	audit audit
 
 	keys *access.Store // where the caller's key is from; nil: it has none
 	key  string        // its id
+}
+
+// limits are those of the payer at the moment.
+func (c *call) limits() access.Limits {
+	if c.keys == nil {
+		return c.fixed
+	}
+	tenant, _ := c.keys.InForce(c.key) // whether it still is, still says
+	return tenant.Limits()
 }
 
 func (c *call) enter() error {
@@ -48,7 +57,7 @@ func (c *call) enter() error {
 	if c.payer == "" {
 		return nil
 	}
-	leave, err := c.meter.Enter(c.payer, c.limits)
+	leave, err := c.meter.Enter(c.payer, c.limits())
 	if err != nil {
 		return c.refuse(err)
 	}
@@ -61,24 +70,22 @@ func (c *call) spend() error {
 	if c.payer == "" {
 		return nil
 	}
-	left, err := c.meter.Spend(c.payer, c.limits)
+	left, err := c.meter.Spend(c.payer, c.limits())
 	if err != nil {
 		return c.refuse(err)
 	}
 	return grpc.SetHeader(c.ctx, metadata.Pairs("x-ratelimit-limit", strconv.Itoa(left.Limit), "x-ratelimit-remaining", strconv.Itoa(left.Remaining)))
 }
 
-// still says whether the caller would be let in again, and what its limits are
-// by now: a stream ends with its key.
-func (c *call) still() (access.Limits, error) {
+// still says whether the caller would be let in again: a stream ends with its key.
+func (c *call) still() error {
 	if c.keys == nil {
-		return c.limits, nil
+		return nil
 	}
-	tenant, err := c.keys.InForce(c.key)
-	if err != nil {
-		return access.Limits{}, unauthenticated(err)
+	if _, err := c.keys.InForce(c.key); err != nil {
+		return unauthenticated(err)
 	}
-	return tenant.Limits(), nil
+	return nil
 }
 
 // wait takes one message out of the payer's bucket as soon as there is one.
@@ -86,21 +93,35 @@ func (c *call) wait() error {
 	if c.payer == "" {
 		return nil
 	}
-	return c.meter.Wait(c.ctx, c.payer, c.limits)
+	return c.meter.Wait(c.ctx, c.payer, c.limits())
 }
 
 // patience is how long a call waits for its slot before it is refused: a client
-// that hears of overload at once can turn elsewhere. A message of a stream
-// waits for as long as it takes, which holds its sender back.
+// that hears of overload at once can turn elsewhere.
 const patience = 50 * time.Millisecond
 
-// slot waits for the payer's turn to work; no patience waits without end.
-func (c *call) slot(patience time.Duration) (release func(), err error) {
+// slot waits for the payer's turn to work; no patience waits as long as ctx does.
+func (c *call) slot(ctx context.Context, patience time.Duration) (release func(), err error) {
 	if c.payer == "" {
 		return func() {}, nil
 	}
-	release, err = c.meter.Slot(c.ctx, c.payer, c.limits, patience)
+	release, err = c.meter.Slot(ctx, c.payer, c.limits(), patience)
 	return release, c.refuse(err)
+}
+
+// callKey is where a context keeps its call.
+type callKey struct{}
+
+// turn waits for the caller's turn to work on one question of a stream, and is
+// to be released when that is answered, before the answer is sent: who does not
+// read must hold no slot. A stream that takes its turns leaves others theirs;
+// it is held back, never refused.
+func turn(ctx context.Context) (release func(), err error) {
+	c, ok := ctx.Value(callKey{}).(*call)
+	if !ok {
+		return func() {}, nil
+	}
+	return c.slot(ctx, 0)
 }
 
 // refuse is the answer to a request beyond a limit: which, whose, and when to

@@ -20,7 +20,6 @@ import (
 
 	"buf.build/go/protovalidate"
 
-	"github.com/spoortrace/spoor/access"
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 )
@@ -48,7 +47,7 @@ func (g *gate) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, h
 	if err := call.audit.ready(); err != nil {
 		return nil, err
 	}
-	release, err := call.slot(patience)
+	release, err := call.slot(call.ctx, patience)
 	if err != nil {
 		return nil, err
 	}
@@ -70,8 +69,7 @@ func (g *gate) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServer
 		return err
 	}
 	defer call.leave()
-	checked := &checkedStream{ServerStream: stream, gate: g, call: call, ctx: call.ctx, each: info.IsClientStream && info.IsServerStream}
-	defer checked.giveBack()
+	checked := &checkedStream{ServerStream: stream, gate: g, call: call, ctx: call.ctx}
 	err = checked.why(g.workStream(srv, checked, info.FullMethod, handle))
 	if !checked.worked {
 		return err
@@ -97,23 +95,19 @@ type checkedStream struct {
 	ctx  context.Context //nolint:containedctx // of one stream
 	gate *gate
 	call *call
-	each bool // each message is a question of its own, which takes a slot until it is answered
 
 	began   bool
 	worked  bool   // the first message was let through
 	subject string // what it was about, for the audit log
 
 	mu    sync.Mutex
-	ended error  // the caller's key is in force no more
-	held  func() // gives the slot back; nil: none is held
+	ended error // the caller's key is in force no more
 }
 
 func (s *checkedStream) Context() context.Context { return s.ctx }
 
 func (s *checkedStream) RecvMsg(m any) error {
-	s.giveBack()
-	// One goroutine receives: the limits are its own.
-	if err := s.still(&s.call.limits); err != nil {
+	if err := s.still(); err != nil {
 		return err
 	}
 	if err := s.ServerStream.RecvMsg(m); err != nil {
@@ -125,17 +119,7 @@ func (s *checkedStream) RecvMsg(m any) error {
 	if err := s.gate.validate(m); err != nil {
 		return err
 	}
-	if err := s.begin(m); err != nil || !s.each {
-		return err
-	}
-	release, err := s.call.slot(0)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.held = release
-	return nil
+	return s.begin(m)
 }
 
 func (s *checkedStream) count() error {
@@ -159,25 +143,20 @@ func (s *checkedStream) begin(m any) error {
 	return nil
 }
 
-// SendMsg gives the slot back first: a client that does not read must hold none.
 func (s *checkedStream) SendMsg(m any) error {
-	s.giveBack()
-	if err := s.still(nil); err != nil {
+	if err := s.still(); err != nil {
 		return err
 	}
 	return s.ServerStream.SendMsg(m)
 }
 
-// still ends the stream when its key does, and says what the limits are by now.
-func (s *checkedStream) still(limits *access.Limits) error {
-	l, err := s.call.still()
+// still ends the stream when its key does.
+func (s *checkedStream) still() error {
+	err := s.call.still()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended == nil {
 		s.ended = err
-	}
-	if limits != nil && err == nil {
-		*limits = l
 	}
 	return s.ended
 }
@@ -191,16 +170,6 @@ func (s *checkedStream) why(err error) error {
 		return s.ended
 	}
 	return err
-}
-
-func (s *checkedStream) giveBack() {
-	s.mu.Lock()
-	release := s.held
-	s.held = nil
-	s.mu.Unlock()
-	if release != nil {
-		release()
-	}
 }
 
 // watchStream ends a health watch once it has said that the server stops: it
