@@ -1,0 +1,98 @@
+package screening
+
+// The kinds of what is registered.
+const (
+	KindTransfer = "TRANSFER"
+	KindAttempt  = "WITHDRAWAL_ATTEMPT"
+)
+
+// The states of a transfer.
+const (
+	Pending    = "PENDING"
+	Scored     = "SCORED"
+	Expired    = "EXPIRED"
+	Mismatched = "MISMATCHED"
+)
+
+// Registration is what a tenant said; it is never changed. Times are Unix milliseconds.
+type Registration struct {
+	Kind      string
+	Network   string
+	Asset     string // symbol or contract as registered; empty: the native coin
+	Reference string // of an attempt its identifier
+	Direction string // RECEIVED or SENT
+	Amount    string // whole coins as registered; empty: not stated
+	Output    string // address that was paid
+	Time      int64
+}
+
+// Transfer is a registration with its latest result.
+type Transfer struct {
+	ID string
+	Registration
+	User       string // opened by the user's key, never stored; empty once erased
+	Sealed     []byte // the user under that key
+	UserKey    string // names the key
+	Number     uint64 // in the chain of registrations
+	Registered int64
+
+	State    string
+	Tx       string // hex of the transaction; empty until it is seen
+	Updated  int64  // 0 while pending
+	Level    string
+	Evidence []string // addresses whose change must score it again
+	Result   []byte   // the caller's own form of the score
+}
+
+// Result is what scoring a transfer came to.
+type Result struct {
+	State, Tx, Level string
+	Evidence         []string
+	Body             []byte
+}
+
+// Alert is one rule that triggered for one transfer or watched address.
+type Alert struct {
+	ID       string
+	Number   uint64 // in the order of creation
+	Type     string
+	Level    string
+	Status   string
+	Transfer string // id; empty for an address
+	Address  string // NETWORK:ADDRESS; empty for a transfer
+	Rule     string
+	Finality string
+	Network  string
+	Height   uint64 // of the block that raised it
+	Message  string
+	Created  int64
+	History  []Change
+	Body     []byte // the caller's own form of trigger and exposure
+	User     string // as of its transfer; never stored
+}
+
+// Change is one entry of an alert's history.
+type Change struct {
+	Status, By, Comment, Finality string
+	Time                          int64
+}
+
+// Event is one thing that happened to an alert.
+type Event struct {
+	Number uint64 // the cursor
+	Kind   string // CREATED or UPDATED
+	Time   int64
+	Alert  Alert
+}
+
+// Watch is a watched address.
+type Watch struct {
+	Address string // NETWORK:ADDRESS
+	Note    string
+	Own     bool
+	Created int64
+	Level   string
+	Score   *uint32
+	Rules   []string // that triggered when it was last scored
+	Balance string
+}
