@@ -3,10 +3,12 @@ package labels
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -281,6 +283,7 @@ func TestHostile(t *testing.T) {
 		{"prose", "x.txt", "this is no list\n", "x.txt"},
 		{"transfers", "x.csv", "from,to,value\na,b,1\n", "x.csv"},
 		{"list without label", "x.txt", locky + "\n", "--label"},
+		{"XML of a version to come", "x.xml", `<?xml version="0"?><Sanctions/>`, "XML 1.0"},
 		{"doctype", "x.xml", `<!DOCTYPE Sanctions [<!ENTITY a "b">]><Sanctions>&a;</Sanctions>`, "no DOCTYPE"},
 		{"external entity", "x.xml", `<!DOCTYPE Sanctions SYSTEM "file:///etc/passwd"><Sanctions/>`, "no DOCTYPE"},
 		{"entity", "x.xml", `<Sanctions>&lol;</Sanctions>`, "x.xml:1"},
@@ -321,6 +324,34 @@ func TestHostile(t *testing.T) {
 				t.Errorf("got %d tags, %v, want ErrInvalid with %q", len(tags), err, test.want)
 			}
 		})
+	}
+}
+
+// TestDisk: a disk that fails is no bad input, whatever the format.
+func TestDisk(t *testing.T) {
+	broken := errors.New("the disk is gone")
+	rest := strings.Repeat(" ", 2*headSize)
+	for name, text := range map[string]string{
+		"x.xml": "<Sanctions>" + rest, "b.json": `{"type":"bundle","objects":[` + rest, "e.json": `{"` + evm + `":{"name":"a"},` + rest, "l.json": `["` + locky + `",` + rest,
+		"x.jsonl": `{"id":"a","schema":"Person"}` + "\n" + rest, "l.txt": locky + "\n" + rest, "l.csv": "network,address,label\n\"" + rest, "p.yaml": packHead + rest,
+		"f.csv": "banned_address,wallet_tag\n\"" + rest, "a.yaml": "title: a\ncreator: b\nactors:\n" + rest,
+	} {
+		src, err := sourceOf(t.Context(), name, io.MultiReader(strings.NewReader(text), iotest.ErrReader(broken)), Options{Label: "L"})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, e := range src.Tags {
+			err = e
+		}
+		if src.Actors != nil {
+			for _, e := range src.Actors {
+				err = e
+			}
+		}
+		if !errors.Is(err, broken) || errors.Is(err, ledger.ErrInvalid) {
+			t.Errorf("%s: got %v, want the disk's error", name, err)
+		}
 	}
 }
 
@@ -413,6 +444,7 @@ func fuzzFormats(t *testing.T, name, text string) {
 func FuzzOFAC(f *testing.F) {
 	f.Add(sdn)
 	f.Add(`<!DOCTYPE a><Sanctions/>`)
+	f.Add(`<?xml version="0"?><Sanctions`)
 	f.Fuzz(func(t *testing.T, text string) { fuzzFormats(t, "x.xml", text) })
 }
 

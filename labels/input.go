@@ -39,20 +39,30 @@ type bounded struct {
 	in   io.Reader
 	size int
 	left int // of the record; next sets it back
+	// failed is the error that the text ended with, if it is not its end: a disk's,
+	// or that of a limit. Without it, a decoder's error is the text's fault.
+	failed error
 }
 
 func (b *bounded) next() { b.left = maxItem }
 
 func (b *bounded) Read(p []byte) (int, error) {
 	if b.left <= 0 {
-		return 0, ledger.Invalid(b.name, "records of at most 4 MiB", "more")
+		return 0, b.fail(ledger.Invalid(b.name, "records of at most 4 MiB", "more"))
 	}
 	n, err := b.in.Read(p[:min(len(p), b.left)])
 	b.left -= n
 	if b.size += n; b.size > maxPack {
-		return 0, ledger.Invalid(b.name, "at most 200 MiB", "more")
+		return 0, b.fail(ledger.Invalid(b.name, "at most 200 MiB", "more"))
 	}
-	return n, err
+	return n, b.fail(err)
+}
+
+func (b *bounded) fail(err error) error {
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.failed = err
+	}
+	return err
 }
 
 // walk is a format: it gives every tag of a file to take, whose error it returns.

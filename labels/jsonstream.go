@@ -84,13 +84,14 @@ func want(d *json.Decoder, mark json.Delim) error {
 	return nil
 }
 
-// syntax tells a file that is not the JSON it should be from a disk that fails.
+// syntax words what is wrong with the JSON, unless it could not be read at all,
+// or something else is wrong.
 func (in *input) syntax(d *json.Decoder, err error) error {
+	if failed := in.text.failed; failed != nil {
+		return fmt.Errorf("%s: byte %d: %w", in.name, d.InputOffset(), failed)
+	}
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
-	if errors.Is(err, errStopped) || errors.Is(err, ledger.ErrInvalid) {
-		return err
-	}
 	if errors.As(err, &syntax) || errors.As(err, &kind) || errors.Is(err, errMark) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return ledger.Invalid(fmt.Sprintf("%s: byte %d", in.name, d.InputOffset()), "JSON of the file's format", clip(err.Error()))
 	}

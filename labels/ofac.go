@@ -116,20 +116,12 @@ func (r *ofacReader) place() string {
 	return fmt.Sprintf("%s:%d", r.in.name, line)
 }
 
-// syntax tells a file that is no XML from a disk that fails.
+// syntax words what is wrong with the XML, unless it could not be read at all.
 func (r *ofacReader) syntax(err error) error {
-	var syntax *xml.SyntaxError
-	switch {
-	case errors.As(err, &syntax):
-		return ledger.Invalid(r.place(), "XML without entities of its own", syntax.Msg)
-	case errors.Is(err, ledger.ErrInvalid):
-		return err
-	case errors.Is(err, io.EOF):
-		return ledger.Invalid(r.place(), "a whole XML file", "one that is cut off")
-	case strings.Contains(err.Error(), "encoding"):
-		return ledger.Invalid(r.place(), "XML in UTF-8", err.Error())
+	if failed := r.in.text.failed; failed != nil {
+		return fmt.Errorf("%s: %w", r.place(), failed)
 	}
-	return fmt.Errorf("%s: %w", r.in.name, err)
+	return ledger.Invalid(r.place(), "whole XML 1.0 in UTF-8, without entities of its own", clip(err.Error()))
 }
 
 func attribute(t xml.StartElement, name string) string {
