@@ -19,6 +19,10 @@ import (
 type Index interface {
 	tracer.Index
 
+	// EventsBefore yields the in- and outflows of a holder strictly before a point,
+	// the latest first.
+	EventsBefore(ctx context.Context, h ledger.Holder, before ledger.Point) iter.Seq2[ledger.Event, error]
+
 	// Cluster returns the T0 cluster of an address as of the snapshot: a cluster
 	// of one where nothing joins it, or where the network has no clusters.
 	Cluster(ctx context.Context, a ledger.Address) (ledger.Cluster, error)

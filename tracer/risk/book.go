@@ -1,0 +1,131 @@
+package risk
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spoortrace/spoor/ledger"
+	"github.com/spoortrace/spoor/tracer"
+)
+
+// book is what one screening has found out so far.
+type book struct {
+	idx     Index
+	options Options
+	rules   *Rules
+	cluster ledger.Cluster
+	members map[ledger.Address]bool
+	known   map[ledger.Address][]ledger.Tag
+	events  int
+	limits  []string
+	used    map[string]bool // heuristics
+}
+
+func newBook(idx Index, rules *Rules, o Options) *book {
+	if o.Events == 0 {
+		o.Events = 20_000
+	}
+	if o.Hops == 0 {
+		o.Hops = 12
+	}
+	if o.Paths == 0 {
+		o.Paths = 3
+	}
+	return &book{idx: idx, options: o, rules: rules, members: map[ledger.Address]bool{}, known: map[ledger.Address][]ledger.Tag{}, used: map[string]bool{}}
+}
+
+// limit notes once what was left out.
+func (b *book) limit(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); !slices.Contains(b.limits, text) {
+		b.limits = append(b.limits, text)
+	}
+}
+
+// entity is who an address is known to be.
+type entity struct {
+	tag      ledger.Tag
+	category string // empty: nobody says
+	own      bool
+}
+
+// tags returns those of an address and of its cluster's definers.
+func (b *book) tags(ctx context.Context, a ledger.Address) ([]ledger.Tag, error) {
+	if tags, ok := b.known[a]; ok {
+		return tags, nil
+	}
+	tags, err := b.idx.Tags(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	if a.Chain.UTXO() {
+		c, err := b.idx.Cluster(ctx, a)
+		if err != nil {
+			return nil, err
+		}
+		spread, err := b.idx.ClusterTags(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		tags = slices.Clone(tags)
+		for _, t := range spread {
+			if t.Address != a {
+				tags = append(tags, t)
+				b.used["co-spend"] = true
+			}
+		}
+	}
+	b.known[a] = tags
+	return tags, nil
+}
+
+// entity returns the attribution that counts at a time (Unix milliseconds): of
+// those with a category and confidence enough, the most confident, of these the one
+// with the most severe category, of these the first in the label log.
+func (b *book) entity(ctx context.Context, a ledger.Address, ms int64) (entity, error) {
+	if b.options.Own != nil && b.options.Own(a) {
+		return entity{own: true}, nil
+	}
+	tags, err := b.tags(ctx, a)
+	if err != nil {
+		return entity{}, err
+	}
+	var best entity
+	for _, t := range tags {
+		if !counts(t, ms) {
+			continue
+		}
+		better := t.Confidence > best.tag.Confidence ||
+			t.Confidence == best.tag.Confidence && b.rules.severity(t.Category) > b.rules.severity(best.category)
+		if best.category == "" || better {
+			best = entity{tag: t, category: t.Category}
+		}
+	}
+	return best, nil
+}
+
+// neutral are categories that say nothing of who owns an address.
+func neutral(category string) bool {
+	switch category {
+	case "", "none", "smart_contract", "token_smart_contract", "unnamed_service":
+		return true
+	}
+	return false
+}
+
+func counts(t ledger.Tag, ms int64) bool {
+	return t.Tx == nil && !neutral(t.Category) && t.Confidence >= tracer.MinTagConfidence && t.ValidAt(ms)
+}
+
+// owns reports an address of the screened cluster.
+func (b *book) owns(ctx context.Context, a ledger.Address) (bool, error) {
+	if b.members[a] {
+		return true, nil
+	}
+	if b.cluster.Size <= uint64(len(b.members)) || a.IsZero() {
+		return false, nil
+	}
+	// A cluster larger than what was read: its name tells.
+	c, err := b.idx.Cluster(ctx, a)
+	return err == nil && c.Name == b.cluster.Name, err
+}

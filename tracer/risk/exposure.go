@@ -1,0 +1,356 @@
+package risk
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/spoortrace/spoor/ledger"
+)
+
+// flows is all that was put into the two replays, per asset.
+type flows struct {
+	in, out         *replay
+	totalIn         map[ledger.Asset]ledger.Amount
+	totalOut        map[ledger.Asset]ledger.Amount
+	history         bool
+	covered         bool
+	firstAt, lastAt ledger.Point
+}
+
+func newFlows(ctx context.Context, b *book) *flows {
+	return &flows{
+		in: newReplay(ctx, b.idx, b, true), out: newReplay(ctx, b.idx, b, false), covered: true,
+		totalIn: map[ledger.Asset]ledger.Amount{}, totalOut: map[ledger.Asset]ledger.Amount{},
+	}
+}
+
+// Address scores the whole history of an address and its T0 cluster.
+func Address(ctx context.Context, idx Index, rules *Rules, a ledger.Address, o Options) (*Assessment, error) {
+	b := newBook(idx, rules, o)
+	var err error
+	if b.cluster, err = idx.Cluster(ctx, a); err != nil {
+		return nil, err
+	}
+	f := newFlows(ctx, b)
+	members, err := b.read(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range members {
+		for _, asset := range assetsOf(m.Chain) {
+			if err := f.collect(ctx, b, ledger.Holder{Address: m, Asset: asset}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := f.run(); err != nil {
+		return nil, err
+	}
+	assessment, err := b.assess(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	return assessment, b.own(ctx, a, assessment)
+}
+
+// maxMembers is how many addresses of a cluster are looked into.
+const maxMembers = 1_000
+
+// read lists the members, the address itself first.
+func (b *book) read(ctx context.Context, a ledger.Address) ([]ledger.Address, error) {
+	members := []ledger.Address{a}
+	b.members[a] = true
+	if b.cluster.Size <= 1 {
+		return members, nil
+	}
+	b.used["co-spend"] = true
+	for m, err := range b.idx.Members(ctx, b.cluster) {
+		if err != nil {
+			return nil, err
+		}
+		if len(members) >= maxMembers {
+			b.limit("only %d of the cluster's %d addresses are looked into", maxMembers, b.cluster.Size)
+			break
+		}
+		if m != a {
+			members = append(members, m)
+			b.members[m] = true
+		}
+	}
+	return members, nil
+}
+
+// assetsOf are the assets whose symbol and decimals are known: no other moves a score.
+func assetsOf(c ledger.Chain) []ledger.Asset {
+	assets := []ledger.Asset{ledger.NativeAsset(c)}
+	for _, symbol := range []string{"USDT", "USDC"} {
+		if a, ok := ledger.AssetBySymbol(c, symbol); ok && !a.Native() {
+			assets = append(assets, a)
+		}
+	}
+	return assets
+}
+
+// collect puts every transfer of a holder with somebody else, of no less than dust,
+// into the replays.
+func (f *flows) collect(ctx context.Context, b *book, h ledger.Holder) error {
+	dust, first := ledger.InfoOf(h.Asset).Dust, true
+	seen := map[ledger.Position]bool{}
+	for e, err := range b.idx.Events(ctx, h, ledger.Point{}) {
+		if err != nil {
+			return err
+		}
+		if first {
+			first = false
+			covered, err := b.idx.Covered(ctx, h, e.At.Pos)
+			if err != nil {
+				return err
+			}
+			f.covered = f.covered && covered
+		}
+		f.span(e.At)
+		if b.events >= b.options.Events {
+			b.limit("only the first %d transfers are looked into", b.options.Events)
+			break
+		}
+		b.events++
+		switch {
+		case h.Address.Chain.UTXO():
+			if !seen[e.At.Pos] {
+				seen[e.At.Pos] = true
+				err = f.coins(ctx, b, h, e.At.Pos)
+			}
+		case e.From == e.To || e.Amount.Less(dust) || e.Kind == ledger.TransferFee:
+		default:
+			err = f.transfer(ctx, b, h, e)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *flows) span(at ledger.Point) {
+	if !f.history || at.Before(f.firstAt) {
+		f.firstAt = at
+	}
+	if !f.history || f.lastAt.Before(at) {
+		f.lastAt = at
+	}
+	f.history = true
+}
+
+func (f *flows) transfer(ctx context.Context, b *book, h ledger.Holder, e ledger.Event) error {
+	side, totals, other := f.in, f.totalIn, e.From
+	if e.From == h.Address {
+		side, totals, other = f.out, f.totalOut, e.To
+	}
+	own, err := b.owns(ctx, other)
+	if err != nil || own || b.options.Own != nil && b.options.Own(other) {
+		return err
+	}
+	step, err := side.stepOf(h.Asset.Chain, e)
+	if err != nil {
+		return err
+	}
+	totals[h.Asset] = totals[h.Asset].Plus(e.Amount)
+	side.transfer(h.Asset, other, e.Amount, step)
+	return nil
+}
+
+// coins looks at a transaction that pays or spends coins of a holder. Where one of
+// the cluster's coins is spent, it is a payment to whoever else it pays; its other
+// outputs are change.
+func (f *flows) coins(ctx context.Context, b *book, h ledger.Holder, pos ledger.Position) error {
+	tx, err := b.idx.TxAt(ctx, h.Asset.Chain, pos)
+	if err != nil {
+		return err
+	}
+	var mine bool
+	for i := range tx.Inputs {
+		in := &tx.Inputs[i]
+		if !in.Known {
+			continue
+		}
+		own, err := b.owns(ctx, in.Address)
+		if err != nil {
+			return err
+		}
+		if own && !mine && in.Address != h.Address {
+			return nil // that member's event puts the transaction in
+		}
+		mine = mine || own
+	}
+	dust := ledger.InfoOf(h.Asset).Dust
+	for i := range tx.Outputs {
+		out := &tx.Outputs[i]
+		own, err := b.owns(ctx, out.Address)
+		if err != nil {
+			return err
+		}
+		if out.Value.Less(dust) || own == mine || !mine && out.Address != h.Address {
+			continue
+		}
+		if err := f.coin(ctx, b, &tx, uint32(i), mine); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// coin puts one output in: what was paid to others goes forwards, what was paid to
+// the cluster backwards.
+func (f *flows) coin(ctx context.Context, b *book, tx *ledger.Tx, index uint32, sent bool) error {
+	out := &tx.Outputs[index]
+	asset := ledger.NativeAsset(tx.Chain)
+	if !sent {
+		f.totalIn[asset] = f.totalIn[asset].Plus(out.Value)
+		return f.in.coin(tx.Pos, out.Value, depth{1, 1}, nil, tx.Chain)
+	}
+	if b.options.Own != nil && b.options.Own(out.Address) {
+		return nil
+	}
+	f.totalOut[asset] = f.totalOut[asset].Plus(out.Value)
+	by := &trail{step: Step{Tx: tx.ID, Index: index, Kind: ledger.TransferNative, At: ledger.Point{Pos: tx.Pos, Slot: index}, Time: tx.Time}}
+	if out.Address.Burn() {
+		f.out.end(f.out.unlabelled, asset, out.Value)
+		return nil
+	}
+	done, err := f.out.absorb(ledger.Holder{Address: out.Address, Asset: asset}, out.Value, depth{1, 1}, by)
+	if err != nil || done {
+		return err
+	}
+	return f.out.coin(out.SpentBy, out.Value, depth{2, 2}, by, tx.Chain)
+}
+
+func (f *flows) run() error {
+	if err := f.in.run(); err != nil {
+		return err
+	}
+	return f.out.run()
+}
+
+// Transfer scores one payment: where that money came from, or where it went.
+func Transfer(ctx context.Context, idx Index, rules *Rules, p Payment, o Options) (*Assessment, error) {
+	b := newBook(idx, rules, o)
+	mine, other := p.Seed.Address, p.Seed.From
+	if p.Direction == Sent {
+		mine, other = p.Seed.From, p.Seed.Address
+	}
+	var err error
+	if !mine.IsZero() {
+		if b.cluster, err = idx.Cluster(ctx, mine); err != nil {
+			return nil, err
+		}
+		b.members[mine] = true
+	}
+	f := newFlows(ctx, b)
+	f.span(p.Seed.At)
+	if f.covered, err = idx.Covered(ctx, ledger.Holder{Address: p.Seed.Address, Asset: p.Seed.Asset}, p.Seed.At.Pos); err != nil {
+		return nil, err
+	}
+	if err := f.payment(ctx, b, p, other); err != nil {
+		return nil, err
+	}
+	if err := f.run(); err != nil {
+		return nil, err
+	}
+	return b.assess(ctx, f)
+}
+
+func (f *flows) payment(ctx context.Context, b *book, p Payment, other ledger.Address) error {
+	s := &p.Seed
+	if s.Output {
+		tx, err := b.idx.TxAt(ctx, s.Chain, s.At.Pos)
+		if err != nil {
+			return err
+		}
+		return f.coin(ctx, b, &tx, s.Index, p.Direction == Sent)
+	}
+	side, totals := f.in, f.totalIn
+	if p.Direction == Sent {
+		side, totals = f.out, f.totalOut
+	}
+	totals[s.Asset] = totals[s.Asset].Plus(s.Amount)
+	side.transfer(s.Asset, other, s.Amount, Step{Tx: s.Tx, Index: s.Index, Kind: s.Kind, At: s.At, Time: s.Time})
+	return nil
+}
+
+// exposures lists what a replay found, in order of kind, category and asset.
+func (b *book) exposures(r *replay, d Direction, totals map[ledger.Asset]ledger.Amount) []Exposure {
+	type key struct {
+		kind     Kind
+		category string
+		asset    ledger.Asset
+	}
+	all := map[key]*Exposure{}
+	for k, s := range r.found {
+		at := key{Indirect, k.category, k.asset}
+		if k.direct {
+			at.kind = Direct
+		}
+		e := all[at]
+		if e == nil {
+			e = &Exposure{Category: k.category, Direction: d, Kind: at.kind, Asset: k.asset, MinHops: s.depth.least, MaxHops: s.depth.most}
+			all[at] = e
+		}
+		e.Amount = e.Amount.Plus(s.amount)
+		e.MinHops, e.MaxHops = min(e.MinHops, s.depth.least), max(e.MaxHops, s.depth.most)
+		e.Paths = append(e.Paths, Path{Entity: k.entity, Tag: s.tag, Amount: s.amount, Transfers: s.trail.steps()})
+	}
+	var list []Exposure
+	for _, e := range all {
+		e.PPM = ppm(e.Amount, totals[e.Asset])
+		e.Low, e.High = e.Amount, e.Amount
+		if e.Kind == Indirect {
+			e.Low, e.High = ledger.Amount{}, e.Amount.Plus(r.open[e.Asset])
+		}
+		slices.SortFunc(e.Paths, func(x, y Path) int { return cmp.Or(y.Amount.Cmp(x.Amount), x.Entity.Compare(y.Entity)) })
+		e.Paths = e.Paths[:min(len(e.Paths), b.options.Paths)]
+		list = append(list, *e)
+	}
+	slices.SortFunc(list, func(x, y Exposure) int {
+		return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(b.rules.severity(y.Category), b.rules.severity(x.Category)),
+			cmp.Compare(x.Category, y.Category), x.Asset.Compare(y.Asset))
+	})
+	return list
+}
+
+// steps lists a trail from the screened address outward.
+func (t *trail) steps() []Step {
+	var steps []Step
+	for ; t != nil; t = t.from {
+		steps = append(steps, t.step)
+	}
+	slices.Reverse(steps)
+	return steps
+}
+
+// ppm is a share in parts per million, rounded down.
+func ppm(part, whole ledger.Amount) uint32 {
+	if whole.IsZero() {
+		return 0
+	}
+	q, _ := part.MulDiv(ledger.NewAmount(1_000_000), whole)
+	n, _ := q.Uint64()
+	return uint32(min(n, 1_000_000))
+}
+
+// labelled is the least share, over the assets, of value that entities absorbed.
+func labelled(r *replay, totals map[ledger.Asset]ledger.Amount) uint32 {
+	least := uint32(1_000_000)
+	if len(totals) == 0 {
+		return 0
+	}
+	sums := map[ledger.Asset]ledger.Amount{}
+	for k, s := range r.found {
+		sums[k.asset] = sums[k.asset].Plus(s.amount)
+	}
+	for asset := range maps.Keys(totals) {
+		least = min(least, ppm(sums[asset], totals[asset]))
+	}
+	return least
+}
