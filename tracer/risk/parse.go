@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,28 +29,15 @@ const (
 	maxRulesText = 1 << 20
 )
 
-// rulesFile is a rule file as it is written. What is a number is written as text, so
-// that no figure goes through a float.
-type rulesFile struct {
-	Version     string     `yaml:"version"`
-	MinLabelled string     `yaml:"min_labelled"`
-	Rules       []ruleFile `yaml:"rules"`
-}
+// ruleFile is a rule as it is written, by key. What is a number is text, so that
+// no figure goes through a float.
+type ruleFile map[string]string
 
-type ruleFile struct {
-	ID         string `yaml:"id"`
-	Category   string `yaml:"category"`
-	Direction  string `yaml:"direction"`
-	Exposure   string `yaml:"exposure"`
-	Asset      string `yaml:"asset"`
-	MinAmount  string `yaml:"min_amount"`
-	MaxAmount  string `yaml:"max_amount"`
-	MinUSD     string `yaml:"min_usd"`
-	MaxUSD     string `yaml:"max_usd"`
-	Percentage string `yaml:"percentage"`
-	Level      string `yaml:"level"`
-	Score      string `yaml:"score"`
-}
+// The keys of a file and of a rule.
+const (
+	fileKeys = "version min_labelled rules"
+	ruleKeys = "id category direction exposure asset min_amount max_amount min_usd max_usd percentage level score"
+)
 
 // ParseRules reads a rule file (docs/method.md, Rules). ledger.ErrInvalid names the
 // rule and the field, what was wanted and what came.
@@ -59,32 +48,39 @@ func ParseRules(name string, text []byte) (*Rules, error) {
 	if err := plainYAML(name, text); err != nil {
 		return nil, err
 	}
-	var in rulesFile
+	var in map[string]yaml.Node
 	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
 	if err := d.Decode(&in); err != nil {
 		return nil, ledger.Invalid(name, "the keys of a rule file (docs/method.md, Rules)", err.Error())
 	}
 	if err := d.Decode(&struct{}{}); !errors.Is(err, io.EOF) {
 		return nil, ledger.Invalid(name, "one document", "more")
 	}
-	s := &Rules{Version: in.Version, Text: bytes.Clone(text), MinLabelledPPM: 500_000}
-	if s.Version == "" || len(s.Version) > 64 {
-		return nil, ledger.Invalid(name+": version", "1 to 64 characters", in.Version)
+	if err := knownKeys(name, in, fileKeys); err != nil {
+		return nil, err
 	}
-	if len(in.Rules) == 0 || len(in.Rules) > maxRules {
-		return nil, ledger.Invalid(name+": rules", "1 to 1000 rules", strconv.Itoa(len(in.Rules)))
+	version, labelled, list := in["version"], in["min_labelled"], in["rules"]
+	s := &Rules{Version: version.Value, Text: bytes.Clone(text), MinLabelledPPM: 500_000}
+	if s.Version == "" || len(s.Version) > 64 {
+		return nil, ledger.Invalid(name+": version", "1 to 64 characters", s.Version)
+	}
+	var rules []ruleFile
+	if err := list.Decode(&rules); err != nil {
+		return nil, ledger.Invalid(name+": rules", "a list of rules, each key with one value", err.Error())
+	}
+	if len(rules) == 0 || len(rules) > maxRules {
+		return nil, ledger.Invalid(name+": rules", "1 to 1000 rules", strconv.Itoa(len(rules)))
 	}
 	var err error
-	if in.MinLabelled != "" {
-		if s.MinLabelledPPM, err = percentage(name+": min_labelled", in.MinLabelled); err != nil {
+	if labelled.Value != "" {
+		if s.MinLabelledPPM, err = percentage(name+": min_labelled", labelled.Value); err != nil {
 			return nil, err
 		}
 	}
 	seen := map[string]bool{}
-	for i := range in.Rules {
+	for i, one := range rules {
 		at := fmt.Sprintf("%s: rule %d", name, i+1)
-		r, err := in.Rules[i].rule(at)
+		r, err := one.rule(at)
 		if err != nil {
 			return nil, err
 		}
@@ -95,6 +91,16 @@ func ParseRules(name string, text []byte) (*Rules, error) {
 		s.Rules = append(s.Rules, r)
 	}
 	return s, nil
+}
+
+// knownKeys refuses a key that is none of those listed.
+func knownKeys[V any](at string, in map[string]V, list string) error {
+	for _, key := range slices.Sorted(maps.Keys(in)) {
+		if !slices.Contains(strings.Fields(list), key) {
+			return ledger.Invalid(at, "one of the keys "+list, key)
+		}
+	}
+	return nil
 }
 
 // plainYAML refuses aliases, which can make a small text huge.
@@ -114,29 +120,32 @@ func plainYAML(name string, text []byte) error {
 	return nil
 }
 
-func (in *ruleFile) rule(at string) (Rule, error) {
-	r := Rule{ID: in.ID, Category: in.Category}
-	if in.ID == "" || len(in.ID) > 64 || strings.ContainsAny(in.ID, " \t\n") {
-		return r, ledger.Invalid(at+": id", "1 to 64 characters without spaces", in.ID)
+func (in ruleFile) rule(at string) (Rule, error) {
+	r := Rule{ID: in["id"], Category: in["category"]}
+	if err := knownKeys(at, in, ruleKeys); err != nil {
+		return r, err
 	}
-	at += " (" + in.ID + ")"
-	if !knownCategory(in.Category) {
-		return r, ledger.Invalid(at+": category", "a category such as scam or scam.romance", in.Category)
+	if in["id"] == "" || len(in["id"]) > 64 || strings.ContainsAny(in["id"], " \t\n") {
+		return r, ledger.Invalid(at+": id", "1 to 64 characters without spaces", in["id"])
+	}
+	at += " (" + in["id"] + ")"
+	if !knownCategory(in["category"]) {
+		return r, ledger.Invalid(at+": category", "a category such as scam or scam.romance", in["category"])
 	}
 	kinds := map[string]Kind{"ownership": Ownership, "direct": Direct, "indirect": Indirect}
-	kind, ok := kinds[in.Exposure]
+	kind, ok := kinds[in["exposure"]]
 	if !ok {
-		return r, ledger.Invalid(at+": exposure", "ownership, direct or indirect", in.Exposure)
+		return r, ledger.Invalid(at+": exposure", "ownership, direct or indirect", in["exposure"])
 	}
 	r.Kind = kind
 	switch {
-	case in.Direction == "received":
-	case in.Direction == "sent":
+	case in["direction"] == "received":
+	case in["direction"] == "sent":
 		r.Direction = Sent
-	case in.Direction == "any", in.Direction == "" && kind == Ownership:
+	case in["direction"] == "any", in["direction"] == "" && kind == Ownership:
 		r.AnySide = true
 	default:
-		return r, ledger.Invalid(at+": direction", "received, sent or any", in.Direction)
+		return r, ledger.Invalid(at+": direction", "received, sent or any", in["direction"])
 	}
 	if err := in.thresholds(at, &r); err != nil {
 		return r, err
@@ -144,17 +153,17 @@ func (in *ruleFile) rule(at string) (Rule, error) {
 	return r, in.level(at, &r)
 }
 
-func (in *ruleFile) thresholds(at string, r *Rule) error {
-	if r.Kind == Ownership && (in.Asset+in.MinAmount+in.MaxAmount+in.MinUSD+in.MaxUSD+in.Percentage) != "" {
+func (in ruleFile) thresholds(at string, r *Rule) error {
+	if r.Kind == Ownership && (in["asset"]+in["min_amount"]+in["max_amount"]+in["min_usd"]+in["max_usd"]+in["percentage"]) != "" {
 		return ledger.Invalid(at, "no asset and no threshold beside ownership, which has no amount", "some")
 	}
 	var err error
-	if in.Asset != "" {
-		if r.Asset, err = assetOf(at+": asset", in.Asset); err != nil {
+	if in["asset"] != "" {
+		if r.Asset, err = assetOf(at+": asset", in["asset"]); err != nil {
 			return err
 		}
 	}
-	if (in.MinAmount != "" || in.MaxAmount != "") && r.Asset == nil {
+	if (in["min_amount"] != "" || in["max_amount"] != "") && r.Asset == nil {
 		return ledger.Invalid(at+": asset", "an asset beside min_amount and max_amount", "")
 	}
 	for _, f := range []struct {
@@ -162,10 +171,10 @@ func (in *ruleFile) thresholds(at string, r *Rule) error {
 		to         **ledger.Amount
 		usd        bool
 	}{
-		{"min_amount", in.MinAmount, &r.MinAmount, false},
-		{"max_amount", in.MaxAmount, &r.MaxAmount, false},
-		{"min_usd", in.MinUSD, &r.MinMicros, true},
-		{"max_usd", in.MaxUSD, &r.MaxMicros, true},
+		{"min_amount", in["min_amount"], &r.MinAmount, false},
+		{"max_amount", in["max_amount"], &r.MaxAmount, false},
+		{"min_usd", in["min_usd"], &r.MinMicros, true},
+		{"max_usd", in["max_usd"], &r.MaxMicros, true},
 	} {
 		if f.text == "" {
 			continue
@@ -180,24 +189,24 @@ func (in *ruleFile) thresholds(at string, r *Rule) error {
 		}
 		*f.to = &amount
 	}
-	if in.Percentage != "" {
-		r.MinPPM, err = percentage(at+": percentage", in.Percentage)
+	if in["percentage"] != "" {
+		r.MinPPM, err = percentage(at+": percentage", in["percentage"])
 	}
 	return err
 }
 
-func (in *ruleFile) level(at string, r *Rule) error {
+func (in ruleFile) level(at string, r *Rule) error {
 	ranges := map[string]struct {
 		level     Level
 		low, high int
 	}{"LOW": {Low, 0, 30}, "MEDIUM": {Medium, 31, 70}, "HIGH": {High, 71, 90}, "SEVERE": {Severe, 91, 100}}
-	of, ok := ranges[in.Level]
+	of, ok := ranges[in["level"]]
 	if !ok {
-		return ledger.Invalid(at+": level", "LOW, MEDIUM, HIGH or SEVERE", in.Level)
+		return ledger.Invalid(at+": level", "LOW, MEDIUM, HIGH or SEVERE", in["level"])
 	}
-	score, err := strconv.Atoi(in.Score)
+	score, err := strconv.Atoi(in["score"])
 	if err != nil || score < of.low || score > of.high {
-		return ledger.Invalid(at+": score", fmt.Sprintf("%d to %d for %s", of.low, of.high, in.Level), in.Score)
+		return ledger.Invalid(at+": score", fmt.Sprintf("%d to %d for %s", of.low, of.high, in["level"]), in["score"])
 	}
 	r.Level, r.Score = of.level, uint8(score)
 	return nil

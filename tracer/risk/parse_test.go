@@ -43,6 +43,9 @@ func TestParseRules(t *testing.T) {
 		{"exposure: ownership", `exposure: ownership, percentage: "1"`, "no threshold beside ownership"},
 		{"rules:", "rules: &a", "no alias and no anchor"},
 		{"min_labelled", "version", "version"},
+		{"id: r2", "id: r2, note: x", "note"},
+		{"id: r2", "id: r2, id: r4", "id"},
+		{"id: r2", "id: [r2]", "rules"},
 	} {
 		text := strings.Replace(goodRules, test.old, test.new, 1)
 		if _, err := ParseRules("r.yaml", []byte(text)); !errors.Is(err, ledger.ErrInvalid) || !strings.Contains(err.Error(), test.want) {
