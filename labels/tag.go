@@ -94,7 +94,9 @@ func (p *packReader) tag(own fieldSet, line int) (ledger.Tag, bool, error) {
 	}
 	list, _ := p.field(own, "concepts")
 	t.Concepts = joinConcepts(t.Abuse, p.text(own, "category"), list.list)
-	t.Category = categorise(t.Concepts)
+	if t.Category = categorise(t.Concepts); t.Type == "mention" {
+		t.Category = "" // that a page names an address says nothing of its owner
+	}
 	readValidity(&t)
 	key := uniqueKey(t)
 	if p.seen[key] {

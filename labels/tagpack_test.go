@@ -86,6 +86,17 @@ tags:
 	}
 }
 
+// TestTagTypes: a tag says what it claims; a mention claims nothing of the owner.
+func TestTagTypes(t *testing.T) {
+	tags, _, err := readPack(t, packHead+"category: exchange\ntags:\n- {address: "+locky+", tag_type: actor, label: a}\n- {address: "+locky+", tag_type: event, label: b}\n- {address: "+locky+", tag_type: mention, label: c}\n")
+	if err != nil || len(tags) != 3 || tags[0].Type != "" || tags[1].Type != "event" || tags[2].Type != "mention" {
+		t.Fatalf("got %+v, %v, want the types \"\", event, mention", tags, err)
+	}
+	if tags[0].Category != "exchange" || tags[1].Category != "exchange" || tags[2].Category != "" || len(tags[2].Concepts) != 1 {
+		t.Errorf("got %+v, want a mention without a category", tags)
+	}
+}
+
 // TestTagPackChunks has tags on both sides of many chunk borders, indented or not.
 func TestTagPackChunks(t *testing.T) {
 	for _, indent := range []string{"", "    "} {

@@ -41,6 +41,8 @@ type IngestFunc func(ctx context.Context, req *spoorv1.IngestRequest, report fun
 type Config struct {
 	Store  *store.Store  // owned by the caller, open until Stop returned
 	Labels *labels.Log   // owned by the caller
+	// Entities is the index of clusters, owned by the caller; nil: no clusters.
+	Entities *entities.Set
 	Ingest IngestFunc    // nil: Ingest is refused
 	Prices *prices.Table // annotations in dollars; nil: stablecoins at 1 alone
 	// Follows is the board that Ingest reports to; nil: one that stays empty.
@@ -111,6 +113,9 @@ func New(cfg Config) (*Server, error) {
 	cfg.Follows.tell(s.health)
 	s.traces = &traces{data: s.data, jobs: s.jobs, pages: s.pages, slots: make(chan struct{}, cfg.MaxTraces), held: map[string]int{}, maxEvents: cfg.MaxEvents, follows: cfg.Follows}
 	s.metrics, s.calls = newMetrics(cfg.Follows, s.traces.slots)
+	if cfg.Labels != nil {
+		s.metrics.MustRegister(labelMetrics{cfg.Labels, time.Now})
+	}
 	return s, nil
 }
 

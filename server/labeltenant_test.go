@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"fmt"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -148,7 +149,13 @@ func TestStaleSets(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got, err := local(t, w).ListLabelSets(t.Context(), &spoorv1.ListLabelSetsRequest{})
+	c := local(t, w)
+	page := httptest.NewRecorder()
+	c.server.Metrics().ServeHTTP(page, httptest.NewRequest("GET", "/metrics", nil))
+	if text := page.Body.String(); !strings.Contains(text, `spoor_label_source_stale{source="sdn"} 1`) || !strings.Contains(text, `spoor_label_source_age_seconds{source="sdn"} 77760`) || strings.Contains(text, `source="other"`) {
+		t.Errorf("metrics: want sdn stale at 9 days and nothing of other, got\n%s", text)
+	}
+	got, err := c.ListLabelSets(t.Context(), &spoorv1.ListLabelSetsRequest{})
 	if err != nil || len(got.GetSets()) != 3 {
 		t.Fatalf("got %v, %v", got, err)
 	}
