@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"testing"
@@ -12,6 +13,10 @@ import (
 // model their own crashes, so a folder in memory, where there is one, only makes
 // their many syncs cheap.
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(childDir); dir != "" {
+		fmt.Fprintln(os.Stderr, child(dir))
+		os.Exit(1)
+	}
 	const memory = "/dev/shm"
 	if info, err := os.Stat(memory); err == nil && info.IsDir() && os.Getenv("TMPDIR") == "" {
 		if err := os.Setenv("TMPDIR", memory); err != nil {
