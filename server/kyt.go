@@ -51,6 +51,7 @@ func kytRoutes() []kytRoute {
 		{http.MethodGet, "/api/kyt/v2/withdrawal-attempts/*", http.StatusOK, (*kytCall).attempt},
 		{http.MethodGet, "/api/kyt/v2/withdrawal-attempts/*/alerts", http.StatusOK, (*kytCall).attemptAlerts},
 		{http.MethodGet, "/api/kyt/v2/withdrawal-attempts/*/exposures", http.StatusOK, (*kytCall).attemptExposures},
+		{http.MethodGet, "/api/kyt/v2/categories", http.StatusOK, (*kytCall).categories},
 		{http.MethodPost, "/api/risk/v2/entities", http.StatusCreated, (*kytCall).registerEntity},
 		{http.MethodGet, "/api/risk/v2/entities/*", http.StatusOK, (*kytCall).entity},
 	}

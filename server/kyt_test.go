@@ -197,12 +197,12 @@ func request(t testing.TB, web *httptest.Server, method, path, body string) (int
 func TestKYT(t *testing.T) {
 	d := &desk{}
 	web := gatewayTo(t, d)
-	pending := `{"updatedAt":null,"asset":"USDT","assetId":"TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t","network":"Tron","transferReference":"ab:1","tx":null,"idx":null,` +
+	pending := `{"updatedAt":null,"asset":"USDT","assetId":"TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t","network":"TRON","transferReference":"ab:1","tx":null,"idx":null,` +
 		`"usdAmount":null,"assetAmount":null,"timestamp":null,"outputAddress":null,"externalId":"` + transferID + `"}`
 	done := strings.NewReplacer(`"updatedAt":null`, `"updatedAt":"2026-01-02T03:04:05.000006"`, `"tx":null`, `"tx":"ab"`, `"idx":null`, `"idx":1`,
-		`"assetAmount":null`, `"assetAmount":25050.5`, `"timestamp":null`, `"timestamp":"2026-01-02T03:04:05.000006"`, `"outputAddress":null`, `"outputAddress":"`+bad+`"`).Replace(pending)
-	attempt := `{"asset":"USDT","assetId":"TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t","network":"Tron","address":"` + bad + `","attemptIdentifier":"attempt 1",` +
-		`"assetAmount":1.5,"usdAmount":null,"updatedAt":"2026-01-02T03:04:05.000006","externalId":"` + attemptID + `"}`
+		`"assetAmount":null`, `"assetAmount":25050.5`, `"timestamp":null`, `"timestamp":"2026-01-02T03:04:05.000+00:00"`, `"outputAddress":null`, `"outputAddress":"`+bad+`"`).Replace(pending)
+	attempt := `{"asset":"USDT","assetId":"TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t","network":"TRON","address":"` + bad + `","attemptIdentifier":"attempt 1",` +
+		`"assetAmount":1.5,"usdAmount":null,"updatedAt":"2026-01-02T03:04:05.000+00:00","externalId":"` + attemptID + `"}`
 	entity := `{"address":"` + bad + `","risk":"Severe","riskReason":"it is sanctioned","addressType":"PRIVATE_WALLET",` +
 		`"cluster":{"name":"Huione Group","category":"sanctioned entity"},` +
 		`"addressIdentifications":[{"name":"Huione Group","address":"` + bad + `","category":"sanctioned entity","description":"https://example.org/list","url":"https://example.org/list"}],` +
@@ -238,6 +238,10 @@ func TestKYT(t *testing.T) {
 		if code != test.code || got != test.want {
 			t.Errorf("%s %s: %d\ngot  %s\nwant %d\n     %s", test.method, test.path, code, got, test.code, test.want)
 		}
+	}
+	code, got := request(t, web, "GET", "/api/kyt/v2/categories", "")
+	if code != 200 || !strings.HasPrefix(got, `{"categories":[{"categoryId":3,"categoryName":"sanctioned entity"},`) || strings.Contains(got, "romance") {
+		t.Errorf("categories: %d %s", code, got)
 	}
 	if len(d.token) != 1 || d.token[0] != "secret" {
 		t.Errorf("the header Token came as %q", d.token)

@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"strings"
 
+	"github.com/spoortrace/spoor/labels"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 )
 
@@ -56,6 +57,26 @@ type kytRule struct {
 	MaxThreshold json.RawMessage `json:"maxThreshold"`
 	Direction    *string         `json:"direction"`
 	ExposureType *string         `json:"exposureType"`
+}
+
+// kytCategory is one category, by KYT's number and words. Those that KYT does
+// not have are numbered from 10001; kinds of a category are not told apart.
+type kytCategory struct {
+	CategoryID   int     `json:"categoryId"`
+	CategoryName *string `json:"categoryName"`
+}
+
+// categories lists what an exposure may be of. It is the same for everybody.
+func (c *kytCall) categories() (any, error) {
+	all := []kytCategory{}
+	for _, category := range labels.Categories() {
+		if !strings.Contains(category.ID, ".") {
+			all = append(all, kytCategory{category.KYT, theirCategory(category.ID)})
+		}
+	}
+	return struct {
+		Categories []kytCategory `json:"categories"`
+	}{all}, nil
 }
 
 // registerEntity takes an address that is well formed. Nothing is kept of it:
@@ -132,7 +153,12 @@ func identificationOf(address string, l *spoorv1.Label) kytIdentification {
 }
 
 // titled is a level as address screening writes it: Severe.
-func titled(level string) string { return theirNetwork(strings.ToLower(level)) }
+func titled(level string) string {
+	if level == "" {
+		return ""
+	}
+	return level[:1] + strings.ToLower(level[1:])
+}
 
 // exposureSums adds up the dollars of all assets by category, kind and
 // direction: clients take the first entry of a category. One asset without a

@@ -160,14 +160,14 @@ func (c *kytCall) attemptExposures() (any, error)  { return show(c, kindAttempt,
 
 func transferOf(t *spoorv1.RegisteredTransfer) kytTransfer {
 	m := kytTransfer{
-		UpdatedAt: timeText(t.GetUpdated()), Asset: symbolOf(t.GetAsset()), AssetID: word(t.GetAsset().GetContract()), Network: theirNetwork(t.GetNetwork()),
+		UpdatedAt: stampText(t.GetUpdated()), Asset: symbolOf(t.GetAsset()), AssetID: word(t.GetAsset().GetContract()), Network: theirNetwork(t.GetNetwork()),
 		TransferReference: t.GetTransferReference(), ExternalID: t.GetExternalId(),
 		Idx: number(""), USDAmount: number(""), AssetAmount: number(""),
 	}
 	if t.GetUpdated() == nil { // pending: KYT says nothing of the transfer before it has seen it
 		return m
 	}
-	m.Tx, m.OutputAddress, m.Timestamp = word(t.GetTx()), word(t.GetOutputAddress()), timeText(t.GetTransferTimestamp())
+	m.Tx, m.OutputAddress, m.Timestamp = word(t.GetTx()), word(t.GetOutputAddress()), momentText(t.GetTransferTimestamp())
 	m.AssetAmount = coinsNumber(t.GetAssetAmount(), t.GetAsset())
 	if _, index, ok := strings.Cut(t.GetTransferReference(), ":"); ok {
 		if _, err := strconv.ParseUint(index, 10, 32); err == nil {
@@ -189,7 +189,7 @@ func attemptOf(t *spoorv1.RegisteredTransfer) kytAttempt {
 	return kytAttempt{
 		Asset: symbolOf(t.GetAsset()), AssetID: word(t.GetAsset().GetContract()), Network: theirNetwork(t.GetNetwork()), Address: t.GetOutputAddress(),
 		AttemptIdentifier: t.GetTransferReference(), AssetAmount: coinsNumber(t.GetAssetAmount(), t.GetAsset()), USDAmount: number(""),
-		UpdatedAt: timeText(t.GetUpdated()), ExternalID: t.GetExternalId(),
+		UpdatedAt: momentText(t.GetUpdated()), ExternalID: t.GetExternalId(),
 	}
 }
 

@@ -83,25 +83,28 @@ func kytTime(field, text string) (*timestamppb.Timestamp, error) {
 	return nil, ledger.Invalid(field, "a time such as 2026-01-02T15:04:05Z", text)
 }
 
-// timeText is a time in an answer; nil: null.
-func timeText(t *timestamppb.Timestamp) *string {
+// stampText is when a transfer was updated, as KYT writes it: without a zone, in
+// microseconds; nil: null.
+func stampText(t *timestamppb.Timestamp) *string { return timeText(t, "2006-01-02T15:04:05.000000") }
+
+// momentText is any other time, as KYT writes it; nil: null.
+func momentText(t *timestamppb.Timestamp) *string {
+	return timeText(t, "2006-01-02T15:04:05.000-07:00")
+}
+
+func timeText(t *timestamppb.Timestamp, layout string) *string {
 	if t == nil {
 		return nil
 	}
-	text := t.AsTime().UTC().Format("2006-01-02T15:04:05.000000")
+	text := t.AsTime().UTC().Format(layout)
 	return &text
 }
 
 // ourNetwork is our name of a network: KYT writes Bitcoin, we bitcoin.
 func ourNetwork(name string) string { return strings.ToLower(strings.TrimSpace(name)) }
 
-// theirNetwork is KYT's name of a network.
-func theirNetwork(name string) string {
-	if name == "" {
-		return ""
-	}
-	return strings.ToUpper(name[:1]) + name[1:]
-}
+// theirNetwork is KYT's name of a network in answers: BITCOIN.
+func theirNetwork(name string) string { return strings.ToUpper(name) }
 
 // ourAsset is our name of an asset: the contract where one is given, else the
 // symbol without the standard that some add to it.
