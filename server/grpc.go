@@ -26,9 +26,11 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	"github.com/spoortrace/spoor/access"
+	"github.com/spoortrace/spoor/entities"
 	"github.com/spoortrace/spoor/labels"
 	"github.com/spoortrace/spoor/prices"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
+	"github.com/spoortrace/spoor/screening"
 	"github.com/spoortrace/spoor/store"
 	"github.com/spoortrace/spoor/tracer"
 )
@@ -39,18 +41,22 @@ type IngestFunc func(ctx context.Context, req *spoorv1.IngestRequest, report fun
 
 // Config is what a Server needs. Zero limits take the defaults named beside them.
 type Config struct {
-	Store  *store.Store  // owned by the caller, open until Stop returned
-	Labels *labels.Log   // owned by the caller
+	Store  *store.Store // owned by the caller, open until Stop returned
+	Labels *labels.Log  // owned by the caller
 	// Entities is the index of clusters, owned by the caller; nil: no clusters.
 	Entities *entities.Set
-	Ingest IngestFunc    // nil: Ingest is refused
-	Prices *prices.Table // annotations in dollars; nil: stablecoins at 1 alone
+	Ingest   IngestFunc    // nil: Ingest is refused
+	Prices   *prices.Table // annotations in dollars; nil: stablecoins at 1 alone
 	// Follows is the board that Ingest reports to; nil: one that stays empty.
 	Follows *Follows
 	// Keys are what CreateKey makes, owned by the caller; nil: keys are refused.
 	Keys *access.Store
 	// Audit records what is done with keys, owned by the caller; nil: nothing is recorded.
 	Audit *access.Audit
+	// Screening is what exchanges registered, owned by the caller; nil: nothing is kept, and single addresses are screened alone.
+	Screening *screening.Store
+	// Scoring is the judgment of screenings; nil: package risk with its default rules.
+	Scoring *Scoring
 	Log   *slog.Logger // nil: slog.Default()
 
 	MaxTraces  int     // traces at a time; 8
@@ -76,6 +82,7 @@ type Server struct {
 	metrics   *prometheus.Registry
 	calls     *grpcprom.ServerMetrics
 	traces    *traces
+	screens   *screenService
 	pages     pager
 
 	clientLimits access.Limits
@@ -108,10 +115,13 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, validator: validator, meter: newMeter(), clientLimits: clientLimits(cfg.Rate), jobs: newJobs(cfg.Log, cfg.KeepTraces),
-		data: &data{store: cfg.Store, labels: cfg.Labels, prices: cfg.Prices}, health: health.NewServer(), pages: pager{key},
+		data: &data{store: cfg.Store, labels: cfg.Labels, entities: cfg.Entities, prices: cfg.Prices}, health: health.NewServer(), pages: pager{key},
 	}
 	cfg.Follows.tell(s.health)
 	s.traces = &traces{data: s.data, jobs: s.jobs, pages: s.pages, slots: make(chan struct{}, cfg.MaxTraces), held: map[string]int{}, maxEvents: cfg.MaxEvents, follows: cfg.Follows}
+	if s.screens, err = s.newScreens(); err != nil {
+		return nil, err
+	}
 	s.metrics, s.calls = newMetrics(cfg.Follows, s.traces.slots)
 	if cfg.Labels != nil {
 		s.metrics.MustRegister(labelMetrics{cfg.Labels, time.Now})
@@ -154,8 +164,9 @@ func (s *Server) Serve(lis net.Listener, trust Trust) error {
 		grpc.ChainUnaryInterceptor(s.calls.UnaryServerInterceptor(), g.unary), grpc.ChainStreamInterceptor(s.calls.StreamServerInterceptor(), g.stream),
 	)
 	spoorv1.RegisterTraceServiceServer(server, s.traces)
-	spoorv1.RegisterLabelServiceServer(server, &labelService{data: s.data, pages: s.pages, now: time.Now, affected: []affectedBy{s.jobs.carrying}})
+	spoorv1.RegisterLabelServiceServer(server, &labelService{data: s.data, pages: s.pages, now: time.Now, affected: []affectedBy{s.jobs.carrying, s.screens.affected}})
 	spoorv1.RegisterAdminServiceServer(server, &admin{data: s.data, keys: s.cfg.Keys, ingest: s.cfg.Ingest, follows: s.cfg.Follows, now: time.Now})
+	spoorv1.RegisterScreeningServiceServer(server, s.screens)
 	healthpb.RegisterHealthServer(server, s.health)
 	if trust.Reflect {
 		reflection.Register(server)
@@ -211,6 +222,7 @@ func (s *Server) Stop(ctx context.Context) {
 		<-done
 	}
 	s.jobs.stop()
+	s.screens.stop()
 }
 
 func orDefault(n, otherwise int) int {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/spoortrace/spoor/entities"
 	"github.com/spoortrace/spoor/labels"
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/prices"
@@ -17,8 +18,12 @@ import (
 type data struct {
 	store  *store.Store
 	labels *labels.Log
-	prices *prices.Table // nil: the rule of stablecoins alone
-	adding sync.Mutex    // of labels by hand: looking whether one is there, and adding it
+	// entities is the index of clusters; nil: everybody stands for himself.
+	entities  *entities.Set
+	spreading sync.Mutex // guards spreads
+	spreads   map[spreadKey]*spread
+	prices    *prices.Table // nil: the rule of stablecoins alone
+	adding    sync.Mutex    // of labels by hand: looking whether one is there, and adding it
 }
 
 // view is the index as one question sees it: every network at its own as-of,
@@ -27,6 +32,9 @@ type view struct {
 	*store.Snapshot
 	tags *labels.View
 	data *data
+
+	pinning sync.Mutex // guards pinned
+	pinned  *entities.View
 }
 
 // view pins everything at its tip.
@@ -44,6 +52,9 @@ func (d *data) view(ctx context.Context) (*view, error) {
 
 // close releases the snapshot; what it pinned is gone either way.
 func (v *view) close() {
+	if v.pinned != nil {
+		_ = v.pinned.Close()
+	}
 	_ = v.Close()
 }
 

@@ -1,0 +1,311 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"strconv"
+
+	"github.com/spoortrace/spoor/entities"
+	"github.com/spoortrace/spoor/ledger"
+	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
+	"github.com/spoortrace/spoor/rates"
+)
+
+// known returns the index of clusters as of the view's snapshot, pinned at first
+// use; nil where the server keeps none.
+func (v *view) known(ctx context.Context) (*entities.View, error) {
+	v.pinning.Lock()
+	defer v.pinning.Unlock()
+	if v.pinned != nil || v.data.entities == nil {
+		return v.pinned, nil
+	}
+	var err error
+	v.pinned, err = v.data.entities.View(ctx, v.Snapshot)
+	return v.pinned, err
+}
+
+// clusterOf finds the cluster of an address up to a tier: of itself where its
+// network has no clusters.
+func (v *view) clusterOf(ctx context.Context, a ledger.Address, tier ledger.Tier) (ledger.Cluster, error) {
+	known, err := v.known(ctx)
+	if err != nil {
+		return ledger.Cluster{}, err
+	}
+	if known == nil || !a.Chain.UTXO() {
+		tip, err := v.AsOf(ctx, a.Chain)
+		return ledger.Cluster{Name: a, Size: 1, AsOf: tip}, err
+	}
+	return known.Cluster(ctx, a, tier)
+}
+
+// Cluster implements risk.Index: scores rest on T0 alone.
+func (v *view) Cluster(ctx context.Context, a ledger.Address) (ledger.Cluster, error) {
+	if _, err := v.AsOf(ctx, a.Chain); err != nil {
+		return ledger.Cluster{Name: a, Size: 1}, nil //nolint:nilerr // a network that is not held
+	}
+	return v.clusterOf(ctx, a, ledger.TierExact)
+}
+
+// Members implements risk.Index.
+func (v *view) Members(ctx context.Context, c ledger.Cluster) iter.Seq2[ledger.Address, error] {
+	return v.membersAfter(ctx, c, ledger.Address{})
+}
+
+func (v *view) membersAfter(ctx context.Context, c ledger.Cluster, after ledger.Address) iter.Seq2[ledger.Address, error] {
+	return func(yield func(ledger.Address, error) bool) {
+		known, err := v.known(ctx)
+		switch {
+		case err != nil:
+			yield(ledger.Address{}, err)
+		case known != nil && c.Name.Chain.UTXO():
+			known.Members(ctx, c, after)(yield)
+		case after.IsZero():
+			yield(c.Name, nil)
+		}
+	}
+}
+
+// spread is the tags of definers by the name of their cluster, as of one state of
+// the labels and of one network.
+type spread struct {
+	tenant   string
+	sequence uint64
+	tip      ledger.BlockRef
+	byName   map[ledger.Address][]ledger.Tag
+}
+
+// ClusterTags implements risk.Index. A small cluster is asked member by member; for
+// large ones every definer's cluster is found once, and kept while nothing changes.
+func (v *view) ClusterTags(ctx context.Context, c ledger.Cluster) ([]ledger.Tag, error) {
+	const small = 64
+	if c.Size <= 1 {
+		return nil, nil
+	}
+	if c.Size > small {
+		return v.spreadTo(ctx, c)
+	}
+	var all []ledger.Tag
+	for m, err := range v.Members(ctx, c) {
+		if err != nil {
+			return nil, err
+		}
+		tags, err := v.Tags(ctx, m)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range tags {
+			if t.Definer {
+				all = append(all, t)
+			}
+		}
+	}
+	slices.SortFunc(all, func(x, y ledger.Tag) int { return cmp.Compare(x.ID, y.ID) })
+	return all, nil
+}
+
+func (v *view) spreadTo(ctx context.Context, c ledger.Cluster) ([]ledger.Tag, error) {
+	tip, err := v.AsOf(ctx, c.Name.Chain)
+	if err != nil {
+		return nil, err
+	}
+	d := v.data
+	d.spreading.Lock()
+	defer d.spreading.Unlock()
+	key := spreadKey{c.Name.Chain, c.Tier}
+	s := d.spreads[key]
+	if s == nil || s.sequence != v.labelSequence() || s.tip != tip || s.tenant != Principal(ctx).Tenant {
+		s = &spread{Principal(ctx).Tenant, v.labelSequence(), tip, map[ledger.Address][]ledger.Tag{}}
+		for t, err := range v.tags.Definers(ctx, c.Name.Chain) {
+			if err != nil {
+				return nil, err
+			}
+			of, err := v.clusterOf(ctx, t.Address, c.Tier)
+			if err != nil {
+				return nil, err
+			}
+			s.byName[of.Name] = append(s.byName[of.Name], t)
+		}
+		if d.spreads == nil {
+			d.spreads = map[spreadKey]*spread{}
+		}
+		d.spreads[key] = s
+	}
+	return s.byName[c.Name], nil
+}
+
+type spreadKey struct {
+	chain ledger.Chain
+	tier  ledger.Tier
+}
+
+// GetCluster says who shares an owner with an address, and why.
+func (s *traces) GetCluster(ctx context.Context, m *spoorv1.GetClusterRequest) (*spoorv1.GetClusterResponse, error) {
+	a, tier, v, err := s.clusterQuestion(ctx, m.GetAddress(), m.GetTier(), m.GetAsOf())
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
+	found, err := v.clusterOf(ctx, a, tier)
+	if err != nil {
+		return nil, err
+	}
+	answer := &spoorv1.GetClusterResponse{Address: a.String()}
+	if !a.Chain.UTXO() {
+		answer.Limits = []string{"no clusters are kept of " + string(a.Chain) + ": the address stands for itself"}
+	}
+	l := &lookup{view: v, conv: v.converter(ctx), ctx: ctx}
+	var coverage *spoorv1.Coverage
+	if answer.AsOf, coverage, err = l.basis(a.Chain); err != nil {
+		return nil, err
+	}
+	answer.Coverage = coverage
+	if answer.Cluster, err = v.clusterMessage(ctx, found); err != nil {
+		return nil, err
+	}
+	tags, err := v.Tags(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tags {
+		answer.Labels = append(answer.Labels, v.labelMessage(t))
+	}
+	if err := v.explain(ctx, answer, a, m.GetWhy(), tier); err != nil {
+		return nil, err
+	}
+	if a.Chain.UTXO() {
+		for _, name := range []string{"co-spend", "coinjoin", "change"}[:min(int(found.Tier)+2, 3)] {
+			answer.Heuristics = append(answer.Heuristics, rates.Quote(name)...)
+		}
+	}
+	return answer, nil
+}
+
+// explain adds the path of joins to another address.
+func (v *view) explain(ctx context.Context, answer *spoorv1.GetClusterResponse, a ledger.Address, why string, tier ledger.Tier) error {
+	if why == "" {
+		return nil
+	}
+	b, err := parseOn(a.Chain, "why", why)
+	if err != nil {
+		return err
+	}
+	known, err := v.known(ctx)
+	if err != nil || known == nil {
+		return err
+	}
+	path, err := known.Why(ctx, a, b, tier)
+	if err != nil {
+		return err
+	}
+	for _, j := range path {
+		position := &spoorv1.Position{TxIndex: j.Pos.Index(), Tx: hashText(a.Chain, j.Tx)}
+		if !v.export(a.Chain) {
+			height := uint32(j.Pos.Height())
+			position.Height = &height
+		}
+		answer.Path = append(answer.Path, &spoorv1.ClusterJoin{
+			From: j.A.String(), To: j.B.String(), Heuristic: j.Heuristic, Tier: j.Tier.String(), Tx: hashText(a.Chain, j.Tx), Position: position, Detail: j.Detail,
+		})
+	}
+	return nil
+}
+
+// parseOn reads an address with its network, or of the network that is meant.
+func parseOn(c ledger.Chain, field, text string) (ledger.Address, error) {
+	a, err := ledger.ParseQualified(text)
+	if err != nil {
+		a, err = ledger.ParseAddress(c, text)
+	}
+	if err == nil && a.Chain != c {
+		err = ledger.Invalid(field, "an address of "+string(c), text)
+	}
+	return a, err
+}
+
+// clusterQuestion reads what both methods ask for and pins the index.
+func (s *traces) clusterQuestion(ctx context.Context, address, tierText, asOf string) (a ledger.Address, tier ledger.Tier, v *view, err error) {
+	if a, err = ledger.ParseQualified(address); err != nil {
+		return a, 0, nil, err
+	}
+	for _, t := range []ledger.Tier{ledger.TierExact, ledger.TierChange, ledger.TierBehavior} {
+		if tierText == t.String() {
+			tier = t
+		}
+	}
+	if v, err = s.data.view(ctx); err != nil {
+		return a, tier, nil, err
+	}
+	if _, err := v.AsOf(ctx, a.Chain); err != nil {
+		v.close()
+		return a, tier, nil, err
+	}
+	v, err = v.until(ctx, []ledger.Chain{a.Chain}, asOf)
+	return a, tier, v, err
+}
+
+func (v *view) clusterMessage(ctx context.Context, c ledger.Cluster) (*spoorv1.Cluster, error) {
+	m := &spoorv1.Cluster{Network: string(c.Name.Chain), Name: c.Name.String(), Tier: c.Tier.String(), Size: c.Size, AsOfHeight: c.AsOf.Height}
+	known, err := v.known(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if known != nil && c.Name.Chain.UTXO() {
+		stats, err := known.Stats(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		m.Balance, m.Received, m.Sent = stats.Balance.String(), stats.In.String(), stats.Out.String()
+		m.FirstSeen, m.LastSeen = timeMessage(stats.First), timeMessage(stats.Last)
+	}
+	tags, err := v.ClusterTags(ctx, c)
+	for _, t := range tags {
+		m.Labels = append(m.Labels, v.labelMessage(t))
+	}
+	return m, err
+}
+
+// ListClusterMembers pages through the addresses of a cluster.
+func (s *traces) ListClusterMembers(ctx context.Context, m *spoorv1.ListClusterMembersRequest) (*spoorv1.ListClusterMembersResponse, error) {
+	query := fmt.Sprintf("members %s %s %s", m.GetAddress(), m.GetTier(), m.GetAsOf())
+	asOf, skip := m.GetAsOf(), uint64(0)
+	if token := m.GetPageToken(); token != "" {
+		cursor, err := s.pages.cursor(query, token, 2)
+		if err != nil {
+			return nil, err
+		}
+		skip, asOf = cursor[0], strconv.FormatUint(cursor[1], 10)
+	}
+	a, tier, v, err := s.clusterQuestion(ctx, m.GetAddress(), m.GetTier(), asOf)
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
+	c, err := v.clusterOf(ctx, a, tier)
+	if err != nil {
+		return nil, err
+	}
+	tip, err := v.AsOf(ctx, a.Chain)
+	if err != nil {
+		return nil, err
+	}
+	answer := &spoorv1.ListClusterMembersResponse{AsOf: v.asOfMessage(tip)}
+	end := skip + uint64(pageSize(m.GetPageSize()))
+	n := uint64(0)
+	for member, err := range v.Members(ctx, c) {
+		if err != nil {
+			return nil, err
+		}
+		if n == end {
+			answer.NextPageToken = s.pages.token(query, end, tip.Height)
+			break
+		}
+		if n >= skip {
+			answer.Addresses = append(answer.Addresses, member.String())
+		}
+		n++
+	}
+	return answer, nil
+}
