@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/spoortrace/spoor/access"
+	"github.com/spoortrace/spoor/entities"
 	"github.com/spoortrace/spoor/labels"
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/server"
@@ -29,6 +30,9 @@ import (
 type owner struct {
 	store  *store.Store
 	labels *labels.Log
+	// entities is the index of clusters, built from the store.
+	entities *entities.Set
+
 	keys   *access.Store
 	audit  *access.Audit // nil as long as there is no key
 	server *server.Server
@@ -92,13 +96,17 @@ func openOwner(dir string, config Config, log *slog.Logger) (*owner, error) {
 	if err != nil {
 		return nil, errors.Join(err, tags.Close(), st.Close())
 	}
-	o := &owner{store: st, labels: tags, keys: keys, audit: audit, pipe: bufconn.Listen(1 << 20), log: log}
+	clusters, err := entities.Open(filepath.Join(dir, "clusters"), engine)
+	if err != nil {
+		return nil, errors.Join(err, tags.Close(), st.Close())
+	}
+	o := &owner{store: st, labels: tags, entities: clusters, keys: keys, audit: audit, pipe: bufconn.Listen(1 << 20), log: log}
 	if n := tags.Cut(); n > 0 {
 		log.Warn("label log: cut off a batch that was never finished", "bytes", n)
 	}
 	o.intake = &intake{store: st, labels: tags, log: log, now: time.Now, bridges: bridges, follows: server.NewFollows(time.Now)}
 	o.server, err = server.New(server.Config{
-		Store: st, Labels: tags, Keys: keys, Audit: audit, Ingest: o.intake.ingest, Follows: o.intake.follows, Prices: worth, Log: log,
+		Store: st, Labels: tags, Entities: clusters, Keys: keys, Audit: audit, Ingest: o.intake.ingest, Follows: o.intake.follows, Prices: worth, Log: log,
 		MaxTraces: limits.MaxTraces, MaxEvents: limits.MaxEvents, KeepTraces: limits.KeepTraces, Rate: float64(limits.Rate),
 	})
 	if err != nil {
@@ -184,7 +192,7 @@ func (o *owner) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	o.server.Stop(ctx)
-	return errors.Join(o.serves.Wait(), o.closeAccess(), o.labels.Close(), o.store.Close())
+	return errors.Join(o.serves.Wait(), o.closeAccess(), o.labels.Close(), o.entities.Close(), o.store.Close())
 }
 
 // bytesIn adds up the files of a folder; a missing one is empty.
