@@ -14,6 +14,13 @@ import (
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 )
 
+// speaksForAll says whether what a caller adds or retracts may change the answers
+// of other tenants. A tenant's key below an administrator's must not: it could
+// call a competitor's wallet a scam.
+func (c Caller) speaksForAll() bool {
+	return c.KeyID == "" || c.Role == spoorv1.Role_ROLE_ADMIN
+}
+
 // AddLabel adds one label by hand. One that is in force word for word, such as
 // that of a repeated call, is answered with and not added again.
 func (s *labelService) AddLabel(ctx context.Context, m *spoorv1.AddLabelRequest) (*spoorv1.Label, error) {
@@ -21,8 +28,8 @@ func (s *labelService) AddLabel(ctx context.Context, m *spoorv1.AddLabelRequest)
 	if err != nil {
 		return nil, err
 	}
-	if m.GetPrivate() {
-		tag.Tenant = Principal(ctx).Tenant
+	if caller := Principal(ctx); m.GetPrivate() || !caller.speaksForAll() {
+		tag.Tenant = caller.Tenant
 	}
 	s.data.adding.Lock()
 	defer s.data.adding.Unlock()

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"google.golang.org/grpc/codes"
+
 	"github.com/spoortrace/spoor/labels"
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
@@ -33,6 +35,10 @@ func (s *labelService) RetractLabel(ctx context.Context, m *spoorv1.RetractLabel
 	}
 	if err != nil {
 		return nil, err
+	}
+	if caller := Principal(ctx); before.Tenant == "" && !caller.speaksForAll() {
+		wrong := fmt.Errorf("label %d is everyone's: only an administrator retracts it; the key %s has %s", id, caller.KeyID, caller.Role)
+		return nil, withDetails(codes.PermissionDenied, wrong, info("PERMISSION_DENIED"))
 	}
 	done, err := s.data.labels.Retract(id, m.GetReason(), s.now().UnixMilli())
 	if err != nil {

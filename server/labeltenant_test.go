@@ -74,6 +74,33 @@ func TestPrivateLabels(t *testing.T) {
 	}
 }
 
+// TestPoisoning: no tenant moves another's answers: what an investigator's key
+// adds is its own, and everyone's labels it cannot take away. An administrator's key may do both.
+func TestPoisoning(t *testing.T) {
+	w := newWorld(t)
+	var ahead time.Duration
+	store := keys(t, &ahead)
+	cfg := quiet(t, w)
+	cfg.Keys = store
+	c := serve(t, cfg, server.Trust{Keys: store})
+	_, admin := newKey(t, store, access.Admin, time.Time{})
+	_, investigator := newKey(t, store, access.Investigator, time.Time{})
+	chief, one := with(t.Context(), "authorization", "Bearer "+admin), with(t.Context(), "authorization", "Bearer "+investigator)
+	public, err := c.AddLabel(chief, &spoorv1.AddLabelRequest{Label: exchange("a")})
+	if err != nil || public.GetPrivate() {
+		t.Fatalf("an administrator's: got %v, %v, want everyone's", public, err)
+	}
+	hostile, err := c.AddLabel(one, &spoorv1.AddLabelRequest{Label: exchange("b")})
+	if err != nil || !hostile.GetPrivate() {
+		t.Errorf("an investigator's: got %v, %v, want a private label", hostile, err)
+	}
+	_, err = c.RetractLabel(one, &spoorv1.RetractLabelRequest{Id: public.GetId()})
+	refusal{codes.PermissionDenied, "PERMISSION_DENIED", "", "only an administrator retracts it"}.check(t, "everyone's", err)
+	if _, err := c.RetractLabel(chief, &spoorv1.RetractLabelRequest{Id: public.GetId()}); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestRetractionLists: a retraction names the traces that show the label, and no others.
 func TestRetractionLists(t *testing.T) {
 	c := local(t, newWorld(t))

@@ -733,7 +733,7 @@ type AddLabelRequest struct {
 	Label *Label `protobuf:"bytes,1,opt,name=label,proto3" json:"label,omitempty"`
 	// Chosen by the caller so that a repeated call adds nothing twice; empty: none.
 	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Only the caller's tenant sees the label, in its look-ups, traces and scores.
+	// Only the caller's tenant sees the label, in its look-ups, traces and scores. What an API key below ROLE_ADMIN adds is private in any case.
 	Private       bool `protobuf:"varint,3,opt,name=private,proto3" json:"private,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -39,7 +39,8 @@ type LabelServiceClient interface {
 	ListLabels(ctx context.Context, in *ListLabelsRequest, opts ...grpc.CallOption) (*ListLabelsResponse, error)
 	// AddLabel adds one label by hand.
 	AddLabel(ctx context.Context, in *AddLabelRequest, opts ...grpc.CallOption) (*Label, error)
-	// RetractLabel withdraws one label from the next sequence number on, and says what that changes.
+	// RetractLabel withdraws one label from the next sequence number on, and says what that changes. An API key below ROLE_ADMIN retracts its tenant's
+	// private labels alone.
 	RetractLabel(ctx context.Context, in *RetractLabelRequest, opts ...grpc.CallOption) (*RetractLabelResponse, error)
 	// ListLabelSets lists the imports of the log.
 	ListLabelSets(ctx context.Context, in *ListLabelSetsRequest, opts ...grpc.CallOption) (*ListLabelSetsResponse, error)
@@ -119,7 +120,8 @@ type LabelServiceServer interface {
 	ListLabels(context.Context, *ListLabelsRequest) (*ListLabelsResponse, error)
 	// AddLabel adds one label by hand.
 	AddLabel(context.Context, *AddLabelRequest) (*Label, error)
-	// RetractLabel withdraws one label from the next sequence number on, and says what that changes.
+	// RetractLabel withdraws one label from the next sequence number on, and says what that changes. An API key below ROLE_ADMIN retracts its tenant's
+	// private labels alone.
 	RetractLabel(context.Context, *RetractLabelRequest) (*RetractLabelResponse, error)
 	// ListLabelSets lists the imports of the log.
 	ListLabelSets(context.Context, *ListLabelSetsRequest) (*ListLabelSetsResponse, error)
