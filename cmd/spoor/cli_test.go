@@ -118,7 +118,7 @@ func TestBadInput(t *testing.T) {
 		{"plaintext to the world", "serve --listen 0.0.0.0:0", 2, `where there is no TLS, got "0.0.0.0:0"(.|\n)*hint: .*--insecure`},
 		{"key that others can read", "serve --listen 127.0.0.1:0 --tls-cert " + key + " --tls-key " + key, 2, `--tls-key: want a file that others cannot read`},
 		{"no key", "serve --listen 127.0.0.1:0 --tls-cert " + key + " --tls-key " + dir + "/none", 2, `--tls-key: want a readable file`},
-		{"no such role", "serve --listen 127.0.0.1:0 --role root", 2, `--role: want reader, investigator or admin, got "root"`},
+		{"no such role", "serve --listen 127.0.0.1:0 --role root", 2, `--role: want reader, investigator, screener or admin, got "root"`},
 		{"no such command", "tracee", 2, `unknown command "tracee"`},
 		{"half a command", "index", 2, `want one of`},
 		{"no such flag", "trace --upstream " + usdtHash, 2, `unknown flag: --upstream`},
