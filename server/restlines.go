@@ -97,6 +97,31 @@ func (g *gateway) screenLines(w http.ResponseWriter, r *http.Request) {
 	case !out.began:
 		w.Header().Set("Content-Type", typeLines) // of no lines
 	}
+	endBody(control, r)
+}
+
+// What is left of a body may be read for so long, and up to so many bytes, when
+// its stream has ended.
+const (
+	restTime  = time.Second
+	restBytes = 256 << 10
+)
+
+// endBody reads what a client still sends over HTTP/1.1, or cuts it off: in full
+// duplex net/http does neither before it takes the next request from the
+// connection, and panics on what it finds there.
+func endBody(control *http.ResponseController, r *http.Request) {
+	if r.ProtoMajor != 1 {
+		return
+	}
+	if timed, ok := r.Body.(*timedBody); ok {
+		timed.until = time.Now().Add(restTime)
+	}
+	_, err := io.CopyN(io.Discard, r.Body, restBytes)
+	if !errors.Is(err, io.EOF) {
+		_ = control.Flush() // the answer is whole by now
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // sendQuestions sends every line. The stream itself knows why it cannot be sent to.

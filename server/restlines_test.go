@@ -73,6 +73,7 @@ func TestScreenLines(t *testing.T) {
 		{"a line that is too long", `{"address":"` + strings.Repeat("a", maxQuestionLine) + `"}`, 400, 0, "line 1"},
 		{"beyond a limit", "{\"address\":\"a\"}\n{\"address\":\"stop\"}\n{\"address\":\"c\"}\n", 200, 1, "enough"},
 		{"beyond a limit at once", `{"address":"stop"}`, 429, 0, "enough"},
+		{"a bad line before many", "{}\n[]\n" + strings.Repeat("{\"address\":\"a\"}\n", 5000), 200, 1, "line 2"},
 	} {
 		code, got := request(t, web, "POST", "/v1/screenings:stream", test.body)
 		failed := ""
