@@ -63,3 +63,10 @@ type Index interface {
 	// Tags returns all attributions of an address, in log order.
 	Tags(ctx context.Context, a ledger.Address) ([]ledger.Tag, error)
 }
+
+// Backwards is what an index also answers that holds its events in both directions.
+type Backwards interface {
+	// EventsBefore yields the in- and outflows of a holder strictly before a point,
+	// the latest first.
+	EventsBefore(ctx context.Context, h ledger.Holder, before ledger.Point) iter.Seq2[ledger.Event, error]
+}

@@ -18,10 +18,7 @@ import (
 // do not change while it is held.
 type Index interface {
 	tracer.Index
-
-	// EventsBefore yields the in- and outflows of a holder strictly before a point,
-	// the latest first.
-	EventsBefore(ctx context.Context, h ledger.Holder, before ledger.Point) iter.Seq2[ledger.Event, error]
+	tracer.Backwards
 
 	// Cluster returns the T0 cluster of an address as of the snapshot: a cluster
 	// of one where nothing joins it, or where the network has no clusters.
