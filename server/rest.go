@@ -203,7 +203,7 @@ func clientOf(r *http.Request) string {
 // outgoing is the context of a call that is made by hand.
 func (g *gateway) outgoing(r *http.Request) context.Context {
 	md := forwarded(r.Context(), r)
-	for _, name := range []string{"Authorization", "X-Api-Key", "Token"} {
+	for _, name := range keyHeaders() {
 		md.Append(strings.ToLower(name), r.Header.Values(name)...)
 	}
 	return metadata.NewOutgoingContext(r.Context(), md)

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -62,6 +63,11 @@ func (d *guard) before(g *gateway) http.Handler {
 			g.fail(w, http.StatusForbidden, statusOf(codes.PermissionDenied, "FOREIGN_ORIGIN", err.Error()))
 			return
 		}
+		if !printable(r.Header) {
+			s := statusOf(codes.Unauthenticated, "API_KEY_INVALID", "a key is of printable ASCII characters")
+			g.fail(w, http.StatusUnauthorized, s)
+			return
+		}
 		client := clientOf(r)
 		if !d.enter(client) {
 			w.Header().Set("Retry-After", retrySoon)
@@ -76,6 +82,22 @@ func (d *guard) before(g *gateway) http.Handler {
 		}
 		g.ServeHTTP(a, r)
 	})
+}
+
+// keyHeaders are those that a key comes in.
+func keyHeaders() []string { return []string{"Authorization", "X-Api-Key", "Token"} }
+
+// printable says whether every key that is shown can be passed on. The gateway
+// would leave out one that cannot, and go by another beside it.
+func printable(h http.Header) bool {
+	for _, name := range keyHeaders() {
+		for _, value := range h.Values(name) {
+			if strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c > '~' }) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (d *guard) setHeaders(h http.Header) {
