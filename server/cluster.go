@@ -12,6 +12,7 @@ import (
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 	"github.com/spoortrace/spoor/rates"
+	"github.com/spoortrace/spoor/tracer/behavior"
 )
 
 // known returns the index of clusters as of the view's snapshot, pinned at first
@@ -154,7 +155,11 @@ func (s *traces) GetCluster(ctx context.Context, m *spoorv1.GetClusterRequest) (
 	}
 	answer := &spoorv1.GetClusterResponse{Address: a.String()}
 	if !a.Chain.UTXO() {
-		answer.Limits = []string{"no clusters are kept of " + string(a.Chain) + ": the address stands for itself"}
+		if err := v.companions(ctx, answer, a, tier); err != nil {
+			return nil, err
+		}
+		found.Size += uint64(len(answer.GetPath()))
+		found.Tier = tier
 	}
 	l := &lookup{view: v, conv: v.converter(ctx), ctx: ctx}
 	var coverage *spoorv1.Coverage
@@ -183,6 +188,50 @@ func (s *traces) GetCluster(ctx context.Context, m *spoorv1.GetClusterRequest) (
 	return answer, nil
 }
 
+// companions adds whom an account uses a deposit address with, on networks of which
+// no clusters are kept: it is worked out on demand, one step far, and is T2.
+func (v *view) companions(ctx context.Context, answer *spoorv1.GetClusterResponse, a ledger.Address, tier ledger.Tier) error {
+	answer.Limits = []string{"on " + string(a.Chain) + " nothing is kept at T0 and T1: there the address stands for itself"}
+	if tier < ledger.TierBehavior {
+		return nil
+	}
+	answer.Heuristics = rates.Quote("deposit reuse")
+	with := map[ledger.Address]bool{}
+	for _, symbol := range []string{"", "USDT", "USDC"} {
+		asset, known := ledger.NativeAsset(a.Chain), true
+		if symbol != "" {
+			asset, known = ledger.AssetBySymbol(a.Chain, symbol)
+		}
+		if !known {
+			continue
+		}
+		joins, limits, err := behavior.Joins(ctx, v, ledger.Holder{Address: a, Asset: asset})
+		if err != nil {
+			return err
+		}
+		answer.Limits = append(answer.Limits, limits...)
+		for _, j := range joins {
+			if !with[j.B] {
+				with[j.B] = true
+				answer.Path = append(answer.Path, v.joinMessage(j))
+			}
+		}
+	}
+	return nil
+}
+
+func (v *view) joinMessage(j ledger.Join) *spoorv1.ClusterJoin {
+	c := j.A.Chain
+	position := &spoorv1.Position{TxIndex: j.Pos.Index(), Tx: hashText(c, j.Tx)}
+	if !v.export(c) {
+		height := uint32(j.Pos.Height())
+		position.Height = &height
+	}
+	return &spoorv1.ClusterJoin{
+		From: j.A.String(), To: j.B.String(), Heuristic: j.Heuristic, Tier: j.Tier.String(), Tx: hashText(c, j.Tx), Position: position, Detail: j.Detail,
+	}
+}
+
 // explain adds the path of joins to another address.
 func (v *view) explain(ctx context.Context, answer *spoorv1.GetClusterResponse, a ledger.Address, why string, tier ledger.Tier) error {
 	if why == "" {
@@ -193,7 +242,7 @@ func (v *view) explain(ctx context.Context, answer *spoorv1.GetClusterResponse, 
 		return err
 	}
 	known, err := v.known(ctx)
-	if err != nil || known == nil {
+	if err != nil || known == nil || !a.Chain.UTXO() {
 		return err
 	}
 	path, err := known.Why(ctx, a, b, tier)
@@ -201,14 +250,7 @@ func (v *view) explain(ctx context.Context, answer *spoorv1.GetClusterResponse, 
 		return err
 	}
 	for _, j := range path {
-		position := &spoorv1.Position{TxIndex: j.Pos.Index(), Tx: hashText(a.Chain, j.Tx)}
-		if !v.export(a.Chain) {
-			height := uint32(j.Pos.Height())
-			position.Height = &height
-		}
-		answer.Path = append(answer.Path, &spoorv1.ClusterJoin{
-			From: j.A.String(), To: j.B.String(), Heuristic: j.Heuristic, Tier: j.Tier.String(), Tx: hashText(a.Chain, j.Tx), Position: position, Detail: j.Detail,
-		})
+		answer.Path = append(answer.Path, v.joinMessage(j))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/spoortrace/spoor/ledger"
+	"github.com/spoortrace/spoor/tracer/behavior"
 )
 
 // flows is all that was put into the two replays, per asset.
@@ -52,7 +53,35 @@ func Address(ctx context.Context, idx Index, rules *Rules, a ledger.Address, o O
 	if err != nil {
 		return nil, err
 	}
+	if o.Behaviors {
+		if err := b.behaviors(ctx, a, f.in, assessment); err != nil {
+			return nil, err
+		}
+	}
 	return assessment, b.own(ctx, a, assessment)
+}
+
+// behaviors adds the patterns of the address itself. They explain and never score.
+func (b *book) behaviors(ctx context.Context, a ledger.Address, r *replay, to *Assessment) error {
+	for _, asset := range assetsOf(a.Chain) {
+		found, limits, err := behavior.Patterns(ctx, b.idx, ledger.Holder{Address: a, Asset: asset})
+		if err != nil {
+			return err
+		}
+		to.Limits = append(to.Limits, limits...)
+		for _, f := range found {
+			one := Behavior{Pattern: f.Pattern, Message: ledger.InfoOf(asset).Symbol + ": " + f.Message}
+			for _, s := range f.Events {
+				step, err := r.stepOf(a.Chain, s.Event)
+				if err != nil {
+					return err
+				}
+				one.Steps = append(one.Steps, step)
+			}
+			to.Behaviors = append(to.Behaviors, one)
+		}
+	}
+	return nil
 }
 
 // maxMembers is how many addresses of a cluster are looked into.
