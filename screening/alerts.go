@@ -42,12 +42,16 @@ func (s *Store) Raise(ctx context.Context, tenant string, a Alert, now int64) (m
 			made.History = append(made.History, Change{Status: made.Status, Finality: a.Finality, Comment: "triggered again", Time: now})
 			return b.keep(p, made, "UPDATED", now)
 		}
-		a.Status, a.Created, made = "UNREVIEWED", now, a
+		made = a
+		made.Status, made.Created = "UNREVIEWED", now
 		if made.Number, err = b.next(p, "l"); err != nil {
 			return err
 		}
 		made.History = []Change{{Status: made.Status, Finality: a.Finality, Time: now}}
 		b.put(p, numbered("l", made.Number), []byte(made.ID))
+		if made.Transfer != "" {
+			b.put(p, "t"+made.Transfer+made.ID, nil)
+		}
 		return b.keep(p, made, "CREATED", now)
 	})
 	return made, raised, err
@@ -136,6 +140,19 @@ func withUser(get getter, tenant string, a *Alert) error {
 	err := openUser(get, tenant, &t)
 	a.User = t.User
 	return err
+}
+
+// AlertsOf lists the alerts of one transfer.
+func (s *Store) AlertsOf(ctx context.Context, tenant, transfer string) (all []Alert, err error) {
+	ids, err := s.ids(tenant, "t"+transfer)
+	for _, id := range ids {
+		var a Alert
+		if a, err = s.Alert(ctx, tenant, id); err != nil {
+			break
+		}
+		all = append(all, a)
+	}
+	return all, err
 }
 
 // Alerts yields the alerts of a tenant older than a number (0: all), the newest first.

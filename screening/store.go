@@ -30,6 +30,7 @@ import (
 //	      C + number           the chain of registrations
 //	      L + id               an alert
 //	      l + number           alerts in the order of their creation
+//	      t + transfer, id     alerts by transfer
 //	      F + id               alerts that are tentative
 //	      E + number           an alert event
 //	      W + address          a watch

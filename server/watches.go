@@ -1,0 +1,139 @@
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+
+	"github.com/spoortrace/spoor/ledger"
+	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
+	"github.com/spoortrace/spoor/screening"
+)
+
+// AddWatch watches an address. What it triggers at that moment is no news: an
+// alert tells of a change.
+func (s *screenService) AddWatch(ctx context.Context, m *spoorv1.AddWatchRequest) (*spoorv1.Watch, error) {
+	if s.store == nil {
+		return nil, errNoStore
+	}
+	a, err := ledger.ParseQualified(m.GetAddress())
+	if err != nil {
+		return nil, err
+	}
+	tenant := Principal(ctx).Tenant
+	w := screening.Watch{Address: a.Qualified(), Note: m.GetNote(), Own: m.GetOwn(), Created: s.now().UnixMilli()}
+	v, err := s.data.view(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
+	found, err := s.screen(ctx, v, a)
+	if err = ignoreAbsent(err); err != nil { // a network that is not held yet triggers nothing
+		return nil, err
+	}
+	if w, err = s.store.AddWatch(ctx, tenant, judged(w, found)); err != nil {
+		return nil, err
+	}
+	return watchMessage(&w), nil
+}
+
+// judged is a watch with what a screening came to; without one, as it was.
+func judged(w screening.Watch, m *spoorv1.Screening) screening.Watch {
+	if m == nil {
+		return w
+	}
+	w.Level, w.Score, w.Rules = m.GetRisk(), m.RiskScore, nil
+	for _, t := range m.GetTriggers() {
+		w.Rules = append(w.Rules, t.GetRuleId())
+	}
+	return w
+}
+
+// ignoreAbsent takes what is not held for an answer, too.
+func ignoreAbsent(err error) error {
+	if errors.Is(err, ledger.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+func watchMessage(w *screening.Watch) *spoorv1.Watch {
+	return &spoorv1.Watch{Id: watchID(w.Address), Address: w.Address, Note: w.Note, Own: w.Own, Created: timeMessage(w.Created), Risk: w.Level, RiskScore: w.Score}
+}
+
+// watchID names a watch in a URL.
+func watchID(address string) string {
+	sum := sha256.Sum256([]byte(address))
+	return hex.EncodeToString(sum[:16])
+}
+
+// watchBatch is how many watches are read at a time.
+const watchBatch = 1000
+
+// ListWatches lists what is watched.
+func (s *screenService) ListWatches(ctx context.Context, m *spoorv1.ListWatchesRequest) (*spoorv1.ListWatchesResponse, error) {
+	if s.store == nil {
+		return nil, errNoStore
+	}
+	skip := uint64(0)
+	if m.GetPageToken() != "" {
+		cursor, err := s.pages.of(ctx).cursor("watches", m.GetPageToken(), 1)
+		if err != nil {
+			return nil, err
+		}
+		skip = cursor[0]
+	}
+	size := pageSize(m.GetPageSize())
+	all, err := s.store.Watches(Principal(ctx).Tenant, "", int(skip)+size+1)
+	if err != nil {
+		return nil, err
+	}
+	answer := &spoorv1.ListWatchesResponse{}
+	for i := int(skip); i < min(len(all), int(skip)+size); i++ {
+		answer.Watches = append(answer.Watches, watchMessage(&all[i]))
+	}
+	if len(all) > int(skip)+size {
+		answer.NextPageToken = s.pages.of(ctx).token("watches", skip+uint64(size))
+	}
+	return answer, nil
+}
+
+// RemoveWatch ends a watch, by its id or its address.
+func (s *screenService) RemoveWatch(ctx context.Context, m *spoorv1.RemoveWatchRequest) (*spoorv1.RemoveWatchResponse, error) {
+	if s.store == nil {
+		return nil, errNoStore
+	}
+	tenant := Principal(ctx).Tenant
+	found := ""
+	err := s.eachWatch(tenant, func(w screening.Watch) error {
+		if watchID(w.Address) == m.GetId() {
+			found = w.Address
+		}
+		return ctx.Err()
+	})
+	if err == nil && found == "" {
+		err = absent("watch", m.GetId(), "no such watch")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &spoorv1.RemoveWatchResponse{}, s.store.RemoveWatch(ctx, tenant, found)
+}
+
+// eachWatch reads every watch of a tenant in batches, so that what a callback
+// writes disturbs nobody.
+func (s *screenService) eachWatch(tenant string, visit func(screening.Watch) error) error {
+	for last := ""; ; {
+		all, err := s.store.Watches(tenant, last, watchBatch)
+		if err != nil || len(all) == 0 {
+			return err
+		}
+		for _, w := range all {
+			if err := visit(w); err != nil {
+				return err
+			}
+		}
+		last = all[len(all)-1].Address
+	}
+}
