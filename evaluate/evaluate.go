@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,11 +27,15 @@ type Load struct {
 	EVM      []string // ethereum-etl tables
 	TRON     []string // transfer exports
 	Complete []string // what these are complete for, as on the command line
+	Labels   []string // TagPacks
 }
 
 // Index is what heuristics are measured on.
 type Index interface {
 	tracer.Index
+	tracer.Backwards
+	// Heights yields the heights of a network's blocks, ascending.
+	Heights(ctx context.Context, c ledger.Chain) iter.Seq2[uint64, error]
 	Cluster(ctx context.Context, a ledger.Address) (ledger.Cluster, error)
 }
 
@@ -62,6 +67,8 @@ func measurements() []measurement {
 		{"coinjoin", []string{"coinjoin"}, coinJoins},
 		{"co-spend", []string{"btc/btcd-mainnet-0-14131"}, coSpends},
 		{"flow", []string{"launder"}, launder},
+		{"deposit reuse, Ethereum", []string{"derived/ship/eth-mainnet-3300000-3300999.csv", "labels/graphsense-tagpacks/packs/etherscan-wordcloud-exchange.yaml"}, depositsEVM},
+		{"deposit reuse, TRON", []string{"derived/ship/tron-usdt-aso-ship.csv"}, depositsTRON},
 		{"bridge", []string{connector}, bridgePairs},
 	}
 }

@@ -1,6 +1,11 @@
 package store
 
-import "github.com/spoortrace/spoor/ledger"
+import (
+	"context"
+	"iter"
+
+	"github.com/spoortrace/spoor/ledger"
+)
 
 // Extent is what a snapshot holds of a network, for saying what an answer rests on.
 type Extent struct {
@@ -30,4 +35,25 @@ func (s *Snapshot) Extent(c ledger.Chain) (Extent, error) {
 		e.Final = &final
 	}
 	return e, nil
+}
+
+// Heights yields the heights of a network's blocks, ascending: in an export the
+// milliseconds at which it holds transfers. It reads every block.
+func (s *Snapshot) Heights(ctx context.Context, c ledger.Chain) iter.Seq2[uint64, error] {
+	return func(yield func(uint64, error) bool) {
+		v, err := s.of(c)
+		if err != nil {
+			yield(0, err)
+			return
+		}
+		for b, err := range v.blocks(ctx) {
+			if err != nil {
+				yield(0, err)
+				return
+			}
+			if !yield(b.Ref.Height, nil) {
+				return
+			}
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -110,6 +111,11 @@ func (o *owner) filled(ctx context.Context, l evaluate.Load) (*scratchIndex, err
 	if _, err := o.intake.ingest(ctx, req, func(*spoorv1.IngestEvent) {}); err != nil {
 		return nil, err
 	}
+	for _, name := range l.Labels {
+		if err := o.tagged(ctx, name); err != nil {
+			return nil, err
+		}
+	}
 	snap, err := o.store.Snapshot(ctx, nil)
 	if err != nil {
 		return nil, err
@@ -123,4 +129,17 @@ func (o *owner) filled(ctx context.Context, l evaluate.Load) (*scratchIndex, err
 		return nil, errors.Join(err, snap.Close())
 	}
 	return &scratchIndex{snap, tags, clusters}, nil
+}
+
+// tagged imports a TagPack.
+func (o *owner) tagged(ctx context.Context, name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	report := &labels.Report{}
+	tags := labels.ReadTagPack(ctx, filepath.Base(name), f, report)
+	_, err = o.labels.Import(ctx, labels.Source{Name: filepath.Base(name), Tags: tags, Report: report}, time.Now().UnixMilli())
+	return err
 }
