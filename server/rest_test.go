@@ -4,6 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,6 +30,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"github.com/spoortrace/spoor/access"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 	"github.com/spoortrace/spoor/server"
 )
@@ -518,5 +523,45 @@ func TestRESTRate(t *testing.T) {
 	r := fetch(t, "POST", base+"/v1/traces:stream", `{"refs":["`+ref("bitcoin", "pay", ":0")+`"]}`)
 	if r.code != 429 || r.header.Get("Retry-After") == "" || r.status(t).Code() != codes.ResourceExhausted {
 		t.Errorf("a stream: %d %v %s", r.code, r.header, r.body)
+	}
+}
+
+// TestRESTCertificate: over TLS the certificate that was entered is a key, and
+// no header is.
+func TestRESTCertificate(t *testing.T) {
+	store := keys(t, new(time.Duration))
+	here, known, stranger := certificate(t), certificate(t), certificate(t)
+	if _, err := store.NewCertificate(access.Key{Tenant: "acme", Name: "desk", Role: access.Reader}, sha256.Sum256(known.Certificate[0]), "test"); err != nil {
+		t.Fatal(err)
+	}
+	c := serve(t, quiet(t, newWorld(t)), server.LocalTrust())
+	base := web(t, c.server, server.Trust{
+		Keys: store, TLS: &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{here}, ClientAuth: tls.RequestClientCert},
+	})
+	roots := x509.NewCertPool()
+	roots.AddCert(here.Leaf)
+	for _, test := range []struct {
+		name  string
+		shown []tls.Certificate
+		code  int
+	}{{"the certificate", []tls.Certificate{known}, 200}, {"another", []tls.Certificate{stranger}, 401}, {"none", nil, 401}} {
+		transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots, ServerName: "here", Certificates: test.shown}}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/v1/index", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fingerprint := sha256.Sum256(known.Certificate[0])
+		req.Header.Set(server.ForwardedCertificate, hex.EncodeToString(fingerprint[:]))
+		res, err := (&http.Client{Transport: transport}).Do(req)
+		if err != nil {
+			t.Fatalf("%s: %v", test.name, err)
+		}
+		if err := res.Body.Close(); err != nil {
+			t.Error(err)
+		}
+		transport.CloseIdleConnections()
+		if res.StatusCode != test.code || res.ProtoMajor != 2 || res.Header.Get("Strict-Transport-Security") == "" {
+			t.Errorf("%s: %s %s, want %d", test.name, res.Proto, res.Status, test.code)
+		}
 	}
 }
