@@ -57,7 +57,7 @@ type Config struct {
 	Screening *screening.Store
 	// Scoring is the judgment of screenings; nil: package risk with its default rules.
 	Scoring *Scoring
-	Log   *slog.Logger // nil: slog.Default()
+	Log     *slog.Logger // nil: slog.Default()
 
 	MaxTraces  int     // traces at a time; 8
 	MaxEvents  int     // events of one trace, per chain; tracer.DefaultEvents

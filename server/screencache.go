@@ -45,10 +45,3 @@ func (c *answers) add(key string, m *spoorv1.Screening) {
 	}
 	c.young[key] = m
 }
-
-// size is how many answers are kept.
-func (c *answers) size() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.young) + len(c.old)
-}

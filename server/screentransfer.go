@@ -69,20 +69,16 @@ func (s *screenService) register(ctx context.Context, user string, r screening.R
 	}
 	tenant := Principal(ctx).Tenant
 	t, known, err := s.store.Register(ctx, tenant, user, r, s.now().UnixMilli())
-	if err != nil || known && t.State == screening.Expired {
-		return nil, errors.Join(err, expired(&t, err))
+	if err != nil {
+		return nil, err
+	}
+	if known && t.State == screening.Expired {
+		return nil, fmt.Errorf("%s was registered before and expired unseen: %w", t.ID, ledger.ErrPrecondition)
 	}
 	if t, err = s.keep(ctx, tenant, &t, result, found, v); err != nil {
 		return nil, err
 	}
 	return s.transferMessage(ctx, tenant, &t)
-}
-
-func expired(t *screening.Transfer, err error) error {
-	if err != nil {
-		return nil
-	}
-	return fmt.Errorf("%s was registered before and expired unseen: %w", t.ID, ledger.ErrPrecondition)
 }
 
 // asked is a registration in the index's words.

@@ -40,7 +40,7 @@ func (s freezing) Tags(ctx context.Context, a ledger.Address) ([]ledger.Tag, err
 // retracted: the chain says so.
 func (s freezing) freezes(ctx context.Context, a ledger.Address) ([]ledger.Tag, error) {
 	if _, err := s.AsOf(ctx, a.Chain); err != nil {
-		return nil, nil //nolint:nilerr // a network that is not held has no notices
+		return nil, nil // a network that is not held has no notices
 	}
 	var tags []ledger.Tag
 	for n, err := range s.Notices(ctx, a, ledger.Point{}) {

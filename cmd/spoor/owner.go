@@ -19,6 +19,7 @@ import (
 	"github.com/spoortrace/spoor/entities"
 	"github.com/spoortrace/spoor/labels"
 	"github.com/spoortrace/spoor/ledger"
+	"github.com/spoortrace/spoor/screening"
 	"github.com/spoortrace/spoor/server"
 	"github.com/spoortrace/spoor/store"
 	"github.com/spoortrace/spoor/store/badgerkv"
@@ -32,6 +33,8 @@ type owner struct {
 	labels *labels.Log
 	// entities is the index of clusters, built from the store.
 	entities *entities.Set
+	// screening is what exchanges registered.
+	screening *screening.Store
 
 	keys   *access.Store
 	audit  *access.Audit // nil as long as there is no key
@@ -100,21 +103,38 @@ func openOwner(dir string, config Config, log *slog.Logger) (*owner, error) {
 	if err != nil {
 		return nil, errors.Join(err, tags.Close(), st.Close())
 	}
-	o := &owner{store: st, labels: tags, entities: clusters, keys: keys, audit: audit, pipe: bufconn.Listen(1 << 20), log: log}
+	kept, err := openScreening(filepath.Join(dir, "screening"))
+	if err != nil {
+		return nil, errors.Join(err, clusters.Close(), tags.Close(), st.Close())
+	}
+	o := &owner{store: st, labels: tags, entities: clusters, screening: kept, keys: keys, audit: audit, pipe: bufconn.Listen(1 << 20), log: log}
 	if n := tags.Cut(); n > 0 {
 		log.Warn("label log: cut off a batch that was never finished", "bytes", n)
 	}
 	o.intake = &intake{store: st, labels: tags, log: log, now: time.Now, bridges: bridges, follows: server.NewFollows(time.Now)}
 	o.server, err = server.New(server.Config{
-		Store: st, Labels: tags, Entities: clusters, Keys: keys, Audit: audit, Ingest: o.intake.ingest, Follows: o.intake.follows, Prices: worth, Log: log,
+		Store: st, Labels: tags, Entities: clusters, Screening: kept, Keys: keys, Audit: audit, Ingest: o.intake.ingest, Follows: o.intake.follows, Prices: worth, Log: log,
 		MaxTraces: limits.MaxTraces, MaxEvents: limits.MaxEvents, KeepTraces: limits.KeepTraces, Rate: float64(limits.Rate),
 	})
 	if err != nil {
-		return nil, errors.Join(err, o.closeAccess(), tags.Close(), st.Close())
+		return nil, errors.Join(err, kept.Close(), o.closeAccess(), tags.Close(), st.Close())
 	}
 	o.serve(o.pipe, server.LocalTrust())
 	o.listenSocket(dir)
 	return o, nil
+}
+
+// openScreening opens what exchanges registered, in an engine of its own.
+func openScreening(dir string) (*screening.Store, error) {
+	kv, err := engine(dir)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := screening.Open(context.Background(), kv)
+	if err != nil {
+		return nil, errors.Join(err, kv.Close())
+	}
+	return kept, nil
 }
 
 // openAccess opens the keys, and the log of what is done with them once there is one.
@@ -192,7 +212,7 @@ func (o *owner) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	o.server.Stop(ctx)
-	return errors.Join(o.serves.Wait(), o.closeAccess(), o.labels.Close(), o.entities.Close(), o.store.Close())
+	return errors.Join(o.serves.Wait(), o.screening.Close(), o.closeAccess(), o.labels.Close(), o.entities.Close(), o.store.Close())
 }
 
 // bytesIn adds up the files of a folder; a missing one is empty.
