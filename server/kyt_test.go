@@ -118,7 +118,7 @@ func (d *desk) ScreenAddress(ctx context.Context, m *spoorv1.ScreenAddressReques
 	return &spoorv1.Screening{
 		Risk: "SEVERE", RiskScore: &score, RiskReason: "it is sanctioned", Coverage: &spoorv1.Coverage{State: "COMPLETE"},
 		AddressIdentifications: []*spoorv1.Label{{Label: "Huione Group", Category: "sanctioned_entity", Source: "https://example.org/list"}},
-		Exposures:              []*spoorv1.Exposure{sanctioned("25050.50"), sanctioned("0.25"), unpriced},
+		Exposures:              []*spoorv1.Exposure{sanctioned("25050.50"), sanctioned("0.25"), unpriced, {Category: "exchange", CategoryId: 21, RiskType: "OWNERSHIP"}},
 		Triggers:               []*spoorv1.Trigger{{RuleId: "r1", Category: "sanctioned_entity", Risk: "SEVERE", Message: "it is labelled so"}},
 	}, nil
 }

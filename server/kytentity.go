@@ -168,6 +168,9 @@ func exposureSums(exposures []*spoorv1.Exposure) []kytExposure {
 	sums := map[side]*big.Rat{}
 	all, at := []kytExposure{}, map[side]int{}
 	for _, e := range exposures {
+		if e.GetRiskType() == "OWNERSHIP" {
+			continue // said by addressIdentifications
+		}
 		category := theirCategory(e.GetCategory())
 		key := side{e.GetCategory(), strings.ToLower(e.GetExposureType()), strings.ToLower(e.GetDirection())}
 		if category != nil {
