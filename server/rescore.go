@@ -15,6 +15,10 @@ import (
 // look reads the tips and the label sequence, nothing more.
 const lookEvery = 200 * time.Millisecond
 
+// pendingEvery is how often pending transfers are looked for without a new
+// block: one may have come between a registration's look and its write.
+const pendingEvery = 5 * time.Second
+
 // blocksBehind is from how many new blocks on every watch is scored again,
 // rather than those that the blocks touch.
 const blocksBehind = 10_000
@@ -26,6 +30,7 @@ type rescorer struct {
 	sequence uint64            // of the label log that was looked at
 	rules    map[string]string // version in force per tenant
 	tips     map[ledger.Chain]ledger.Hash
+	pended   map[string]time.Time // when a tenant's pending transfers were looked for
 }
 
 func (s *screenService) wakeUp() {
@@ -38,7 +43,7 @@ func (s *screenService) wakeUp() {
 // run looks until its context ends. A failed look is logged and made again: the
 // marks of what was seen are moved after the work alone.
 func (s *screenService) run(ctx context.Context) {
-	r := &rescorer{screenService: s, sequence: s.data.labels.Sequence(), rules: map[string]string{}, tips: map[ledger.Chain]ledger.Hash{}}
+	r := &rescorer{screenService: s, sequence: s.data.labels.Sequence(), rules: map[string]string{}, tips: map[ledger.Chain]ledger.Hash{}, pended: map[string]time.Time{}}
 	timer := time.NewTicker(lookEvery)
 	defer timer.Stop()
 	for {
@@ -212,8 +217,11 @@ func (r *rescorer) tenant(ctx context.Context, tenant string, n *news) error {
 		return err
 	}
 	defer v.close()
-	if err := r.pending(ctx, tenant, v); err != nil {
-		return err
+	if len(n.marks) > 0 || r.now().Sub(r.pended[tenant]) >= pendingEvery {
+		if err := r.pending(ctx, tenant, v); err != nil {
+			return err
+		}
+		r.pended[tenant] = r.now()
 	}
 	if all || len(n.touched) > 0 || len(n.labelled) > 0 || len(n.marks) > 0 {
 		if err := r.watches(ctx, tenant, v, n, all); err != nil {
@@ -237,14 +245,23 @@ func (r *rescorer) pending(ctx context.Context, tenant string, v *view) error {
 		return err
 	}
 	for _, id := range ids {
-		if err := r.transfer(ctx, tenant, v, id); err != nil {
+		if err := r.alone(ctx, "transfer "+id, r.transfer(ctx, tenant, v, id)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// transfer scores one transfer again.
+// alone logs what went wrong with one thing, so that it stops no other; an end
+// of all work is returned.
+func (r *rescorer) alone(ctx context.Context, what string, err error) error {
+	if err != nil && ctx.Err() == nil {
+		r.log.Error("not scored again", "what", what, "error", err)
+	}
+	return ctx.Err()
+}
+
+// transfer scores one transfer again. Those of the sandbox stay as they are.
 func (r *rescorer) transfer(ctx context.Context, tenant string, v *view, id string) error {
 	t, err := r.store.Transfer(ctx, tenant, id)
 	if err != nil {
@@ -253,6 +270,9 @@ func (r *rescorer) transfer(ctx context.Context, tenant string, v *view, id stri
 	q, err := questionOf(&t.Registration)
 	if err != nil {
 		return err
+	}
+	if sandboxScreening(q.pays) != nil {
+		return nil
 	}
 	result, m, err := r.judge(ctx, v, &t.Registration, q)
 	if errors.Is(err, ledger.ErrInvalid) || errors.Is(err, ledger.ErrAmbiguous) || errors.Is(err, ledger.ErrPrecondition) {
@@ -296,7 +316,7 @@ func (r *rescorer) transfers(ctx context.Context, tenant string, v *view, n *new
 		}
 	}
 	for id := range ids {
-		if err := r.transfer(ctx, tenant, v, id); err != nil {
+		if err := r.alone(ctx, "transfer "+id, r.transfer(ctx, tenant, v, id)); err != nil {
 			return err
 		}
 	}
@@ -324,8 +344,8 @@ func (r *rescorer) watches(ctx context.Context, tenant string, v *view, n *news,
 			return err
 		}
 		m, err := r.screen(ctx, v, a)
-		if err != nil && !errors.Is(err, ledger.ErrNotFound) {
-			return err
+		if err = ignoreAbsent(err); err != nil {
+			return r.alone(ctx, "watch "+w.Address, err)
 		}
 		alert := screening.Alert{Type: "ATTRIBUTION_CHANGED", Address: w.Address, Network: string(a.Chain)}
 		if touched {

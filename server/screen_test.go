@@ -225,6 +225,31 @@ func TestStolenCoinRaisesAlert(t *testing.T) {
 	}
 }
 
+// TestReplacedBlockRetractsAlert: the block that brought the coin is replaced by
+// two that do not.
+func TestReplacedBlockRetractsAlert(t *testing.T) {
+	d := newScreenDesk(t)
+	d.label(t, "b", "stolen_funds")
+	if _, err := d.AddWatch(t.Context(), &spoorv1.AddWatchRequest{Address: qualifiedName("exchange")}); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(300 * time.Millisecond) // the first look marks the tip
+	d.world.append(t, stolen())
+	alert := func(finality string) func() bool {
+		return func() bool {
+			all, err := d.ListAlerts(t.Context(), &spoorv1.ListAlertsRequest{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(all.GetAlerts()) > 0 && !slices.ContainsFunc(all.GetAlerts(), func(a *spoorv1.Alert) bool { return a.GetFinality() != finality })
+		}
+	}
+	eventually(t, "the alert is tentative", alert("TENTATIVE"))
+	other := block(deskBlocks()[5], 6, coins0+61*minute, spending("other6", nil, coin{"miner", 50 * coinUnit}))
+	d.world.append(t, other, block(other, 7, coins0+70*minute, spending("other7", nil, coin{"miner", 50 * coinUnit})))
+	eventually(t, "the alert is retracted", alert("RETRACTED"))
+}
+
 // TestRegisterTransfer: pending until the block is there, then scored with an alert.
 func TestRegisterTransfer(t *testing.T) {
 	d := newScreenDesk(t)
