@@ -64,7 +64,7 @@ func (f *forest) sums(root string) (*sums, error) {
 	if s := f.changed[root]; s != nil {
 		return s, nil
 	}
-	_, value, err := f.l.last(statsPartition(f.tier, root), statsSort(f.height))
+	value, err := f.l.last(statsPartition(f.tier, root), statsSort(f.height))
 	if err != nil {
 		return nil, err
 	}

@@ -100,23 +100,20 @@ func (l *layer) below(to []byte) []byte {
 	return to
 }
 
-// last returns the last row of a partition of heights below an end; nil when there is none.
-func (l *layer) last(partition, end []byte) (sort, value []byte, err error) {
+// last returns the last value of a partition of heights below an end; nil when there is none.
+func (l *layer) last(partition, end []byte) ([]byte, error) {
 	in := l.rows[string(partition)]
 	i, _ := slices.BinarySearchFunc(in, end, bySort)
 	if i > 0 {
-		value, err = store.Unseal(partition, in[i-1].Sort, in[i-1].Value)
-		return in[i-1].Sort, value, err
+		return store.Unseal(partition, in[i-1].Sort, in[i-1].Value)
 	}
 	for row, err := range l.base.Scan(partition, nil, l.below(end), true) {
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		sort = slices.Clone(row.Sort)
-		value, err = store.Unseal(partition, sort, slices.Clone(row.Value))
-		return sort, value, err
+		return store.Unseal(partition, row.Sort, slices.Clone(row.Value))
 	}
-	return nil, nil, nil
+	return nil, nil
 }
 
 // from yields the rows of a partition of heights between two sort keys, ascending.

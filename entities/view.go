@@ -206,7 +206,7 @@ func (p *part) root(t ledger.Tier, k string) (string, error) {
 }
 
 func (p *part) sums(t ledger.Tier, root string) (*sums, error) {
-	_, value, err := p.t.l.last(statsPartition(t, root), statsSort(p.asOf.Height+1))
+	value, err := p.t.l.last(statsPartition(t, root), statsSort(p.asOf.Height+1))
 	if err != nil {
 		return nil, err
 	}

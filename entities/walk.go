@@ -34,7 +34,7 @@ func (w *walk) start(after ledger.Address) error {
 	case root == "":
 		return nil
 	case after.IsZero():
-		return w.go_(p, t, root)
+		return w.visit(p, t, root)
 	}
 	k := string(after.Key())
 	other, err := p.root(t, k)
@@ -57,7 +57,7 @@ func (w *walk) next() error {
 	return w.follow(p, t, w.at)
 }
 
-func (w *walk) go_(p *part, t ledger.Tier, k string) error {
+func (w *walk) visit(p *part, t ledger.Tier, k string) error {
 	n, err := p.node(t, k)
 	if err == nil && n == nil {
 		err = corrupt("member", k)
@@ -77,7 +77,7 @@ func (w *walk) follow(p *part, t ledger.Tier, k string) error {
 			if err != nil {
 				return err
 			}
-			return w.go_(p, t, string(row.Value))
+			return w.visit(p, t, string(row.Value))
 		}
 		n, err := p.node(t, k)
 		if err == nil && n == nil {

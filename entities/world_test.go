@@ -6,13 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/store"
-	"github.com/spoortrace/spoor/store/memkv"
 	"github.com/spoortrace/spoor/store/sourcetest"
 	"github.com/spoortrace/spoor/tracer/cluster"
 )
@@ -112,19 +110,7 @@ func (l *life) fork(depth int) { l.blocks = slices.Clone(l.blocks[:max(1, len(l.
 const bound = 4
 
 // world is an index of the chain that follows a life.
-type world struct {
-	store  *store.Store
-	source *sourcetest.Chain
-}
-
-func newWorld(t testing.TB, dir string) *world {
-	t.Helper()
-	s, err := store.Open(dir, memkv.New(), store.Options{MinFree: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &world{s, nil}
-}
+type world struct{ store *store.Store }
 
 func (w *world) follow(l *life) {
 	n, err := w.store.Create(context.Background(), "bitcoin")
@@ -156,7 +142,7 @@ func (p *plain) find(a ledger.Address) ledger.Address {
 	}
 }
 
-// TxAt implements cluster.Before; it is replaced for each chain by past.
+// past is what came before, as the blocks have it.
 type past []*ledger.Block
 
 func (p past) TxAt(pos ledger.Position) (*ledger.Tx, error) {

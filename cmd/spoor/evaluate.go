@@ -93,7 +93,7 @@ func (a *app) scratch(ctx context.Context, l evaluate.Load) (idx evaluate.Index,
 	if err != nil {
 		return nil, nil, errors.Join(err, o.close())
 	}
-	done = func() error { return errors.Join(snap.clusters.Close(), snap.Snapshot.Close(), o.close(), remove()) }
+	done = func() error { return errors.Join(snap.clusters.Close(), snap.Close(), o.close(), remove()) }
 	return snap, done, nil
 }
 
@@ -137,7 +137,7 @@ func (o *owner) tagged(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	report := &labels.Report{}
 	tags := labels.ReadTagPack(ctx, filepath.Base(name), f, report)
 	_, err = o.labels.Import(ctx, labels.Source{Name: filepath.Base(name), Tags: tags, Report: report}, time.Now().UnixMilli())

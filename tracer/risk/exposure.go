@@ -223,7 +223,7 @@ func (f *flows) coins(ctx context.Context, b *book, h ledger.Holder, pos ledger.
 		if out.Value.Less(dust) || own == mine || !mine && out.Address != h.Address {
 			continue
 		}
-		if err := f.coin(ctx, b, &tx, uint32(i), mine); err != nil {
+		if err := f.coin(b, &tx, uint32(i), mine); err != nil {
 			return err
 		}
 	}
@@ -232,7 +232,7 @@ func (f *flows) coins(ctx context.Context, b *book, h ledger.Holder, pos ledger.
 
 // coin puts one output in: what was paid to others goes forwards, what was paid to
 // the cluster backwards.
-func (f *flows) coin(ctx context.Context, b *book, tx *ledger.Tx, index uint32, sent bool) error {
+func (f *flows) coin(b *book, tx *ledger.Tx, index uint32, sent bool) error {
 	out := &tx.Outputs[index]
 	asset := ledger.NativeAsset(tx.Chain)
 	if !sent {
@@ -297,7 +297,7 @@ func (f *flows) payment(ctx context.Context, b *book, p Payment, other ledger.Ad
 		if err != nil {
 			return err
 		}
-		return f.coin(ctx, b, &tx, s.Index, p.Direction == Sent)
+		return f.coin(b, &tx, s.Index, p.Direction == Sent)
 	}
 	side, totals := f.in, f.totalIn
 	if p.Direction == Sent {

@@ -28,7 +28,11 @@ func (w world) Events(ctx context.Context, h ledger.Holder, after ledger.Point) 
 	}
 	return func(yield func(ledger.Event, error) bool) {
 		for height := uint64(0); height < 100; height++ {
-			for tx := range w.BlockTxs(ctx, h.Asset.Chain, height) {
+			for tx, err := range w.BlockTxs(ctx, h.Asset.Chain, height) {
+				if err != nil {
+					yield(ledger.Event{}, err)
+					return
+				}
 				for _, e := range eventsOf(&tx, h.Address) {
 					if after.Before(e.At) && !yield(e, nil) {
 						return

@@ -86,7 +86,7 @@ func (b *book) decide(a *Assessment, _ *flows) {
 // Settle sets score, level, state and reason of an assessment from its triggers.
 func (s *Rules) Settle(a *Assessment) {
 	owned := slices.ContainsFunc(a.Exposures, func(e Exposure) bool { return e.Kind == Ownership })
-	if (a.State == NoHistory || a.State == NotCovered) && !(owned && len(a.Triggers) > 0) {
+	if (a.State == NoHistory || a.State == NotCovered) && (!owned || len(a.Triggers) == 0) {
 		a.Score, a.Level = 0, None
 		return
 	}
