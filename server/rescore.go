@@ -70,7 +70,12 @@ type news struct {
 }
 
 // look does the work of all tenants on what is new.
-func (r *rescorer) look(ctx context.Context) error {
+func (r *rescorer) look(ctx context.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicked(p)
+		}
+	}()
 	tenants, err := r.store.Tenants()
 	if err != nil || len(tenants) == 0 {
 		return err

@@ -18,6 +18,7 @@ import (
 	"github.com/spoortrace/spoor/screening"
 	"github.com/spoortrace/spoor/server"
 	"github.com/spoortrace/spoor/store/memkv"
+	"github.com/spoortrace/spoor/tracer/risk"
 )
 
 // desk is a world with a service that keeps what exchanges register.
@@ -167,6 +168,54 @@ func deskBlocks() []*ledger.Block {
 		blocks = append(blocks, block(blocks[h-1], h, coins0+int64(h)*10*minute, txs...))
 	}
 	return blocks
+}
+
+// TestPanicEndsNothing: a score that panics is an error of its address.
+func TestPanicEndsNothing(t *testing.T) {
+	w := emptyWorld(t, memkv.New())
+	w.append(t, deskBlocks()...)
+	cfg := quiet(t, w)
+	cfg.Scoring = &server.Scoring{
+		Rules: &risk.Rules{Version: "panics"},
+		Address: func(context.Context, risk.Index, *risk.Rules, ledger.Address, risk.Options) (*risk.Assessment, error) {
+			panic("a score")
+		},
+	}
+	c := serve(t, cfg, server.LocalTrust())
+	stream, err := spoorv1.NewScreeningServiceClient(c.conn).ScreenAddresses(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 {
+		if err := stream.Send(&spoorv1.ScreenAddressesRequest{Request: &spoorv1.ScreenAddressRequest{Address: qualifiedName("b")}}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := stream.Recv()
+		if err != nil || got.GetError().GetCode() != "INTERNAL" {
+			t.Errorf("address %d: got %v, %v, want INTERNAL", i, got, err)
+		}
+	}
+	if err := stream.CloseSend(); err != nil {
+		t.Error(err)
+	}
+	if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
+		t.Errorf("at the end: %v", err)
+	}
+}
+
+// TestSandbox: a sandbox tenant's fixed addresses answer each level, unscored and pending.
+func TestSandbox(t *testing.T) {
+	for number, want := range map[byte]string{1: "SEVERE", 2: "HIGH", 3: "MEDIUM", 4: "LOW", 5: "", 6: ""} {
+		got := server.SandboxScreeningOf(server.SandboxAddress("tron", number))
+		if got.GetRisk() != want || (got.RiskScore != nil) != (want != "") || number == 6 && got.GetState() != "PENDING" {
+			t.Errorf("number %d: got %v, want %q", number, got, want)
+		}
+	}
+	for _, other := range []ledger.Address{named("tron", "x"), server.SandboxAddress("tron", 9), named("bitcoin", "x"), {}} {
+		if got := server.SandboxScreeningOf(other); got != nil {
+			t.Errorf("%s: got %v", other, got)
+		}
+	}
 }
 
 // stolen sends what b got on to the watched address.

@@ -3,8 +3,10 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"runtime"
+	"runtime/debug"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -77,7 +79,7 @@ func (s *screenService) answerOne(ctx context.Context, index uint64, m *spoorv1.
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.ScreenAddress(ctx, m)
+	found, err := s.guarded(ctx, m)
 	release()
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -89,6 +91,19 @@ func (s *screenService) answerOne(ctx context.Context, index uint64, m *spoorv1.
 	answer.Outcome = &spoorv1.ScreenAddressesResponse_Screening{Screening: found}
 	return answer, nil
 }
+
+// guarded makes an error of a panic: no gate stands around a worker.
+func (s *screenService) guarded(ctx context.Context, m *spoorv1.ScreenAddressRequest) (found *spoorv1.Screening, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicked(p)
+		}
+	}()
+	return s.ScreenAddress(ctx, m)
+}
+
+// panicked is the error of a panic, with its stack for the log.
+func panicked(p any) error { return fmt.Errorf("panic: %v\n%s", p, debug.Stack()) }
 
 // screeningError says in a message what a call of its own would have failed with.
 func (s *screenService) screeningError(err error) *spoorv1.ScreeningError {

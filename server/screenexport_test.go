@@ -1,0 +1,4 @@
+package server
+
+// SandboxScreeningOf is the fixed answer to an address.
+var SandboxScreeningOf = sandboxScreening
