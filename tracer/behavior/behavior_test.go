@@ -113,6 +113,8 @@ func TestDepositOf(t *testing.T) {
 		{"two wallets of one exchange", usdt, "1 0 alice d 100\n2 0 bob d 50\n5 0 d x1.hot 100\n6 0 d x1.cold 50", 2},
 		{"two exchanges", usdt, "1 0 alice d 100\n2 0 bob d 50\n5 0 d x1 100\n6 0 d x2 50", 0},
 		{"somebody else, too", usdt, "1 0 alice d 100\n2 0 bob d 50\n5 0 d x1 100\n6 0 d eve 50", 0},
+		{"half of its sweeps", usdt, "1 0 alice d 100\n2 0 bob d 50\n5 0 d x1 100\n6 0 d x1 30", 1},
+		{"a third of them", usdt, "1 0 alice d 100\n2 0 bob d 50\n5 0 d x1 100\n6 0 d x1 30\n7 0 d x1 20", 0},
 		{"nobody known", usdt, "1 0 alice d 100\n5 0 d eve 100", 0},
 		{"dust does not count", usdt, "1 0 alice d 0.5\n5 0 d x1 0.5", 0},
 		{"too many users", usdt, crowd, 0},
@@ -193,7 +195,10 @@ func TestPatterns(t *testing.T) {
 // Dust from a look-alike of a payee is told; from anybody else it is not.
 func TestPoisoning(t *testing.T) {
 	var like string
-	tail := func(name string) string { s := addr(name).String(); return s[len(s)-lookalike:] }
+	tail := func(name string) string {
+		s := strings.ToLower(addr(name).String())
+		return s[len(s)-lookalike:]
+	}
 	for i := 0; like == ""; i++ {
 		if name := fmt.Sprintf("like%d", i); tail(name) == tail("b") {
 			like = name
@@ -204,6 +209,15 @@ func TestPoisoning(t *testing.T) {
 		found, _, err := Patterns(t.Context(), w, ledger.Holder{Address: addr("a"), Asset: usdt})
 		if err != nil || len(found) != want {
 			t.Errorf("from %s: %v, %v", from, found, err)
+		}
+	}
+}
+
+// What a sweep may cost is of its chain: a million TRX is no fee.
+func TestFee(t *testing.T) {
+	for asset, most := range map[ledger.Asset]string{ether: "10000000000000000", usdt: "0", ledger.NativeAsset("tron"): "2000000"} {
+		if got := fee(asset).String(); got != most {
+			t.Errorf("%s: got %s, want %s", asset, got, most)
 		}
 	}
 }

@@ -13,17 +13,20 @@ import (
 // Financial Cryptography 2020).
 const (
 	MaxFee   = 10_000_000_000_000_000 // 0.01 ETH in wei: what a sweep may pay for itself
+	MaxTRX   = 2_000_000              // the same in sun (judgment: bandwidth of a few transfers)
 	MaxDelay = 3_200                  // blocks between deposit and sweep
 	MaxUsers = 20                     // of one deposit address: beyond, it is no customer's
 	// maxDelayTime is the same where an index has times and no heights (judgment).
 	maxDelayTime = 24 * 60 * 60 * 1000
+	// maxPayees bounds how many payees of one address are looked into.
+	maxPayees = 200
 )
 
 // Deposit is an address at which one exchange takes deposits.
 type Deposit struct {
 	Address   ledger.Address
 	Exchange  ledger.Tag // of the address that it is swept to
-	Heuristic string     // "deposit reuse"; "deposit sweep" where every payment empties it
+	Heuristic string     // "deposit reuse"
 	Pairs     []Pair
 	Cut       bool // it has more transfers than were looked at
 }
@@ -44,8 +47,9 @@ func (d *Deposit) Users() []ledger.Address {
 }
 
 // DepositOf says whether an address forwards what it is paid to one labelled
-// exchange, each time within the bounds above; nil when it does not. Its own label,
-// if it has one, must not be that of a service, and nobody else may be paid.
+// exchange: it pays nobody else, and at least half of its payments carry one that it
+// was paid on, within the bounds above (judgment: some sweeps gather several). nil
+// when it does not. Its own label, if it has one, must not be that of a service.
 func DepositOf(ctx context.Context, idx Index, h ledger.Holder) (*Deposit, error) {
 	if known, err := service(ctx, idx, h.Address); err != nil || known {
 		return nil, err
@@ -56,6 +60,7 @@ func DepositOf(ctx context.Context, idx Index, h ledger.Holder) (*Deposit, error
 	}
 	d := &Deposit{Address: h.Address, Heuristic: "deposit reuse", Cut: cut}
 	var waiting []Seen
+	swept := 0
 	for _, s := range all.events {
 		if !all.counts(s) {
 			continue
@@ -74,9 +79,10 @@ func DepositOf(ctx context.Context, idx Index, h ledger.Holder) (*Deposit, error
 			return nil, nil //nolint:nilnil // it pays somebody else, too
 		}
 		d.Exchange = tag
+		swept++
 		waiting = d.match(waiting, s)
 	}
-	if len(d.Pairs) == 0 || len(d.Users()) > MaxUsers {
+	if len(d.Pairs) == 0 || 2*len(d.Pairs) < swept || len(d.Users()) > MaxUsers {
 		return nil, nil //nolint:nilnil // none
 	}
 	return d, nil
@@ -99,7 +105,7 @@ func carries(in, out Seen) bool {
 		return false
 	}
 	rest := in.Amount.Minus(out.Amount)
-	if !out.Asset.Native() && !rest.IsZero() || ledger.NewAmount(MaxFee).Less(rest) {
+	if fee(out.Asset).Less(rest) {
 		return false
 	}
 	from, to := in.At.Pos.Height(), out.At.Pos.Height()
@@ -108,6 +114,17 @@ func carries(in, out Seen) bool {
 		return to-from <= maxDelayTime
 	}
 	return to >= from && to-from <= MaxDelay
+}
+
+// fee is the most that a sweep of an asset pays for itself out of what it carries.
+func fee(a ledger.Asset) ledger.Amount {
+	switch {
+	case !a.Native():
+		return ledger.Amount{}
+	case a.Chain.Family() == ledger.FamilyTRON:
+		return ledger.NewAmount(MaxTRX)
+	}
+	return ledger.NewAmount(MaxFee)
 }
 
 // Joins returns the T2 joins of an address: with everybody who uses a deposit address
@@ -125,6 +142,10 @@ func Joins(ctx context.Context, idx Index, h ledger.Holder) (joins []ledger.Join
 		if all.in(s) || !all.counts(s) || done[s.To] || s.To.IsZero() {
 			continue
 		}
+		if len(done) == maxPayees {
+			limits = append(limits, fmt.Sprintf("only %d payees of %s were looked into", maxPayees, h.Address))
+			break
+		}
 		done[s.To] = true
 		d, err := DepositOf(ctx, idx, ledger.Holder{Address: s.To, Asset: h.Asset})
 		if err != nil {
@@ -132,6 +153,9 @@ func Joins(ctx context.Context, idx Index, h ledger.Holder) (joins []ledger.Join
 		}
 		if d == nil || !slices.Contains(d.Users(), h.Address) {
 			continue
+		}
+		if d.Cut {
+			limits = append(limits, fmt.Sprintf("only the latest %d transfers of %s were looked at", MaxEvents, d.Address))
 		}
 		of, err := d.joins(ctx, idx, h.Address)
 		if err != nil {

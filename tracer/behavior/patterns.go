@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spoortrace/spoor/ledger"
 )
@@ -79,15 +80,21 @@ const (
 // crowded finds the first day in which many others paid, or were paid.
 func crowded(h *history, in bool) []Seen {
 	var window []Seen
+	times := map[ledger.Address]int{} // in the window
 	for _, s := range h.events {
 		if h.in(s) != in || !h.counts(s) {
 			continue
 		}
 		for len(window) > 0 && s.Time-window[0].Time > day {
+			gone := h.other(window[0])
+			if times[gone]--; times[gone] == 0 {
+				delete(times, gone)
+			}
 			window = window[1:]
 		}
 		window = append(window, s)
-		if len(others(h, window)) >= crowd {
+		times[h.other(s)]++
+		if len(times) >= crowd {
 			return window
 		}
 	}
@@ -227,7 +234,7 @@ func roundTrip(h *history) (string, []Seen) {
 func poisoning(h *history) (string, []Seen) {
 	paid := map[string]Seen{}
 	for _, s := range h.events {
-		text := h.other(s).String()
+		text := strings.ToLower(h.other(s).String())
 		if len(text) < lookalike {
 			continue
 		}
