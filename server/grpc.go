@@ -59,6 +59,11 @@ type Config struct {
 	Scoring *Scoring
 	Log     *slog.Logger // nil: slog.Default()
 
+	// Webhooks are told of alerts; nothing else is ever sent anywhere.
+	Webhooks []Webhook
+	// WebhookRetry is the time before a webhook is tried a second time; 0: a second.
+	WebhookRetry time.Duration
+
 	MaxTraces  int     // traces at a time; 8
 	MaxEvents  int     // events of one trace, per chain; tracer.DefaultEvents
 	KeepTraces int     // finished traces kept for GetTrace; 256

@@ -65,11 +65,21 @@ func (s *Server) newScreens() (*screenService, error) {
 	}
 	if m.store != nil {
 		m.wait.Go(func() { m.run(ctx) })
+		for _, hook := range s.cfg.Webhooks {
+			m.wait.Go(func() { newSender(m, hook, orSecond(s.cfg.WebhookRetry)).run(ctx) })
+		}
 	}
 	return m, nil
 }
 
-// stop ends the rescorer and waits for it.
+func orSecond(d time.Duration) time.Duration {
+	if d == 0 {
+		return hookFirst
+	}
+	return d
+}
+
+// stop ends the rescorer and the webhooks, and waits for them.
 func (s *screenService) stop() {
 	s.cancel()
 	s.wait.Wait()

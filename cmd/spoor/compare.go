@@ -61,7 +61,7 @@ func (a *app) compare(ctx context.Context, export string, show int) error {
 		defer func() { _ = f.Close() }() // it was only read
 		in = f
 	}
-	rows, err := newExportReader(in)
+	rows, err := newExportReader(in, "level")
 	if err != nil {
 		return err
 	}
@@ -146,6 +146,21 @@ func (t *levelTally) all(ctx context.Context, screening spoorv1.ScreeningService
 }
 
 func (t *levelTally) batch(ctx context.Context, screening spoorv1.ScreeningServiceClient, batch []*judged) error {
+	answers, err := registerAll(ctx, screening, batch)
+	if err != nil {
+		return err
+	}
+	for i, j := range batch {
+		if err := t.count(j, answers[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// registerAll registers a batch, several at a time. What concerns one row alone is
+// said of that row.
+func registerAll(ctx context.Context, screening spoorv1.ScreeningServiceClient, batch []*judged) ([]*spoorv1.RegisteredTransfer, error) {
 	answers := make([]*spoorv1.RegisteredTransfer, len(batch))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(compareParallel)
@@ -156,21 +171,13 @@ func (t *levelTally) batch(ctx context.Context, screening spoorv1.ScreeningServi
 		group.Go(func() (err error) {
 			answers[i], err = registerPatiently(ctx, screening, j.request)
 			switch status.Code(err) {
-			case codes.InvalidArgument, codes.NotFound, codes.FailedPrecondition: // of this row alone
+			case codes.InvalidArgument, codes.NotFound, codes.FailedPrecondition:
 				j.refused, err = status.Convert(err).Message(), nil
 			}
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	for i, j := range batch {
-		if err := t.count(j, answers[i]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return answers, group.Wait()
 }
 
 // registerPatiently waits as long as the server says where it has too much to do.

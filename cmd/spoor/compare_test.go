@@ -78,7 +78,7 @@ Bitcoin,u2,i:low,HIGH,,,
 
 func compared(t *testing.T, text string, show int, differences io.Writer) (*render.Comparison, error) {
 	t.Helper()
-	rows, err := newExportReader(strings.NewReader(text))
+	rows, err := newExportReader(strings.NewReader(text), "level")
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +191,7 @@ func FuzzExport(f *testing.F) {
 	f.Add("network,user_id,level,reference\n\"a\n")
 	f.Add("\ufeffNETWORK,User,Risk,tx,idx\ntron,u,low,a,1\n\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		rows, err := newExportReader(strings.NewReader(text))
+		rows, err := newExportReader(strings.NewReader(text), "level")
 		if err != nil {
 			return
 		}

@@ -51,7 +51,9 @@ type exportReader struct {
 	ahead  *judged // read already; nil: nothing
 }
 
-func newExportReader(r io.Reader) (*exportReader, error) {
+// newExportReader reads the header, which must have the columns that are needed
+// besides the network, the user and the reference.
+func newExportReader(r io.Reader, needs ...string) (*exportReader, error) {
 	e := &exportReader{rows: csv.NewReader(r), column: map[string]int{}, row: 1}
 	e.rows.ReuseRecord, e.rows.FieldsPerRecord, e.rows.LazyQuotes = true, 0, false
 	header, err := e.rows.Read()
@@ -66,7 +68,7 @@ func newExportReader(r io.Reader) (*exportReader, error) {
 			}
 		}
 	}
-	for _, needed := range []string{"network", "user_id", "level"} {
+	for _, needed := range append([]string{"network", "user_id"}, needs...) {
 		if _, ok := e.column[needed]; !ok {
 			return nil, ledger.Invalid("export", "a column "+strings.Join(exportColumns()[needed], ", or "), strings.Join(header, ","))
 		}

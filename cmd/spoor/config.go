@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 
 	"go.yaml.in/yaml/v3"
@@ -12,6 +13,7 @@ import (
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/prices"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
+	"github.com/spoortrace/spoor/server"
 )
 
 // Config is the YAML file that --config or SPOOR_CONFIG names. An unknown key
@@ -43,6 +45,8 @@ type Config struct {
 type ServeConfig struct {
 	// Listen is HOST:PORT; empty: 127.0.0.1:9090.
 	Listen string `yaml:"listen"`
+	// Webhooks are told of alerts; to no other address is anything ever sent.
+	Webhooks []WebhookConfig `yaml:"webhooks"`
 	// REST is HOST:PORT where the same is answered as JSON over HTTP; empty: nowhere.
 	REST string `yaml:"rest"`
 	// TLSCert and TLSKey are PEM files; empty: plaintext, which is for this machine only.
@@ -60,6 +64,44 @@ type ServeConfig struct {
 	KeepTraces int `yaml:"keep_traces"`
 	// Rate is requests per second and client; 0: 200.
 	Rate int `yaml:"rate"`
+}
+
+// WebhookConfig is an address that a tenant's alerts are sent to.
+type WebhookConfig struct {
+	// Tenant whose alerts they are; empty: local, which is who uses no key.
+	Tenant string `yaml:"tenant"`
+	// URL is http(s)://HOST/PATH; http for this machine only.
+	URL string `yaml:"url"`
+	// Secret is the file that holds what signs them, which others must not be able to read.
+	Secret string `yaml:"secret"`
+}
+
+// webhooks reads the secrets.
+func (c *Config) webhooks() ([]server.Webhook, error) {
+	var all []server.Webhook
+	for _, w := range c.Serve.Webhooks {
+		u, err := url.Parse(w.URL)
+		if err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+			return nil, ledger.Invalid("serve.webhooks.url", "https://HOST/PATH, or http:// of this machine", w.URL)
+		}
+		info, err := os.Stat(w.Secret)
+		if err != nil {
+			return nil, ledger.Invalid("serve.webhooks.secret", "a readable file", w.Secret)
+		}
+		if info.Mode().Perm()&0o007 != 0 {
+			return nil, ledger.Invalid("serve.webhooks.secret", "a file that others cannot read (chmod 600)", fmt.Sprintf("%s with mode %04o", w.Secret, info.Mode().Perm()))
+		}
+		text, err := os.ReadFile(w.Secret)
+		if err != nil {
+			return nil, err
+		}
+		secret := bytes.TrimSpace(text)
+		if len(secret) < 16 {
+			return nil, ledger.Invalid("serve.webhooks.secret", "16 characters or more in the file", w.Secret)
+		}
+		all = append(all, server.Webhook{Tenant: first(w.Tenant, server.LocalTenant), URL: w.URL, Secret: secret})
+	}
+	return all, nil
 }
 
 // NodeConfig is a network that spoor serve follows, and the nodes that it reads.

@@ -26,7 +26,7 @@ func TestExampleConfig(t *testing.T) {
 		},
 		Bridges: []string{"/etc/spoor/bridges.yaml"}, Prices: []string{"/etc/spoor/prices.csv"},
 		Data: "/var/lib/spoor", Output: "table", Timezone: "Asia/Bangkok",
-		Serve: ServeConfig{Listen: "127.0.0.1:9090", REST: "127.0.0.1:8080", Metrics: "127.0.0.1:9091", Role: "investigator", MaxTraces: 8, MaxEvents: 1_000_000, KeepTraces: 256, Rate: 200},
+		Serve: ServeConfig{Listen: "127.0.0.1:9090", Webhooks: []WebhookConfig{{Tenant: "local", URL: "https://compliance.example/spoor", Secret: "/etc/spoor/webhook.secret"}}, REST: "127.0.0.1:8080", Metrics: "127.0.0.1:9091", Role: "investigator", MaxTraces: 8, MaxEvents: 1_000_000, KeepTraces: 256, Rate: 200},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -90,5 +90,36 @@ func TestOrder(t *testing.T) {
 	}
 	if got := missing("--data", filepath.Join(dir, "of-flag")); !strings.Contains(got, "of-flag is no data directory") {
 		t.Errorf("--data does not go before SPOOR_SERVER: %s", got)
+	}
+}
+
+// A webhook whose address or secret will not do is refused by name.
+func TestWebhookConfig(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string, mode os.FileMode) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	good := write("good", "a secret of some length\n", 0o600)
+	for _, test := range []struct{ url, secret, want string }{
+		{"https://example.com/hook", good, ""},
+		{"http://127.0.0.1:8000/hook", good, ""},
+		{"http://example.com/hook", good, "serve.webhooks.url"},
+		{"example.com", good, "serve.webhooks.url"},
+		{"https://example.com/hook", filepath.Join(dir, "none"), "serve.webhooks.secret"},
+		{"https://example.com/hook", write("open", "a secret of some length", 0o644), "chmod 600"},
+		{"https://example.com/hook", write("short", "short", 0o600), "16 characters"},
+	} {
+		c := Config{Serve: ServeConfig{Webhooks: []WebhookConfig{{URL: test.url, Secret: test.secret}}}}
+		hooks, err := c.webhooks()
+		if test.want == "" && (err != nil || len(hooks) != 1 || hooks[0].Tenant != "local" || string(hooks[0].Secret) != "a secret of some length") {
+			t.Errorf("%s: %+v, %v", test.url, hooks, err)
+		}
+		if test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s, %s: got %v, want it to name %s", test.url, test.secret, err, test.want)
+		}
 	}
 }

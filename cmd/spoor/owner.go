@@ -83,6 +83,10 @@ func openOwner(dir string, config Config, log *slog.Logger) (*owner, error) {
 	if err != nil {
 		return nil, err
 	}
+	hooks, err := config.webhooks()
+	if err != nil {
+		return nil, err
+	}
 	free, err := minFree(dir)
 	if err != nil {
 		return nil, err
@@ -113,7 +117,7 @@ func openOwner(dir string, config Config, log *slog.Logger) (*owner, error) {
 	}
 	o.intake = &intake{store: st, labels: tags, log: log, now: time.Now, bridges: bridges, follows: server.NewFollows(time.Now)}
 	o.server, err = server.New(server.Config{
-		Store: st, Labels: tags, Entities: clusters, Screening: kept, Keys: keys, Audit: audit, Ingest: o.intake.ingest, Follows: o.intake.follows, Prices: worth, Log: log,
+		Store: st, Labels: tags, Entities: clusters, Screening: kept, Keys: keys, Audit: audit, Ingest: o.intake.ingest, Follows: o.intake.follows, Prices: worth, Log: log, Webhooks: hooks,
 		MaxTraces: limits.MaxTraces, MaxEvents: limits.MaxEvents, KeepTraces: limits.KeepTraces, Rate: float64(limits.Rate),
 	})
 	if err != nil {

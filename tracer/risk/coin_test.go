@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/spoortrace/spoor/ledger"
+	"github.com/spoortrace/spoor/tracer"
 )
 
 // coins reads "name: in,in -> owner:sat owner:sat", an in being "tx.index", one
@@ -80,6 +81,43 @@ func TestCoins(t *testing.T) {
 		}
 		if got := said(a); got != test.want {
 			t.Errorf("%s\n got %s\nwant %s", test.name, got, test.want)
+		}
+	}
+}
+
+// A transfer is about that money alone: where a deposit came from, where a
+// withdrawal went.
+func TestTransfer(t *testing.T) {
+	tags := map[string]string{"thief": "ransomware", "shop": "exchange"}
+	w := coins(t, "m: -> thief:100000\nn: -> shop:100000\np: m.0 -> x:100000\nq: p.0 -> a:100000\nr: n.0 -> a:100000\ns: r.0 -> x:60000 shop:40000", tags)
+	for _, test := range []struct {
+		tx    string
+		index uint32
+		at    uint64
+		from  string
+		d     Direction
+		want  string
+	}{
+		{"q", 0, 4, "x", Received, "HIGH 82: RECEIVED indirect ransomware 0.001 100.0000% 2-2"},
+		{"r", 0, 5, "shop", Received, "LOW 0: RECEIVED direct exchange 0.001 100.0000% 1-1"},
+		{"s", 1, 6, "a", Sent, "LOW 0: SENT direct exchange 0.0004 100.0000% 1-1"},
+		{"s", 0, 6, "a", Sent, "TOO_LITTLE_LABELLED: "},
+	} {
+		txs, err := w.FindTx(t.Context(), "bitcoin", sha256.Sum256([]byte(test.tx)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := txs[0].Outputs[test.index]
+		seed := tracer.Seed{
+			Chain: "bitcoin", Tx: txs[0].ID, Index: test.index, At: ledger.Point{Pos: txs[0].Pos, Slot: test.index}, Output: true,
+			From: addr("bitcoin", test.from), Address: out.Address, Asset: ledger.NativeAsset("bitcoin"), Amount: out.Value, Time: txs[0].Time,
+		}
+		a, err := Transfer(t.Context(), w, defaults(t), Payment{Seed: seed, Direction: test.d}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := said(a); got != test.want {
+			t.Errorf("%s:%d %s\n got %s\nwant %s", test.tx, test.index, test.d, got, test.want)
 		}
 	}
 }

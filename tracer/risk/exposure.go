@@ -278,7 +278,7 @@ func Transfer(ctx context.Context, idx Index, rules *Rules, p Payment, o Options
 	}
 	f := newFlows(ctx, b)
 	f.span(p.Seed.At)
-	if f.covered, err = idx.Covered(ctx, ledger.Holder{Address: p.Seed.Address, Asset: p.Seed.Asset}, p.Seed.At.Pos); err != nil {
+	if f.covered, err = covers(ctx, idx, p); err != nil {
 		return nil, err
 	}
 	if err := f.payment(ctx, b, p, other); err != nil {
@@ -288,6 +288,27 @@ func Transfer(ctx context.Context, idx Index, rules *Rules, p Payment, o Options
 		return nil, err
 	}
 	return b.assess(ctx, f)
+}
+
+// covers reports that the index holds what the answer rests on: of money that was
+// sent, what the payee did since; of money that was received, what the payer did. The
+// past of a coin needs no claim: an input that is not held is open.
+func covers(ctx context.Context, idx Index, p Payment) (bool, error) {
+	s := &p.Seed
+	if p.Direction == Sent {
+		return idx.Covered(ctx, ledger.Holder{Address: s.Address, Asset: s.Asset}, s.At.Pos)
+	}
+	if s.Output || s.From.IsZero() {
+		return true, nil
+	}
+	payer := ledger.Holder{Address: s.From, Asset: s.Asset}
+	for e, err := range idx.Events(ctx, payer, ledger.Point{}) {
+		if err != nil {
+			return false, err
+		}
+		return idx.Covered(ctx, payer, e.At.Pos)
+	}
+	return false, nil
 }
 
 func (f *flows) payment(ctx context.Context, b *book, p Payment, other ledger.Address) error {

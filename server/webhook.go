@@ -1,0 +1,154 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/spoortrace/spoor/screening"
+)
+
+// Webhook is where a tenant's alert events are sent: one after the other, in their
+// order, each until it is taken or 24 hours old. Where one was given up, the tenant
+// reads it again with WatchAlerts from a cursor.
+type Webhook struct {
+	Tenant string
+	URL    string
+	Secret []byte // signs what is sent
+}
+
+// How an event is sent (judgment).
+const (
+	hookTimeout  = 10 * time.Second
+	hookFirst    = time.Second // before the second try; twice as long each time
+	hookMost     = 15 * time.Minute
+	hookGiveUp   = 24 * time.Hour
+	hookSigned   = "X-Spoor-Signature"
+	hookEvent    = "X-Spoor-Event-Id"
+	hookMaxReply = 1 << 16
+)
+
+// sender delivers the events of one webhook. What it has delivered is kept, so that
+// a restart goes on after it; an event that was taken just before a crash may come
+// twice, under the same id.
+type sender struct {
+	*screenService
+	hook   Webhook
+	client *http.Client
+	first  time.Duration // before the second try
+}
+
+func newSender(s *screenService, hook Webhook, first time.Duration) *sender {
+	client := &http.Client{Timeout: hookTimeout, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // only the host that was configured is told
+	}}
+	return &sender{s, hook, client, first}
+}
+
+// run sends until its context ends.
+func (h *sender) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := h.drain(ctx); err != nil && ctx.Err() == nil {
+			h.log.Warn("webhook", "tenant", h.hook.Tenant, "error", err)
+			pause(ctx, h.first)
+		}
+	}
+}
+
+// drain sends what is waiting, then waits for more.
+func (h *sender) drain(ctx context.Context) error {
+	cursor, err := h.store.Delivered(h.hook.Tenant, h.hook.URL)
+	if err != nil {
+		return err
+	}
+	events, more, err := h.store.Events(ctx, h.hook.Tenant, cursor, eventPage)
+	if err != nil {
+		return err
+	}
+	for i := range events {
+		if err := h.send(ctx, &events[i]); err != nil {
+			return err
+		}
+		if err := h.store.SetDelivered(ctx, h.hook.Tenant, h.hook.URL, events[i].Number); err != nil {
+			return err
+		}
+	}
+	if len(events) > 0 {
+		return nil
+	}
+	select {
+	case <-more:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// send tries one event until it is taken, or too old.
+func (h *sender) send(ctx context.Context, e *screening.Event) error {
+	m, err := eventMessage(e)
+	if err != nil {
+		return err
+	}
+	body, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(m)
+	if err != nil {
+		return err
+	}
+	for wait := h.first; ; wait = min(2*wait, hookMost) {
+		err := h.post(ctx, m.GetEventId(), body)
+		if err == nil || ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if h.now().Sub(time.UnixMilli(e.Time)) > hookGiveUp {
+			h.log.Error("webhook: given up after 24 hours", "tenant", h.hook.Tenant, "event", m.GetEventId(), "error", err)
+			return nil
+		}
+		h.log.Warn("webhook: to be tried again", "tenant", h.hook.Tenant, "event", m.GetEventId(), "in", wait, "error", err)
+		pause(ctx, wait)
+	}
+}
+
+func (h *sender) post(ctx context.Context, id string, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.hook.URL, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set(hookEvent, id)
+	req.Header.Set(hookSigned, SignWebhook(h.hook.Secret, h.now(), body))
+	reply, err := h.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer reply.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(reply.Body, hookMaxReply)) // so that the connection can be used again
+	if reply.StatusCode < 200 || reply.StatusCode > 299 {
+		return fmt.Errorf("status %d", reply.StatusCode)
+	}
+	return nil
+}
+
+// SignWebhook returns the header that a receiver checks:
+// t=UNIX SECONDS,v1=HEX of HMAC-SHA256(secret, "UNIX SECONDS" + "." + body).
+func SignWebhook(secret []byte, at time.Time, body []byte) string {
+	seconds := strconv.FormatInt(at.Unix(), 10)
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte(seconds + "."))
+	mac.Write(body)
+	return "t=" + seconds + ",v1=" + hex.EncodeToString(mac.Sum(nil))
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
