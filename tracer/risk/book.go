@@ -17,7 +17,10 @@ type book struct {
 	cluster ledger.Cluster
 	members map[ledger.Address]bool
 	known   map[ledger.Address][]ledger.Tag
-	events  int
+	events  int  // of the screened cluster that count
+	steps   int  // of others, that the replays follow
+	scanned int  // read in all, dust and zero values too
+	cut     bool // the cluster's own history was not read to its end
 	limits  []string
 	used    map[string]bool // heuristics
 }
@@ -34,6 +37,10 @@ func newBook(idx Index, rules *Rules, o Options) *book {
 	}
 	return &book{idx: idx, options: o, rules: rules, members: map[ledger.Address]bool{}, known: map[ledger.Address][]ledger.Tag{}, used: map[string]bool{}}
 }
+
+// maxScanned bounds what is read in all. Dust does not use up Options.Events: else
+// whoever sends enough of it would choose what is looked into.
+const maxScanned = 1_000_000
 
 // limit notes once what was left out.
 func (b *book) limit(format string, args ...any) {

@@ -140,18 +140,23 @@ func (f *flows) collect(ctx context.Context, b *book, h ledger.Holder) error {
 			f.covered = f.covered && covered
 		}
 		f.span(e.At)
-		if b.events >= b.options.Events {
-			b.limit("only the first %d transfers are looked into", b.options.Events)
+		b.scanned++
+		idle := e.From == e.To || e.Amount.Less(dust) || e.Kind == ledger.TransferFee
+		if b.scanned > maxScanned || !idle && b.events >= b.options.Events {
+			b.limit("only the first %d transfers are looked into (%d with dust)", b.options.Events, maxScanned)
+			b.cut = true
 			break
 		}
-		b.events++
+		if !idle {
+			b.events++
+		}
 		switch {
 		case h.Address.Chain.UTXO():
 			if !seen[e.At.Pos] {
 				seen[e.At.Pos] = true
 				err = f.coins(ctx, b, h, e.At.Pos)
 			}
-		case e.From == e.To || e.Amount.Less(dust) || e.Kind == ledger.TransferFee:
+		case idle:
 		default:
 			err = f.transfer(ctx, b, h, e)
 		}
@@ -252,7 +257,7 @@ func (f *flows) coin(b *book, tx *ledger.Tx, index uint32, sent bool) error {
 	if err != nil || done {
 		return err
 	}
-	return f.out.coin(out.SpentBy, out.Value, depth{2, 2}, by, tx.Chain)
+	return f.out.onward(side{owner: out.Address, next: out.SpentBy}, out.Value, depth{2, 2}, by, tx)
 }
 
 func (f *flows) run() error {

@@ -280,7 +280,7 @@ func (r *replay) amountAt(h ledger.Holder, at ledger.Point) (ledger.Amount, erro
 // await queues the next event of an account, or closes it.
 func (r *replay) await(a *account) error {
 	for !a.asked.IsZero() {
-		if r.book.events >= r.book.options.Events || a.events >= accountEvents {
+		if r.book.steps >= r.book.options.Events || a.events >= accountEvents || r.book.scanned >= maxScanned {
 			r.book.limit("some addresses have too many transfers to be followed (%d events, %d of one address)", r.book.options.Events, accountEvents)
 			r.shut(a, r.open)
 			return nil
@@ -290,16 +290,13 @@ func (r *replay) await(a *account) error {
 			return err
 		}
 		if !more {
-			// Backwards: what it held before its first transfer. Forwards: it rests.
-			if r.back {
-				r.shut(a, r.open)
-			} else {
-				r.shut(a, r.unlabelled)
-			}
-			return nil
+			return r.finish(a)
 		}
-		r.book.events++
-		a.events++
+		r.book.scanned++
+		if !e.Amount.Less(ledger.InfoOf(a.holder.Asset).Dust) {
+			r.book.steps++
+			a.events++
+		}
 		if e.From == e.To {
 			continue
 		}
@@ -307,6 +304,23 @@ func (r *replay) await(a *account) error {
 		return nil
 	}
 	r.shut(a, r.unlabelled)
+	return nil
+}
+
+// finish closes an account without any further event. Backwards that is what it held
+// before its first transfer. Forwards it rests, if all of its transfers are held.
+func (r *replay) finish(a *account) error {
+	where := r.open
+	if !r.back {
+		covered, err := r.idx.Covered(r.ctx, a.holder, a.trail.step.At.Pos)
+		if err != nil {
+			return err
+		}
+		if covered {
+			where = r.unlabelled
+		}
+	}
+	r.shut(a, where)
 	return nil
 }
 
@@ -386,12 +400,12 @@ func (r *replay) coin(pos ledger.Position, part ledger.Amount, d depth, by *trai
 		n.asked, n.depth = n.asked.Plus(part), n.depth.with(d)
 		return nil
 	}
-	if d.least > r.book.options.Hops || r.book.events >= r.book.options.Events {
+	if d.least > r.book.options.Hops || r.book.steps >= r.book.options.Events {
 		r.book.limit("value beyond %d transfers, or %d events, is not followed", r.book.options.Hops, r.book.options.Events)
 		r.end(r.open, asset, part)
 		return nil
 	}
-	r.book.events++
+	r.book.steps++
 	tx, err := r.idx.TxAt(r.ctx, c, pos)
 	if err != nil {
 		return err
@@ -488,7 +502,7 @@ func (r *replay) side(n *node, s side, part ledger.Amount, asset ledger.Asset) e
 		return err
 	}
 	if own { // a move of its own: no transfer
-		return r.coin(s.next, part, d, n.trail, asset.Chain)
+		return r.onward(s, part, d, n.trail, n.tx)
 	}
 	if s.owner.Burn() {
 		r.end(r.unlabelled, asset, part)
@@ -498,7 +512,24 @@ func (r *replay) side(n *node, s side, part ledger.Amount, asset ledger.Asset) e
 	if err != nil || done {
 		return err
 	}
-	return r.coin(s.next, part, depth{d.least + 1, d.most + 1}, by, asset.Chain)
+	return r.onward(s, part, depth{d.least + 1, d.most + 1}, by, n.tx)
+}
+
+// onward gives value to the transaction beyond a coin. That a coin is not spent is
+// known only where every block since is held.
+func (r *replay) onward(s side, part ledger.Amount, d depth, by *trail, tx *ledger.Tx) error {
+	asset := ledger.NativeAsset(tx.Chain)
+	if !r.back && s.next == 0 {
+		covered, err := r.idx.Covered(r.ctx, ledger.Holder{Address: s.owner, Asset: asset}, tx.Pos)
+		if err != nil {
+			return err
+		}
+		if !covered {
+			r.end(r.open, asset, part)
+			return nil
+		}
+	}
+	return r.coin(s.next, part, d, by, tx.Chain)
 }
 
 // share splits an amount in proportion to weights: floors, and the missing units

@@ -244,6 +244,28 @@ func TestOwnership(t *testing.T) {
 	}
 }
 
+// Where not all is held, who it is scores, and what it did does not.
+func TestPartly(t *testing.T) {
+	for name, want := range map[string]string{"a": "LOW 10", "b": "NOT_COVERED"} {
+		blocks := []*ledger.Block{
+			payment(5, ledger.Address{}, addr("tron", "ofac"), usdt, ledger.NewAmount(9_000_000)),
+			payment(6, addr("tron", "ofac"), addr("tron", "a"), usdt, ledger.NewAmount(5_000_000)),
+			payment(7, addr("tron", "ofac"), addr("tron", "b"), usdt, ledger.NewAmount(4_000_000)),
+		}
+		for i := range blocks {
+			blocks[i].Partial = ledger.PartialRows
+		}
+		w := told(t, blocks, map[string]string{"ofac": "sanctioned_entity", "a": "exchange"})
+		a, err := Address(t.Context(), w, defaults(t), addr("tron", name), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _, _ := strings.Cut(said(a), ":"); got != want {
+			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
+	}
+}
+
 // Splitting an address inside one cluster changes nothing, and a member's deposit is
 // the cluster's.
 func TestClusterSplit(t *testing.T) {

@@ -14,12 +14,16 @@ func (b *book) assess(ctx context.Context, f *flows) (*Assessment, error) {
 	a := &Assessment{Cluster: b.cluster, RuleVersion: b.rules.Version}
 	a.Exposures = append(b.exposures(f.in, Received, f.totalIn), b.exposures(f.out, Sent, f.totalOut)...)
 	a.ReceivedPPM, a.SentPPM = labelled(f.in, f.totalIn), labelled(f.out, f.totalOut)
+	if b.cut {
+		// Of what was not read nobody knows whose it is: no rule that triggers, no score.
+		a.ReceivedPPM, a.SentPPM = 0, 0
+	}
 	switch {
 	case !f.history:
 		a.State, a.Reason = NoHistory, "no transfer of it is held"
 	case !f.covered:
 		a.State, a.Reason = NotCovered, "the index does not hold all of its transfers"
-	case len(f.totalIn)+len(f.totalOut) == 0:
+	case len(f.totalIn)+len(f.totalOut) == 0 && !b.cut:
 		a.State, a.Reason = NoHistory, "no transfer of a known asset and of no less than dust is held"
 	}
 	if f.history {
@@ -85,13 +89,17 @@ func (b *book) decide(a *Assessment, _ *flows) {
 
 // Settle sets score, level, state and reason of an assessment from its triggers.
 func (s *Rules) Settle(a *Assessment) {
-	owned := slices.ContainsFunc(a.Exposures, func(e Exposure) bool { return e.Kind == Ownership })
-	if (a.State == NoHistory || a.State == NotCovered) && (!owned || len(a.Triggers) == 0) {
-		a.Score, a.Level = 0, None
-		return
+	counted := a.Triggers
+	if a.State == NoHistory || a.State == NotCovered {
+		// Who it is is known all the same; what it did is not.
+		counted = slices.DeleteFunc(slices.Clone(counted), func(t Trigger) bool { return t.Rule.Kind != Ownership })
+		if len(counted) == 0 {
+			a.Score, a.Level = 0, None
+			return
+		}
 	}
-	if len(a.Triggers) > 0 {
-		top := a.Triggers[0]
+	if len(counted) > 0 {
+		top := counted[0]
 		a.State, a.Score, a.Level = Scored, top.Rule.Score, top.Rule.Level
 		a.Reason = fmt.Sprintf("%s by rule %s: %s", top.Rule.Level, top.Rule.ID, top.Message)
 		return
