@@ -40,7 +40,18 @@ func TestDocs(t *testing.T) {
 		t.Fatal("README.md shows no command")
 	}
 	dir := demoIndex(t)
+	rules, err := os.ReadFile("../../tracer/risk/rules.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Chdir(t.TempDir())
+	// The files that the documents speak of as the reader's own.
+	deposit := "user_id,network,transfer_reference,asset,level\nu,tron," + usdtHash + ":0,USDT,LOW\n"
+	for name, text := range map[string]string{"rules.yaml": string(rules), "deposits.csv": deposit, "export.csv": deposit} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, name := range []string{"demo-data", demoDir} {
 		if err := os.CopyFS(name, os.DirFS(dir)); err != nil {
 			t.Fatal(err)
@@ -104,6 +115,8 @@ func words(command string) []string {
 				word = usdtHash
 			case "NETWORK:ADDRESS":
 				word = seized
+			case "bitcoin:ADDRESS", "OTHER":
+				word = "bitcoin:12cbQLTFMXRnSzktFkuoG3eHoMeFtpTu3S"
 			}
 			list = append(list, word)
 		}
