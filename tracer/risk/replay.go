@@ -54,6 +54,7 @@ type account struct {
 	depth   depth
 	trail   *trail
 	events  int
+	opened  ledger.Point  // the transfer that led here first
 	brought ledger.Amount // by the transfer at hand, taken at its other end
 	next    func() (ledger.Event, error, bool)
 	stop    func()
@@ -186,7 +187,13 @@ func (r *replay) arrive(h ledger.Holder, part ledger.Amount, d depth, by *trail)
 		return err
 	}
 	if a := r.ledgers[h]; a != nil {
-		a.brought = a.brought.Plus(part)
+		// An account that this very transfer opened reads from beyond it on: its own
+		// event of it never comes.
+		if a.opened == by.step.At {
+			a.asked = a.asked.Plus(part)
+		} else {
+			a.brought = a.brought.Plus(part)
+		}
 		a.depth = a.depth.with(d)
 		return nil
 	}
@@ -236,7 +243,7 @@ func (r *replay) enter(h ledger.Holder, part ledger.Amount, d depth, by *trail) 
 	if err != nil {
 		return err
 	}
-	a := &account{holder: h, balance: balance.Amount, asked: part, depth: d, trail: by}
+	a := &account{holder: h, balance: balance.Amount, asked: part, depth: d, trail: by, opened: at}
 	var events iter.Seq2[ledger.Event, error]
 	if r.back {
 		// What it held before it paid: no less than what it paid.
@@ -360,9 +367,17 @@ func (r *replay) event(a *account, e ledger.Event) error {
 			return err
 		}
 		d := depth{a.depth.least + 1, a.depth.most + 1}
-		if e.Kind == ledger.TransferFee {
+		switch {
+		case e.Kind == ledger.TransferFee:
 			r.end(r.unlabelled, a.holder.Asset, taken)
-		} else if err := r.arrive(ledger.Holder{Address: other, Asset: a.holder.Asset}, taken, d, &trail{step, a.trail}); err != nil {
+			return r.await(a)
+		case e.Amount.Less(ledger.InfoOf(a.holder.Asset).Dust):
+			// Whose dust it was is not looked into: thousands could send some, so that
+			// nothing else is.
+			r.end(r.open, a.holder.Asset, taken)
+			return r.await(a)
+		}
+		if err := r.arrive(ledger.Holder{Address: other, Asset: a.holder.Asset}, taken, d, &trail{step, a.trail}); err != nil {
 			return err
 		}
 	}
