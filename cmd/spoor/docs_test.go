@@ -13,6 +13,9 @@ import (
 // stand for a payment and a wallet of the demo. Commands that do not end, or
 // that need what is not here, are those of notHere.
 func TestDocs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one command after another: the tests without the race detector run them")
+	}
 	var files []string
 	for _, pattern := range []string{"../../*.md", "../../docs/*.md"} {
 		found, err := filepath.Glob(pattern)

@@ -22,6 +22,9 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs the command as users do. A script has its own SPOOR_DATA, and in $DEMO the bundled data.
 func TestScripts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("each is one process after another: the tests without the race detector run them; what runs at once has tests of its own")
+	}
 	demo, err := filepath.Abs("../../testdata/demo")
 	if err != nil {
 		t.Fatal(err)
