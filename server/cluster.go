@@ -1,18 +1,15 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"iter"
-	"slices"
 	"strconv"
 
 	"github.com/spoortrace/spoor/entities"
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 	"github.com/spoortrace/spoor/rates"
-	"github.com/spoortrace/spoor/tracer/behavior"
 )
 
 // known returns the index of clusters as of the view's snapshot, pinned at first
@@ -69,79 +66,6 @@ func (v *view) membersAfter(ctx context.Context, c ledger.Cluster, after ledger.
 	}
 }
 
-// spread is the tags of definers by the name of their cluster, as of one state of
-// the labels and of one network.
-type spread struct {
-	tenant   string
-	sequence uint64
-	tip      ledger.BlockRef
-	byName   map[ledger.Address][]ledger.Tag
-}
-
-// ClusterTags implements risk.Index. A small cluster is asked member by member; for
-// large ones every definer's cluster is found once, and kept while nothing changes.
-func (v *view) ClusterTags(ctx context.Context, c ledger.Cluster) ([]ledger.Tag, error) {
-	const small = 64
-	if c.Size <= 1 {
-		return nil, nil
-	}
-	if c.Size > small {
-		return v.spreadTo(ctx, c)
-	}
-	var all []ledger.Tag
-	for m, err := range v.Members(ctx, c) {
-		if err != nil {
-			return nil, err
-		}
-		tags, err := v.Tags(ctx, m)
-		if err != nil {
-			return nil, err
-		}
-		for _, t := range tags {
-			if t.Definer {
-				all = append(all, t)
-			}
-		}
-	}
-	slices.SortFunc(all, func(x, y ledger.Tag) int { return cmp.Compare(x.ID, y.ID) })
-	return all, nil
-}
-
-func (v *view) spreadTo(ctx context.Context, c ledger.Cluster) ([]ledger.Tag, error) {
-	tip, err := v.AsOf(ctx, c.Name.Chain)
-	if err != nil {
-		return nil, err
-	}
-	d := v.data
-	d.spreading.Lock()
-	defer d.spreading.Unlock()
-	key := spreadKey{c.Name.Chain, c.Tier}
-	s := d.spreads[key]
-	if s == nil || s.sequence != v.labelSequence() || s.tip != tip || s.tenant != Principal(ctx).Tenant {
-		s = &spread{Principal(ctx).Tenant, v.labelSequence(), tip, map[ledger.Address][]ledger.Tag{}}
-		for t, err := range v.tags.Definers(ctx, c.Name.Chain) {
-			if err != nil {
-				return nil, err
-			}
-			of, err := v.clusterOf(ctx, t.Address, c.Tier)
-			if err != nil {
-				return nil, err
-			}
-			s.byName[of.Name] = append(s.byName[of.Name], t)
-		}
-		if d.spreads == nil {
-			d.spreads = map[spreadKey]*spread{}
-		}
-		d.spreads[key] = s
-	}
-	return s.byName[c.Name], nil
-}
-
-type spreadKey struct {
-	chain ledger.Chain
-	tier  ledger.Tier
-}
-
 // GetCluster says who shares an owner with an address, and why.
 func (s *traces) GetCluster(ctx context.Context, m *spoorv1.GetClusterRequest) (*spoorv1.GetClusterResponse, error) {
 	a, tier, v, err := s.clusterQuestion(ctx, m.GetAddress(), m.GetTier(), m.GetAsOf())
@@ -186,50 +110,6 @@ func (s *traces) GetCluster(ctx context.Context, m *spoorv1.GetClusterRequest) (
 		}
 	}
 	return answer, nil
-}
-
-// companions adds whom an account uses a deposit address with, on networks of which
-// no clusters are kept: it is worked out on demand, one step far, and is T2.
-func (v *view) companions(ctx context.Context, answer *spoorv1.GetClusterResponse, a ledger.Address, tier ledger.Tier) error {
-	answer.Limits = []string{"on " + string(a.Chain) + " nothing is kept at T0 and T1: there the address stands for itself"}
-	if tier < ledger.TierBehavior {
-		return nil
-	}
-	answer.Heuristics = rates.Quote("deposit reuse")
-	with := map[ledger.Address]bool{}
-	for _, symbol := range []string{"", "USDT", "USDC"} {
-		asset, known := ledger.NativeAsset(a.Chain), true
-		if symbol != "" {
-			asset, known = ledger.AssetBySymbol(a.Chain, symbol)
-		}
-		if !known {
-			continue
-		}
-		joins, limits, err := behavior.Joins(ctx, v, ledger.Holder{Address: a, Asset: asset})
-		if err != nil {
-			return err
-		}
-		answer.Limits = append(answer.Limits, limits...)
-		for _, j := range joins {
-			if !with[j.B] {
-				with[j.B] = true
-				answer.Path = append(answer.Path, v.joinMessage(j))
-			}
-		}
-	}
-	return nil
-}
-
-func (v *view) joinMessage(j ledger.Join) *spoorv1.ClusterJoin {
-	c := j.A.Chain
-	position := &spoorv1.Position{TxIndex: j.Pos.Index(), Tx: hashText(c, j.Tx)}
-	if !v.export(c) {
-		height := uint32(j.Pos.Height())
-		position.Height = &height
-	}
-	return &spoorv1.ClusterJoin{
-		From: j.A.String(), To: j.B.String(), Heuristic: j.Heuristic, Tier: j.Tier.String(), Tx: hashText(c, j.Tx), Position: position, Detail: j.Detail,
-	}
 }
 
 // explain adds the path of joins to another address.
