@@ -287,7 +287,17 @@ func (l *life) rebuildUnder(n *store.Network) {
 			}
 		}
 	}
-	o := store.AppendOptions{KeepRaw: l.o.KeepRaw, BatchSize: l.o.BatchSize, ReorgBound: l.o.ReorgBound, Final: l.final}
+	// As Backfill says: what this generation has folded is final, whatever the source,
+	// which may be on another branch by now, says of its own.
+	snap, err := n.Snapshot(0)
+	if err != nil {
+		l.Fatalf("snapshot: %v", err)
+	}
+	extent, err := snap.Extent(l.g.chain)
+	if err = errors.Join(err, snap.Close()); err != nil && !errors.Is(err, ledger.ErrNotFound) {
+		l.Fatalf("extent: %v", err)
+	}
+	o := store.AppendOptions{KeepRaw: l.o.KeepRaw, BatchSize: l.o.BatchSize, ReorgBound: l.o.ReorgBound, Final: extent.Final}
 	if err := n.Rebuild(context.Background(), changing, n.Contents(), o); err != nil {
 		l.Fatalf("rebuild while the chain changes: %v", err)
 	}
