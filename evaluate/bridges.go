@@ -156,6 +156,15 @@ func bridgesByLikeness(dir, protocol string, m *meter) error {
 
 // readTable reads a CSV file without its header.
 func readTable(name string) ([][]string, error) {
+	rows, err := readCSV(name)
+	if err != nil {
+		return nil, err
+	}
+	return rows[1:], nil
+}
+
+// readCSV reads a CSV file that has a header at least.
+func readCSV(name string) ([][]string, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -168,5 +177,5 @@ func readTable(name string) ([][]string, error) {
 	if len(rows) == 0 {
 		return nil, ledger.Invalid(name, "a header and rows", "nothing")
 	}
-	return rows[1:], nil
+	return rows, nil
 }

@@ -3,7 +3,6 @@ package evaluate
 import (
 	"cmp"
 	"context"
-	"encoding/csv"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -124,17 +123,12 @@ func replayRecords(ctx context.Context, records []record, sources map[ledger.Add
 // readRecords returns the rows that carry value, in the order of blocks, then of
 // the file: the set has no order inside a block.
 func readRecords(name string) ([]record, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
+	rows, err := readCSV(name)
 	if err != nil {
 		return nil, err
 	}
 	want := []string{"Timestamp", "Block", "Tx_hash", "From", "From_label", "To", "To_label", "Value_in_USD"}
-	if len(rows) == 0 || !slices.Equal(rows[0], want) {
+	if !slices.Equal(rows[0], want) {
 		return nil, ledger.Invalid(name, "the columns "+strings.Join(want, ","), "others")
 	}
 	var all []record

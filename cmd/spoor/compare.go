@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -124,25 +123,7 @@ const (
 
 // all asks for the transfers in batches and counts them in the file's order.
 func (t *levelTally) all(ctx context.Context, screening spoorv1.ScreeningServiceClient, rows *exportReader) error {
-	batch := make([]*judged, 0, compareBatch)
-	for {
-		j, err := rows.next()
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		if j != nil {
-			batch = append(batch, j)
-		}
-		if len(batch) == compareBatch || err != nil {
-			if err := t.batch(ctx, screening, batch); err != nil {
-				return err
-			}
-			batch = batch[:0]
-		}
-		if err != nil {
-			return nil //nolint:nilerr // the end of the file
-		}
-	}
+	return rows.batches(0, func(batch []*judged) error { return t.batch(ctx, screening, batch) })
 }
 
 func (t *levelTally) batch(ctx context.Context, screening spoorv1.ScreeningServiceClient, batch []*judged) error {

@@ -102,6 +102,29 @@ func (e *exportReader) next() (*judged, error) {
 	return nil, err
 }
 
+// batches hands over the transfers behind the rows that are skipped, some at a time.
+func (e *exportReader) batches(skip int64, do func([]*judged) error) error {
+	batch := make([]*judged, 0, compareBatch)
+	for {
+		j, err := e.next()
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if j != nil && j.row-1 > skip {
+			batch = append(batch, j)
+		}
+		if len(batch) == compareBatch || err != nil {
+			if err := do(batch); err != nil {
+				return err
+			}
+			batch = batch[:0]
+		}
+		if err != nil {
+			return nil //nolint:nilerr // the end of the file
+		}
+	}
+}
+
 // take returns the row that was read ahead, or the next.
 func (e *exportReader) take() (*judged, error) {
 	if j := e.ahead; j != nil {

@@ -23,8 +23,8 @@ func (a *app) evaluateCommand() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
 		Use:   "evaluate",
-		Short: "Measure the error rate of every heuristic on real data",
-		Long: `Measure the error rate of every heuristic on real data, each with its count, a Wilson 95 % interval and the hash of the data.
+		Short: "Measure heuristics on real data, or print what was measured",
+		Long: `Measure how often heuristics are right, or are found, on real data, each with its count, a Wilson 95 % interval and the hash of the data.
 
 Without --from the published figures are printed: those that answers quote. With it everything is measured anew on a folder
 in the form of docs/method.md, section Error rates; what the folder lacks is listed as not measured.`,

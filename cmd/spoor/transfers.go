@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -54,8 +53,8 @@ func (a *app) importTransfers(ctx context.Context, path string, skip int64) erro
 	if err != nil {
 		return err
 	}
-	t := &transferImport{skip: skip, meter: a.meter()}
-	err = t.all(ctx, l.screening, rows)
+	t := &transferImport{meter: a.meter()}
+	err = rows.batches(skip, func(batch []*judged) error { return t.batch(ctx, l.screening, batch) })
 	t.meter.end()
 	if err = errors.Join(err, l.close()); err != nil {
 		if t.c.Row > 0 {
@@ -74,32 +73,8 @@ func (a *app) importTransfers(ctx context.Context, path string, skip int64) erro
 
 // transferImport counts what became of the rows.
 type transferImport struct {
-	skip  int64
 	meter *meter
 	c     render.TransferCounts
-}
-
-// all registers the rows in batches.
-func (t *transferImport) all(ctx context.Context, screening spoorv1.ScreeningServiceClient, rows *exportReader) error {
-	batch := make([]*judged, 0, compareBatch)
-	for {
-		j, err := rows.next()
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		if j != nil && j.row-1 > t.skip {
-			batch = append(batch, j)
-		}
-		if len(batch) == compareBatch || err != nil {
-			if err := t.batch(ctx, screening, batch); err != nil {
-				return err
-			}
-			batch = batch[:0]
-		}
-		if err != nil {
-			return nil //nolint:nilerr // the end of the file
-		}
-	}
 }
 
 func (t *transferImport) batch(ctx context.Context, screening spoorv1.ScreeningServiceClient, batch []*judged) error {

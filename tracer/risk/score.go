@@ -38,7 +38,7 @@ func (b *book) assess(ctx context.Context, f *flows) (*Assessment, error) {
 			*part.to = tx.Time
 		}
 	}
-	b.decide(a, f)
+	b.decide(a)
 	a.Limits = b.limits
 	return a, nil
 }
@@ -71,13 +71,13 @@ func (b *book) own(ctx context.Context, address ledger.Address, a *Assessment) e
 	}
 	if len(owned) > 0 {
 		a.Exposures = append(owned, a.Exposures...)
-		b.decide(a, nil)
+		b.decide(a)
 	}
 	return nil
 }
 
 // decide applies the rules. Who is labelled is known even where nothing is covered.
-func (b *book) decide(a *Assessment, _ *flows) {
+func (b *book) decide(a *Assessment) {
 	a.Triggers, a.NotEvaluated = b.rules.Evaluate(a.Exposures, b.options.Price, a.LastAt)
 	a.Used = nil
 	for name := range b.used {
