@@ -228,13 +228,9 @@ func loadAssets(r rows, addr uint64, h *home) ([]uint64, error) {
 }
 
 // loadAccount returns the account of an asset, nil when the address never held it.
-func loadAccount(r rows, addr, asset uint64) (*account, error) {
-	h, err := loadHome(r, addr)
-	if err != nil || h.assets == 0 || h.first.asset == asset {
-		if h == nil {
-			return nil, err
-		}
-		return h.first, err
+func loadAccount(r rows, addr, asset uint64, h *home) (*account, error) {
+	if h.assets == 0 || h.first.asset == asset {
+		return h.first, nil
 	}
 	ids, err := loadAssets(r, addr, h)
 	if err != nil || !slices.Contains(ids, asset) {

@@ -15,10 +15,12 @@ type base struct {
 	dicts dicts
 	head  *head
 	limit ledger.Position
+	memo  *memo  // nil: every name is read from its row
+	homes *homes // nil: as above
 }
 
 func newBase(r Reader, h *head, limit ledger.Position) base {
-	return base{h.layout(), viewRows{r}, dictsOf(h.chain), h, min(limit, h.limit())}
+	return base{layout: h.layout(), rows: viewRows{r}, dicts: dictsOf(h.chain), head: h, limit: min(limit, h.limit())}
 }
 
 // positions returns where transactions lie whose hash may be id, ascending.
@@ -104,6 +106,11 @@ func (n *naming) address(id uint64) ledger.Address {
 	if id == 0 || n.err != nil {
 		return ledger.Address{}
 	}
+	if n.memo != nil {
+		var a ledger.Address
+		a, n.err = n.name(id)
+		return a
+	}
 	if a, ok := n.seen[id]; ok {
 		return a
 	}
@@ -116,10 +123,31 @@ func (n *naming) address(id uint64) ledger.Address {
 	return a
 }
 
+// name returns the address of an id, remembered where a head has published it.
+func (b base) name(id uint64) (ledger.Address, error) {
+	if a := b.memo.name(id); !a.IsZero() {
+		return a, nil
+	}
+	a, err := addressOf(b.rows, b.head.chain, id)
+	if err == nil && id < b.head.nextAddr {
+		b.memo.keep(id, a)
+	}
+	return a, err
+}
+
 func (n *naming) asset(id uint64) ledger.Asset {
+	if n.err != nil {
+		return ledger.Asset{}
+	}
+	if n.memo != nil {
+		if a, ok := n.memo.assetName(id); ok {
+			return a
+		}
+	}
 	var a ledger.Asset
-	if n.err == nil {
-		a, n.err = assetOf(n.rows, n.head.chain, id)
+	a, n.err = assetOf(n.rows, n.head.chain, id)
+	if n.memo != nil && n.err == nil && id < n.head.nextAsset {
+		n.memo.keepAsset(a, id, n.head.nextAsset)
 	}
 	return a
 }
@@ -175,23 +203,45 @@ func (b base) addressID(a ledger.Address) (uint64, error) {
 	if len(hash) != b.dicts.address.keyLen {
 		return 0, ledger.Invalid("address", "an address of "+string(b.head.chain), a.String())
 	}
-	return known(b.dicts.address, b.dicts.address.loader(b.rows), hash, b.head.nextAddr)
+	if b.memo != nil {
+		if id := b.memo.id(a); id != 0 && id < b.head.nextAddr {
+			return id, nil
+		}
+	}
+	id, err := known(b.dicts.address, b.dicts.address.loader(b.rows), hash, b.head.nextAddr)
+	if b.memo != nil && id != 0 {
+		b.memo.keep(id, a)
+	}
+	return id, err
 }
 
 func (b base) assetID(a ledger.Asset) (uint64, error) {
-	return known(b.dicts.asset, b.dicts.asset.loader(b.rows), assetHash(a), b.head.nextAsset)
+	if b.memo != nil {
+		if id, ok := b.memo.asset(a, b.head.nextAsset); ok {
+			return id, nil
+		}
+	}
+	id, err := known(b.dicts.asset, b.dicts.asset.loader(b.rows), assetHash(a), b.head.nextAsset)
+	if b.memo != nil && err == nil {
+		b.memo.keepAsset(a, id, b.head.nextAsset)
+	}
+	return id, err
 }
 
 // account returns the row of a holder, nil when the base has none.
 func (b base) account(h ledger.Holder) (addr uint64, a *account, err error) {
+	asset, err := b.assetID(h.Asset)
+	if err != nil || asset == 0 {
+		return 0, nil, err
+	}
 	if addr, err = b.addressID(h.Address); err != nil || addr == 0 {
 		return 0, nil, err
 	}
-	asset, err := b.assetID(h.Asset)
-	if err != nil || asset == 0 {
-		return addr, nil, err
+	home, err := b.home(addr)
+	if err != nil {
+		return 0, nil, err
 	}
-	a, err = loadAccount(b.rows, addr, asset)
+	a, err = loadAccount(b.rows, addr, asset, home)
 	return addr, a, err
 }
 

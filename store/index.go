@@ -25,7 +25,8 @@ type index struct {
 	minFree uint64
 	unsure  bool // a write broke off: look at the engine again before the next
 
-	leftover []Op // deletes of overlay rows that no head names; before the next write
+	memo     *memo // of readers; guarded by mu
+	leftover []Op  // deletes of overlay rows that no head names; before the next write
 
 	mu    sync.Mutex
 	state state

@@ -88,6 +88,7 @@ func (x *index) view(height uint64) (*view, error) {
 		limit = ledger.EndOf(height)
 	}
 	v.base, v.other = newBase(r, &s.head, limit), s.siblings()
+	v.memo, v.homes = x.memoOf(&s.head), &homes{}
 	for _, y := range s.chain {
 		if y.at.ref.Height > height {
 			break

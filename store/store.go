@@ -27,6 +27,7 @@ type Store struct {
 
 	mu       sync.Mutex
 	networks map[ledger.Chain]*Network
+	chains   []ledger.Chain // what the directory holds; nil: to be looked up. Nobody else adds to it while it is locked.
 }
 
 // Options are what a data directory is opened with. The zero value is good.
@@ -69,6 +70,18 @@ func (s *Store) Close() error {
 
 // Chains returns the networks that the directory holds, in order of name.
 func (s *Store) Chains() ([]ledger.Chain, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.chains == nil {
+		var err error
+		if s.chains, err = s.list(); err != nil {
+			return nil, err
+		}
+	}
+	return slices.Clone(s.chains), nil
+}
+
+func (s *Store) list() ([]ledger.Chain, error) {
 	entries, err := os.ReadDir(filepath.Join(s.dir, "networks"))
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
@@ -125,6 +138,7 @@ func (s *Store) Create(ctx context.Context, c ledger.Chain) (*Network, error) {
 	if !errors.Is(err, ledger.ErrNotFound) {
 		return n, err
 	}
+	s.chains = nil
 	if err := os.RemoveAll(filepath.Join(s.folder(c), "gen-1")); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}

@@ -57,7 +57,7 @@ func (v *view) assetsOf(a ledger.Address) ([]ledger.Asset, error) {
 		return nil, err
 	}
 	if addr != 0 {
-		h, err := loadHome(v.rows, addr)
+		h, err := v.home(addr)
 		if err != nil {
 			return nil, err
 		}

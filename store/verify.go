@@ -21,6 +21,7 @@ func (n *Network) Verify(ctx context.Context, progress func(Progress)) error {
 		return err
 	}
 	defer v.done()
+	v.memo, v.homes = nil, nil // every row is read
 	c := &checker{view: v, progress: progress}
 	if err := c.run(ctx); err != nil {
 		return fmt.Errorf("store: verify %s: %w", n.chain, err)
@@ -156,7 +157,7 @@ func (c *checker) checkHolders(ctx context.Context) error {
 			return err
 		}
 		for _, asset := range assets {
-			account, err := loadAccount(c.rows, addr, asset)
+			account, err := loadAccount(c.rows, addr, asset, h)
 			if err == nil {
 				err = c.checkAccount(names, addr, account, ledger.Holder{Address: a, Asset: names.asset(asset)})
 			}
