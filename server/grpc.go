@@ -118,9 +118,13 @@ func New(cfg Config) (*Server, error) {
 	if _, err := rand.Read(key); err != nil {
 		return nil, fmt.Errorf("server: page key: %w", err)
 	}
+	said, err := published()
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{
 		cfg: cfg, validator: validator, meter: newMeter(), clientLimits: clientLimits(cfg.Rate), jobs: newJobs(cfg.Log, cfg.KeepTraces),
-		data: &data{store: cfg.Store, labels: cfg.Labels, entities: cfg.Entities, prices: cfg.Prices}, health: health.NewServer(), pages: pager{key},
+		data: &data{store: cfg.Store, labels: cfg.Labels, entities: cfg.Entities, prices: cfg.Prices, published: said}, health: health.NewServer(), pages: pager{key},
 	}
 	cfg.Follows.tell(s.health)
 	s.traces = &traces{data: s.data, jobs: s.jobs, pages: s.pages, slots: make(chan struct{}, cfg.MaxTraces), held: map[string]int{}, maxEvents: cfg.MaxEvents, follows: cfg.Follows}

@@ -34,15 +34,17 @@ type Scoring struct {
 // view, kept for as long as nothing that it rests on changes.
 type screenService struct {
 	spoorv1.UnimplementedScreeningServiceServer
-	data   *data
-	score  *Scoring
-	store  *screening.Store // nil: nothing is registered or watched
-	pages  pager
-	now    func() time.Time
-	log    *slog.Logger
-	cache  *answers
-	flight singleflight.Group
-	wake   chan struct{} // tells the rescorer that there is work
+	data    *data
+	score   *Scoring
+	common  *ruleBook // of tenants who imported none
+	tenants ruleBooks
+	store   *screening.Store // nil: nothing is registered or watched
+	pages   pager
+	now     func() time.Time
+	log     *slog.Logger
+	cache   *answers
+	flight  singleflight.Group
+	wake    chan struct{} // tells the rescorer that there is work
 
 	cancel context.CancelFunc // ends the rescorer
 	wait   sync.WaitGroup
@@ -60,7 +62,7 @@ func (s *Server) newScreens() (*screenService, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	m := &screenService{
-		data: s.data, score: score, store: s.cfg.Screening, pages: s.pages, now: time.Now, log: s.cfg.Log,
+		data: s.data, score: score, common: newRuleBook(score.Rules), store: s.cfg.Screening, pages: s.pages, now: time.Now, log: s.cfg.Log,
 		cache: newAnswers(keptAnswers), wake: make(chan struct{}, 1), cancel: cancel,
 	}
 	if m.store != nil {
@@ -142,10 +144,10 @@ func (s *screenService) fresh(ctx context.Context, v *view, c ledger.Chain, seco
 
 // basis is all that a screening depends on besides its address: two questions
 // with one basis have one answer.
-func (s *screenService) basis(ctx context.Context, v *view, tenant string, rules *risk.Rules) (string, error) {
+func (s *screenService) basis(ctx context.Context, v *view, tenant string, rules *ruleBook) (string, error) {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\x00%d\x00%s\x00", tenant, v.labelSequence(), rules.Version)
-	h.Write(rules.Text)
+	fmt.Fprintf(h, "%s\x00%d\x00", tenant, v.labelSequence())
+	h.Write(rules.sum[:])
 	for _, c := range v.Chains() {
 		head, err := v.AsOf(ctx, c)
 		if err != nil {
@@ -170,7 +172,7 @@ func (s *screenService) basis(ctx context.Context, v *view, tenant string, rules
 // time. The message is shared: nobody changes it.
 func (s *screenService) screen(ctx context.Context, v *view, a ledger.Address) (*spoorv1.Screening, error) {
 	tenant := Principal(ctx).Tenant
-	rules, err := s.rulesOf(tenant)
+	rules, err := s.bookOf(tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +187,7 @@ func (s *screenService) screen(ctx context.Context, v *view, a ledger.Address) (
 	made, err, _ := s.flight.Do(key, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), scoreFor)
 		defer cancel()
-		answer, err := s.assess(ctx, v, rules, a)
+		answer, err := s.assess(ctx, v, rules.Rules, a)
 		if err == nil {
 			s.cache.put(key, answer)
 		}
@@ -235,12 +237,20 @@ func (s *screenService) price(a ledger.Asset, amount ledger.Amount, ms int64) (l
 
 // rulesOf is the tenant's own rule set, else the one in force for all.
 func (s *screenService) rulesOf(tenant string) (*risk.Rules, error) {
+	book, err := s.bookOf(tenant)
+	if err != nil {
+		return nil, err
+	}
+	return book.Rules, nil
+}
+
+func (s *screenService) bookOf(tenant string) (*ruleBook, error) {
 	if s.store == nil {
-		return s.score.Rules, nil
+		return s.common, nil
 	}
 	text, ok := s.store.Rules(tenant)
 	if !ok {
-		return s.score.Rules, nil
+		return s.common, nil
 	}
-	return s.score.Parse("rules", text)
+	return s.tenants.of(tenant, text, s.score.Parse)
 }

@@ -59,7 +59,7 @@ func (s *screenService) TestRules(ctx context.Context, m *spoorv1.TestRulesReque
 		return nil, err
 	}
 	defer v.close()
-	other := &screenService{data: s.data, score: &Scoring{Address: s.score.Address, Transfer: s.score.Transfer, Rules: rules}, now: s.now, log: s.log, cache: newAnswers(1000)}
+	other := &screenService{data: s.data, score: &Scoring{Address: s.score.Address, Transfer: s.score.Transfer, Rules: rules}, common: newRuleBook(rules), now: s.now, log: s.log, cache: newAnswers(1000)}
 	from, to := unixMillis(m.GetFrom()), unixMillis(m.GetTo())
 	answer, counts := &spoorv1.TestRulesResponse{}, map[[2]string]uint64{}
 	var bad error

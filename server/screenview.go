@@ -9,7 +9,6 @@ import (
 	"github.com/spoortrace/spoor/labels"
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
-	"github.com/spoortrace/spoor/rates"
 	"github.com/spoortrace/spoor/tracer"
 	"github.com/spoortrace/spoor/tracer/risk"
 )
@@ -111,7 +110,7 @@ func (v *view) screeningMessage(ctx context.Context, c ledger.Chain, a *risk.Ass
 		Network: string(c), Risk: a.Level.String(), RiskReason: a.Reason, State: a.State.String(), AsOf: v.asOfMessage(head),
 		RuleVersion: a.RuleVersion, LabelSequence: v.labelSequence(), Limits: a.Limits, FirstSeen: timeMessage(a.FirstAt), LastSeen: timeMessage(a.LastAt),
 		LabelCoverage: &spoorv1.LabelCoverage{ReceivedPpm: a.ReceivedPPM, SentPpm: a.SentPPM, TagSets: v.tagSets()},
-		Finality:      v.finalityAt(c, head.Height), Heuristics: errorRates(a.Used),
+		Finality:      v.finalityAt(c, head.Height), Heuristics: v.data.errorRates(a.Used...),
 	}
 	if a.State == risk.Scored {
 		score := uint32(a.Score)
@@ -136,7 +135,7 @@ func (v *view) screeningMessage(ctx context.Context, c ledger.Chain, a *risk.Ass
 	m.Triggers, m.NotEvaluated = triggerMessages(a.Triggers, a.RuleVersion), triggerMessages(a.NotEvaluated, a.RuleVersion)
 	for _, b := range a.Behaviors {
 		m.DetectedBehaviors = append(m.DetectedBehaviors, &spoorv1.Behavior{
-			Pattern: b.Pattern, Message: b.Message, Transfers: stepTexts(c, b.Steps), ErrorRate: strings.Join(errorRates([]string{b.Pattern}), "; "),
+			Pattern: b.Pattern, Message: b.Message, Transfers: stepTexts(c, b.Steps), ErrorRate: strings.Join(v.data.errorRates(b.Pattern), "; "),
 		})
 	}
 	return m, nil
@@ -150,22 +149,6 @@ func (v *view) finalityAt(c ledger.Chain, height uint64) string {
 		return final
 	}
 	return tentative
-}
-
-// errorRates quotes what was measured of each heuristic.
-func errorRates(names []string) []string {
-	known, err := rates.Published()
-	var all []string
-	for _, name := range names {
-		text := name + ": not measured"
-		for _, r := range known {
-			if err == nil && r.Heuristic == name {
-				text = r.String()
-			}
-		}
-		all = append(all, text)
-	}
-	return all
 }
 
 func (v *view) exposureMessage(e risk.Exposure, at int64) (*spoorv1.Exposure, error) {

@@ -22,8 +22,9 @@ type data struct {
 	entities  *entities.Set
 	spreading sync.Mutex // guards spreads
 	spreads   map[spreadKey]*spread
-	prices    *prices.Table // nil: the rule of stablecoins alone
-	adding    sync.Mutex    // of labels by hand: looking whether one is there, and adding it
+	prices    *prices.Table       // nil: the rule of stablecoins alone
+	published map[string][]string // error rates, by heuristic
+	adding    sync.Mutex          // of labels by hand: looking whether one is there, and adding it
 }
 
 // view is the index as one question sees it: every network at its own as-of,

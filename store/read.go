@@ -165,6 +165,9 @@ func (s *Snapshot) DigestAt(_ context.Context, c ledger.Chain, height uint64) (l
 }
 
 func (v *view) digestAt(height uint64) (ledger.BlockRef, ledger.Hash, error) {
+	if height == v.asOf.ref.Height {
+		return v.asOf.ref, v.asOf.digest, nil
+	}
 	for _, y := range v.held {
 		if y.at.ref.Height == height {
 			return y.at.ref, y.at.digest, nil
