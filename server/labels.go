@@ -49,13 +49,23 @@ func labelMessage(e labels.Entry) *spoorv1.Label {
 
 // tagSets lists the imports up to the view's sequence.
 func (v *view) tagSets() []*spoorv1.TagSet {
-	var sets []*spoorv1.TagSet
+	if kept := v.data.tagSets.Load(); kept != nil && kept.sequence == v.labelSequence() {
+		return kept.sets
+	}
+	made := &tagSets{sequence: v.labelSequence()}
 	for _, i := range v.data.labels.Imports() {
-		if i.Sequence <= v.labelSequence() && i.Kind == labels.KindImport {
-			sets = append(sets, &spoorv1.TagSet{Name: i.Name, Sequence: i.Sequence, Recorded: timeMessage(i.Recorded)})
+		if i.Sequence <= made.sequence && i.Kind == labels.KindImport {
+			made.sets = append(made.sets, &spoorv1.TagSet{Name: i.Name, Sequence: i.Sequence, Recorded: timeMessage(i.Recorded)})
 		}
 	}
-	return sets
+	v.data.tagSets.Store(made)
+	return made.sets
+}
+
+// tagSets are the imports up to a number of the log. Nobody changes them.
+type tagSets struct {
+	sequence uint64
+	sets     []*spoorv1.TagSet
 }
 
 // ImportLabels takes files piece by piece; each is one batch of the log, all of it or nothing.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/spoortrace/spoor/entities"
 	"github.com/spoortrace/spoor/labels"
@@ -24,6 +25,7 @@ type data struct {
 	spreads   map[spreadKey]*spread
 	prices    *prices.Table       // nil: the rule of stablecoins alone
 	published map[string][]string // error rates, by heuristic
+	tagSets   atomic.Pointer[tagSets]
 	adding    sync.Mutex          // of labels by hand: looking whether one is there, and adding it
 }
 

@@ -195,14 +195,13 @@ func (s *Snapshot) TxAt(_ context.Context, c ledger.Chain, pos ledger.Position) 
 }
 
 func (v *view) txAt(pos ledger.Position) (ledger.Tx, error) {
-	absent := notFound("transaction at "+ledger.Point{Pos: pos}.String(), v.asOf.ref)
 	if pos >= v.limit {
 		for _, y := range v.held {
 			if tx := y.find(pos); tx != nil {
 				return v.spent(copyTx(tx)), nil
 			}
 		}
-		return ledger.Tx{}, absent
+		return ledger.Tx{}, v.noTx(pos)
 	}
 	rec, err := v.loadRecord(v.rows, pos)
 	if err == nil {
@@ -219,7 +218,11 @@ func (v *view) txAt(pos ledger.Position) (ledger.Tx, error) {
 	case row != nil && row.holds(pos.Index()):
 		return ledger.Tx{}, corrupt("record at %s is missing", ledger.Point{Pos: pos})
 	}
-	return ledger.Tx{}, absent
+	return ledger.Tx{}, v.noTx(pos)
+}
+
+func (v *view) noTx(pos ledger.Position) error {
+	return notFound("transaction at "+ledger.Point{Pos: pos}.String(), v.asOf.ref)
 }
 
 // spent fills in the spends that the overlay knows.
