@@ -84,8 +84,9 @@ func InfoOf(a Asset) AssetInfo {
 		}
 		return info
 	}
+	contract := hex.EncodeToString([]byte(a.Contract.Payload))
 	for _, s := range stablecoins() {
-		if s.chain == a.Chain && s.contract == hex.EncodeToString([]byte(a.Contract.Payload)) && a.TokenID == "" {
+		if s.chain == a.Chain && s.contract == contract && a.TokenID == "" {
 			info.Symbol, info.Decimals, info.Known = s.symbol, s.decimals, true
 			info.Dust = NewAmount(s.dust)
 		}

@@ -184,8 +184,8 @@ func parseSegwit(c Chain, params Params, s string) (Address, error) {
 }
 
 func knownHRP(s string) bool {
-	for _, p := range networks() {
-		if p.HRP != "" && p.HRP == s {
+	for _, c := range networks() {
+		if hrp := named(c).HRP; hrp != "" && hrp == s {
 			return true
 		}
 	}

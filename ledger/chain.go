@@ -42,12 +42,8 @@ func (c Chain) Params() (Params, bool) {
 	if id, ok := strings.CutPrefix(string(c), "evm-"); ok {
 		return unnamedEVM(c, id)
 	}
-	for _, p := range networks() {
-		if p.Chain == c {
-			return p, true
-		}
-	}
-	return Params{}, false
+	p := named(c)
+	return p, p.Family != FamilyUnknown
 }
 
 // Family returns the chain's family, FamilyUnknown for a name that is not known.
@@ -83,8 +79,8 @@ func unnamedEVM(c Chain, id string) (Params, bool) {
 	if err != nil || n == 0 || id != strconv.FormatUint(n, 10) {
 		return Params{}, false
 	}
-	for _, p := range networks() {
-		if p.ChainID == n {
+	for _, other := range networks() {
+		if named(other).ChainID == n {
 			return Params{}, false // it has a name, and one network has one name
 		}
 	}
@@ -93,27 +89,50 @@ func unnamedEVM(c Chain, id string) (Params, bool) {
 
 func chainNames() []string {
 	var names []string
-	for _, p := range networks() {
-		names = append(names, string(p.Chain))
+	for _, c := range networks() {
+		names = append(names, string(c))
 	}
 	return names
 }
 
-func networks() []Params {
-	return []Params{
-		{Chain: "bitcoin", Family: FamilyBitcoin, Genesis: "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f", P2PKH: 0x00, P2SH: 0x05, HRP: "bc", Symbol: "BTC", Decimals: 8, ReorgBound: 100},
-		{Chain: "bitcoin-testnet", Family: FamilyBitcoin, Genesis: "000000000933ea01ad0ee984209779baaec3ced90fa3f408719526f8d77f4943", P2PKH: 0x6f, P2SH: 0xc4, HRP: "tb", Symbol: "tBTC", Decimals: 8, ReorgBound: 100},
-		{Chain: "bitcoin-signet", Family: FamilyBitcoin, Genesis: "00000008819873e925422c1ff0f99f7cc9bbb232af63a077a480a3633bee1ef6", P2PKH: 0x6f, P2SH: 0xc4, HRP: "tb", Symbol: "sBTC", Decimals: 8, ReorgBound: 100},
-		{Chain: "bitcoin-regtest", Family: FamilyBitcoin, Genesis: "0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206", P2PKH: 0x6f, P2SH: 0xc4, HRP: "bcrt", Symbol: "rBTC", Decimals: 8, ReorgBound: 100},
-		{Chain: "bitcoin-simnet", Family: FamilyBitcoin, Genesis: "683e86bd5c6d110d91b94b97137ba6bfe02dbbdb8e3dff722a669b5d69d77af6", P2PKH: 0x3f, P2SH: 0x7b, HRP: "sb", Symbol: "simBTC", Decimals: 8, ReorgBound: 100},
-		{Chain: "ethereum", Family: FamilyEVM, Genesis: "d4e56740f876aef8c010b86a40d5f56745a118d0906a34e69aec8c0db1cb8fa3", ChainID: 1, Symbol: "ETH", Decimals: 18, ReorgBound: 64},
-		{Chain: "bnb", Family: FamilyEVM, ChainID: 56, Symbol: "BNB", Decimals: 18, ReorgBound: 64},
-		{Chain: "polygon", Family: FamilyEVM, ChainID: 137, Symbol: "POL", Decimals: 18, ReorgBound: 512},
-		{Chain: "arbitrum", Family: FamilyEVM, ChainID: 42161, Symbol: "ETH", Decimals: 18, ReorgBound: 64},
-		{Chain: "base", Family: FamilyEVM, ChainID: 8453, Symbol: "ETH", Decimals: 18, ReorgBound: 64},
-		{Chain: "tron", Family: FamilyTRON, Genesis: "00000000000000001ebf88508a03865c71d452e25f4d51194196a1d22b6653dc", ChainID: 728126428, Symbol: "TRX", Decimals: 6, ReorgBound: 19},
-		{Chain: "tron-nile", Family: FamilyTRON, Genesis: "0000000000000000d698d4192c56cb6be724a558448e2684802de4d6cd8690dc", ChainID: 3448148188, Symbol: "TRX", Decimals: 6, ReorgBound: 19},
+// networks are those that have a name.
+func networks() []Chain {
+	return []Chain{
+		"bitcoin", "bitcoin-testnet", "bitcoin-signet", "bitcoin-regtest", "bitcoin-simnet",
+		"ethereum", "bnb", "polygon", "arbitrum", "base", "tron", "tron-nile",
 	}
+}
+
+// named returns the constants of one of the networks. It is asked for every
+// transfer, hence a switch.
+func named(c Chain) Params {
+	switch c {
+	case "bitcoin":
+		return Params{Chain: c, Family: FamilyBitcoin, Genesis: "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f", P2PKH: 0x00, P2SH: 0x05, HRP: "bc", Symbol: "BTC", Decimals: 8, ReorgBound: 100}
+	case "bitcoin-testnet":
+		return Params{Chain: c, Family: FamilyBitcoin, Genesis: "000000000933ea01ad0ee984209779baaec3ced90fa3f408719526f8d77f4943", P2PKH: 0x6f, P2SH: 0xc4, HRP: "tb", Symbol: "tBTC", Decimals: 8, ReorgBound: 100}
+	case "bitcoin-signet":
+		return Params{Chain: c, Family: FamilyBitcoin, Genesis: "00000008819873e925422c1ff0f99f7cc9bbb232af63a077a480a3633bee1ef6", P2PKH: 0x6f, P2SH: 0xc4, HRP: "tb", Symbol: "sBTC", Decimals: 8, ReorgBound: 100}
+	case "bitcoin-regtest":
+		return Params{Chain: c, Family: FamilyBitcoin, Genesis: "0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206", P2PKH: 0x6f, P2SH: 0xc4, HRP: "bcrt", Symbol: "rBTC", Decimals: 8, ReorgBound: 100}
+	case "bitcoin-simnet":
+		return Params{Chain: c, Family: FamilyBitcoin, Genesis: "683e86bd5c6d110d91b94b97137ba6bfe02dbbdb8e3dff722a669b5d69d77af6", P2PKH: 0x3f, P2SH: 0x7b, HRP: "sb", Symbol: "simBTC", Decimals: 8, ReorgBound: 100}
+	case "ethereum":
+		return Params{Chain: c, Family: FamilyEVM, Genesis: "d4e56740f876aef8c010b86a40d5f56745a118d0906a34e69aec8c0db1cb8fa3", ChainID: 1, Symbol: "ETH", Decimals: 18, ReorgBound: 64}
+	case "bnb":
+		return Params{Chain: c, Family: FamilyEVM, ChainID: 56, Symbol: "BNB", Decimals: 18, ReorgBound: 64}
+	case "polygon":
+		return Params{Chain: c, Family: FamilyEVM, ChainID: 137, Symbol: "POL", Decimals: 18, ReorgBound: 512}
+	case "arbitrum":
+		return Params{Chain: c, Family: FamilyEVM, ChainID: 42161, Symbol: "ETH", Decimals: 18, ReorgBound: 64}
+	case "base":
+		return Params{Chain: c, Family: FamilyEVM, ChainID: 8453, Symbol: "ETH", Decimals: 18, ReorgBound: 64}
+	case "tron":
+		return Params{Chain: c, Family: FamilyTRON, Genesis: "00000000000000001ebf88508a03865c71d452e25f4d51194196a1d22b6653dc", ChainID: 728126428, Symbol: "TRX", Decimals: 6, ReorgBound: 19}
+	case "tron-nile":
+		return Params{Chain: c, Family: FamilyTRON, Genesis: "0000000000000000d698d4192c56cb6be724a558448e2684802de4d6cd8690dc", ChainID: 3448148188, Symbol: "TRX", Decimals: 6, ReorgBound: 19}
+	}
+	return Params{}
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
