@@ -34,7 +34,9 @@ type head struct {
 	links  uint64
 }
 
-const format = 1
+// format counts the forms of rows and the rules of joins: clusters of another one
+// are built anew.
+const format = 2
 
 func (h head) encode() []byte {
 	b := []byte{format}

@@ -36,6 +36,7 @@ type network struct {
 	kv         store.KV
 	head       head
 	have       bool // the store holds a block
+	old        bool // the store was built by other rules, and is of no use
 	tip        *tip
 
 	users   int // views, and the set itself
@@ -182,6 +183,9 @@ func (s *Set) open(c ledger.Chain, generation int) (*network, error) {
 	if err != nil {
 		return nil, errors.Join(err, n.kv.Close())
 	}
+	if n.old = len(value) > 0 && value[0] < format; n.old {
+		return n, nil
+	}
 	if n.head, n.have = decodeHead(value); !n.have {
 		return nil, errors.Join(corrupt("head", string(value)), n.kv.Close())
 	}
@@ -200,7 +204,7 @@ func (n *network) end() uint64 {
 // height. A snapshot that ends below says nothing against it.
 func (n *network) fits(ctx context.Context, snap *store.Snapshot, e store.Extent) (bool, error) {
 	if !n.have {
-		return true, nil
+		return !n.old, nil
 	}
 	asOf, err := snap.AsOf(ctx, n.chain)
 	if err != nil || asOf.Height < n.head.height {

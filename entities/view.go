@@ -1,10 +1,12 @@
 package entities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"sync"
 
 	"github.com/spoortrace/spoor/ledger"
@@ -16,9 +18,15 @@ type tip struct {
 	mu     sync.RWMutex // guards the layer
 	l      *layer
 	b      *builder
-	blocks []ledger.BlockRef
+	blocks []built
 	done   func()
 	users  int // views, and the network while it is its tip
+}
+
+// built is a block of a tip: its height, and the digest of all blocks up to it.
+type built struct {
+	height uint64
+	digest ledger.Hash
 }
 
 // maxTip is the number of blocks after which a tip is begun anew on top of what
@@ -106,31 +114,28 @@ func (s *Set) pin(ctx context.Context, v *View, n *network) error {
 	return nil
 }
 
-// fits reports that the tip's blocks are the snapshot's, as far as that goes.
+// fits reports that the tip was built from what the snapshot holds, as far as that
+// goes: a digest covers all blocks up to its own, also those that were added below.
 func (t *tip) fits(ctx context.Context, snap *store.Snapshot, asOf ledger.BlockRef) (bool, error) {
 	if t == nil || len(t.blocks) >= maxTip {
 		return false, nil
 	}
-	for _, ref := range t.blocks {
-		if ref.Height > asOf.Height {
-			break
-		}
-		held, err := snap.BlockRef(ctx, asOf.Chain, ref.Height)
-		if errors.Is(err, ledger.ErrNotFound) {
-			return false, nil
-		}
-		if err != nil || held.Hash != ref.Hash {
-			return false, err
-		}
+	i, _ := slices.BinarySearchFunc(t.blocks, asOf.Height+1, func(b built, height uint64) int { return cmp.Compare(b.height, height) })
+	if i == 0 {
+		return true, nil
 	}
-	return true, nil
+	digest, err := snap.DigestAt(ctx, asOf.Chain, t.blocks[i-1].height)
+	if errors.Is(err, ledger.ErrNotFound) {
+		return false, nil
+	}
+	return digest == t.blocks[i-1].digest, err
 }
 
 // extend adds the snapshot's blocks above those of the tip.
 func (t *tip) extend(ctx context.Context, snap *store.Snapshot, asOf ledger.BlockRef) error {
 	from := t.l.end
 	if len(t.blocks) > 0 {
-		from = t.blocks[len(t.blocks)-1].Height + 1
+		from = t.blocks[len(t.blocks)-1].height + 1
 	}
 	if from > asOf.Height {
 		return nil
@@ -143,14 +148,14 @@ func (t *tip) extend(ctx context.Context, snap *store.Snapshot, asOf ledger.Bloc
 	defer t.mu.Unlock()
 	for _, span := range extent.Spans {
 		for h := max(span.From, from); h <= min(span.To, asOf.Height); h++ {
-			ref, err := snap.BlockRef(ctx, asOf.Chain, h)
+			digest, err := snap.DigestAt(ctx, asOf.Chain, h)
 			if err != nil {
 				return err
 			}
 			if err := t.b.block(ctx, snap, h); err != nil {
 				return fmt.Errorf("block %d: %w", h, err)
 			}
-			t.blocks = append(t.blocks, ref)
+			t.blocks = append(t.blocks, built{h, digest})
 		}
 	}
 	return nil

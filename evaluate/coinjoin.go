@@ -138,7 +138,11 @@ func readTx(line string) (*ledger.Tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	tx := &ledger.Tx{ID: id, Chain: "bitcoin"}
+	seconds, err := strconv.ParseInt(parts[3], 10, 64)
+	if err != nil {
+		return nil, ledger.Invalid("time", "Unix seconds", parts[3])
+	}
+	tx := &ledger.Tx{ID: id, Chain: "bitcoin", Time: seconds * 1000}
 	for in := range strings.SplitSeq(parts[4], "}{") {
 		outpoint, script, ok := strings.Cut(in, "+")
 		fields := strings.Split(outpoint, "-")

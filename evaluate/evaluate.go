@@ -66,6 +66,9 @@ func measurements() []measurement {
 	return []measurement{
 		{"coinjoin", []string{"coinjoin"}, coinJoins},
 		{"co-spend", []string{"btc/btcd-mainnet-0-14131"}, coSpends},
+		{"change, blocks", []string{"btc/btcd-mainnet-0-14131"}, changes},
+		{"change, one block", wholeBlock(), changesOfSingle},
+		{"change, lists", []string{"coinjoin"}, changesOfSet},
 		{"flow", []string{"launder"}, launder},
 		{"deposit reuse, Ethereum", []string{"derived/ship/eth-mainnet-3300000-3300999.csv", "labels/graphsense-tagpacks/packs/etherscan-wordcloud-exchange.yaml"}, depositsEVM},
 		{"deposit reuse, TRON", []string{"derived/ship/tron-usdt-aso-ship.csv"}, depositsTRON},
@@ -80,6 +83,10 @@ type meter struct {
 }
 
 func (m *meter) share(heuristic, measure string, hits, n int, note string) {
+	if n == 0 {
+		m.all = append(m.all, Measured{Rate: rates.Rate{Heuristic: heuristic, Measure: measure, Data: m.data}, NotWhy: measure + ": the data has no case; " + note})
+		return
+	}
 	low, high := Wilson(hits, n)
 	m.all = append(m.all, Measured{Rate: rates.Rate{
 		Heuristic: heuristic, Measure: measure, Data: m.data, Hits: hits, N: n, Low: low, High: high, SHA256: m.sha, Date: m.date,

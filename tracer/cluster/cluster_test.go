@@ -178,6 +178,26 @@ func TestJoins(t *testing.T) {
 	}
 }
 
+// A rest of a rest of a rest is one rule more, where each went on with the larger
+// part of a single coin.
+func TestPeelChain(t *testing.T) {
+	for _, test := range []struct{ name, first, second, want string }{
+		{"three links", "x:300000 r1:9000000", "y:200000 r2:8000000", "T1 change r2 rest"},
+		{"the smaller part went on", "x:9500000 r1:9000000", "y:200000 r2:8000000", ""},
+		{"a split in three", "x:300000 z:5 r1:9000000", "y:200000 r2:8000000", ""},
+		{"one address takes both", "r1:300000 r1:9000000", "y:200000 r2:8000000", ""},
+	} {
+		first, second, third := transaction("a:9999999", test.first), transaction("r1:9000000", test.second), transaction("r2:8000000", "shop:1500000 rest:6123456")
+		first.Pos, second.Pos, third.Pos = 10, 20, 30
+		second.Inputs[0].PrevPos, second.Inputs[0].Prev.Index = 10, uint32(len(first.Outputs)-1)
+		third.Inputs[0].PrevPos, third.Inputs[0].Prev.Index = 20, 1
+		p := &past{txs: map[ledger.Position]*ledger.Tx{10: first, 20: second}, seen: "shop"}
+		if got := heard(t, third, p); got != test.want {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
 // A Tx0 joins its inputs only once a mix spends what it prepared.
 func TestTx0(t *testing.T) {
 	tx0 := transaction("a:3000000 b:3000000", "4*1010000 c:50000 d:1800000 data:0")
