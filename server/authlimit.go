@@ -19,7 +19,7 @@ import (
 
 // slotsPerCPU is how many calls may work at a time, per processor. More of them
 // answer no faster and make each other wait.
-const slotsPerCPU = 4
+const slotsPerCPU = 2
 
 func newMeter() *access.Meter {
 	return access.NewMeter(slotsPerCPU*runtime.GOMAXPROCS(0), time.Now)

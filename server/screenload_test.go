@@ -10,17 +10,23 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"os/exec"
+	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/spoortrace/spoor/access"
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 	"github.com/spoortrace/spoor/server"
@@ -107,22 +113,52 @@ func cityWorld(b *testing.B, n uint64) *world {
 	return w
 }
 
-// BenchmarkScreen asks for scores over TCP on this machine, at 32 and at 512
-// requests at a time, each address once (nothing is cached) and again. It reports
-// requests per second, the median and the 99th percentile, and what was refused.
-func BenchmarkScreen(b *testing.B) {
-	n := population(b)
-	w := cityWorld(b, n)
-	s, err := server.New(quiet(b, w))
+// load is a server over TCP on this machine with two tenants, as exchanges use it.
+type load struct {
+	screens    []spoorv1.ScreeningServiceClient // connections of the first tenant
+	other      spoorv1.ScreeningServiceClient   // of the second
+	many, few  context.Context                  // with the key of either
+	keys       *access.Store
+	address    string
+	population uint64
+	asked      atomic.Uint64 // addresses that were asked for
+}
+
+func newLoad(b *testing.B) *load {
+	b.Helper()
+	l := &load{population: population(b)}
+	s, err := server.New(quiet(b, cityWorld(b, l.population)))
 	if err != nil {
 		b.Fatal(err)
 	}
+	l.keys = keys(b, new(time.Duration))
+	key := func(tenant string) context.Context {
+		if err := l.keys.SetTenant(access.Tenant{Name: tenant, Rate: 1_000_000, Concurrent: 10_000}, "test"); err != nil {
+			b.Fatal(err)
+		}
+		_, token, err := l.keys.NewKey(access.Key{Tenant: tenant, Name: "load", Role: access.Screener}, "test")
+		if err != nil {
+			b.Fatal(err)
+		}
+		return with(b.Context(), "x-api-key", token)
+	}
+	l.many, l.few = key("acme"), key("bank")
+	l.address = serveTCP(b, s, server.Trust{Keys: l.keys})
+	for range 4 {
+		l.screens = append(l.screens, dialTCP(b, l.address))
+	}
+	l.other = dialTCP(b, l.address)
+	return l
+}
+
+func serveTCP(b *testing.B, s *server.Server, trust server.Trust) string {
+	b.Helper()
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(lis, server.LocalTrust()) }()
+	go func() { ended <- s.Serve(lis, trust) }()
 	b.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
@@ -131,94 +167,215 @@ func BenchmarkScreen(b *testing.B) {
 			b.Error(err)
 		}
 	})
-	conn, err := grpc.NewClient(lis.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	return lis.Addr().String()
+}
+
+func dialTCP(b *testing.B, address string) spoorv1.ScreeningServiceClient {
+	b.Helper()
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer conn.Close()
-	client := spoorv1.NewScreeningServiceClient(conn)
-	var asked uint64 // uncached, by every run so far: none asks for the addresses of another
-	for _, at := range []int{1, 32, 512} {
-		for _, kind := range []string{"uncached", "cached"} {
-			b.Run(fmt.Sprintf("%s/%d", kind, at), func(b *testing.B) {
-				first := asked
-				if kind == "uncached" {
-					if asked += uint64(b.N); asked > n {
-						b.Skipf("%d addresses are too few: each is asked for once", n)
-					}
-				}
-				screened(b, client, at, func(i uint64) ledger.Address {
-					if kind == "cached" {
-						return citizen(i % 64)
-					}
-					return citizen((first + i) * 2654435761 % n)
-				})
-			})
+	b.Cleanup(func() {
+		if err := conn.Close(); err != nil {
+			b.Error(err)
 		}
-	}
-	b.Run("stream", func(b *testing.B) { screenedStream(b, client, n) })
+	})
+	return spoorv1.NewScreeningServiceClient(conn)
 }
 
-func screened(b *testing.B, client spoorv1.ScreeningServiceClient, at int, which func(uint64) ledger.Address) {
+// fresh is an address that nobody has asked for yet.
+func (l *load) fresh() ledger.Address {
+	return citizen(l.asked.Add(1) * 2654435761 % l.population)
+}
+
+// hot is one of a few that everybody asks for.
+func (l *load) hot() ledger.Address { return citizen(l.asked.Add(1) % 64) }
+
+// answered is what came of a load.
+type answered struct {
+	took            []time.Duration // ascending
+	refused, failed int
+	length          time.Duration
+}
+
+func (a *answered) report(b *testing.B, name string) {
 	b.Helper()
+	if a.failed > 0 || len(a.took) == 0 {
+		b.Fatalf("%d answers, %d failures", len(a.took), a.failed)
+	}
+	b.ReportMetric(float64(len(a.took))/a.length.Seconds(), name+"answers/s")
+	b.ReportMetric(float64(a.refused)/a.length.Seconds(), name+"refused/s")
+	b.ReportMetric(float64(a.took[len(a.took)/2].Microseconds()), name+"p50-us")
+	b.ReportMetric(float64(a.took[len(a.took)*99/100].Microseconds()), name+"p99-us")
+}
+
+// drive asks with n at a time for a while; who is refused comes back after a tenth of a second.
+func (l *load) drive(n int, length time.Duration, which func() ledger.Address) *answered {
+	ctx, cancel := context.WithTimeout(l.many, length)
+	defer cancel()
+	sum := &answered{length: length}
 	var mu sync.Mutex
-	var took []time.Duration
-	refused, failed := 0, error(nil)
-	next := make(chan uint64, at)
 	var all sync.WaitGroup
-	begin := time.Now()
-	for range at {
+	for i := range n {
 		all.Go(func() {
-			for i := range next {
+			for ctx.Err() == nil {
 				began := time.Now()
-				_, err := client.ScreenAddress(b.Context(), &spoorv1.ScreenAddressRequest{Address: which(i).Qualified()})
-				mu.Lock()
-				switch {
-				case status.Code(err) == codes.ResourceExhausted:
-					refused++
-				case err != nil:
-					failed = err
-				default:
-					took = append(took, time.Since(began))
+				_, err := l.screens[i%len(l.screens)].ScreenAddress(ctx, &spoorv1.ScreenAddressRequest{Address: which().Qualified()})
+				if ctx.Err() != nil || status.Code(err) == codes.DeadlineExceeded {
+					return
 				}
+				mu.Lock()
+				sum.add(time.Since(began), err)
 				mu.Unlock()
+				if err != nil {
+					time.Sleep(100 * time.Millisecond)
+				}
 			}
 		})
 	}
-	for i := range b.N {
-		next <- uint64(i)
-	}
-	close(next)
 	all.Wait()
-	elapsed := time.Since(begin)
-	if failed != nil {
-		b.Fatal(failed)
-	}
-	slices.Sort(took)
-	if len(took) > 0 {
-		b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-us")
-		b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-us")
-	}
-	b.ReportMetric(float64(len(took))/elapsed.Seconds(), "answers/s")
-	b.ReportMetric(float64(refused), "refused")
+	slices.Sort(sum.took)
+	return sum
 }
 
-func screenedStream(b *testing.B, client spoorv1.ScreeningServiceClient, n uint64) {
+func (a *answered) add(took time.Duration, err error) {
+	switch {
+	case status.Code(err) == codes.ResourceExhausted:
+		a.refused++
+	case err != nil:
+		a.failed++
+	default:
+		a.took = append(a.took, took)
+	}
+}
+
+// ask asks for one fresh address after another at a steady rate, whether the one
+// before has been answered or not.
+func (l *load) ask(ctx context.Context, c spoorv1.ScreeningServiceClient, every, length time.Duration) *answered {
+	sum := &answered{length: length}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for due, end := time.Now(), time.Now().Add(length); due.Before(end); due = due.Add(every) {
+		if time.Now().Before(due) {
+			<-ticker.C
+		}
+		all.Go(func() {
+			began := time.Now()
+			_, err := c.ScreenAddress(ctx, &spoorv1.ScreenAddressRequest{Address: l.fresh().Qualified()})
+			mu.Lock()
+			defer mu.Unlock()
+			sum.add(time.Since(began), err)
+		})
+	}
+	all.Wait()
+	slices.Sort(sum.took)
+	return sum
+}
+
+// beside is a tenant that asks fifty times a second, alone and beside one that
+// asks a hundred times as often.
+func (l *load) beside(b *testing.B, length time.Duration, limit uint32) {
 	b.Helper()
-	stream, err := client.ScreenAddresses(b.Context())
+	if err := l.keys.SetTenant(access.Tenant{Name: "acme", Rate: limit, Concurrent: 10_000}, "test"); err != nil {
+		b.Fatal(err)
+	}
+	const tick = 20 * time.Millisecond
+	l.ask(l.few, l.other, tick, length).report(b, "alone-")
+	wait := l.flood(b, tick/100, length+2*time.Second)
+	time.Sleep(1500 * time.Millisecond) // its burst is spent
+	l.ask(l.few, l.other, tick, length).report(b, "beside-")
+	wait()
+}
+
+// floodOrder is the variable that makes of the test binary a client: address,
+// key, tick and length in nanoseconds, population.
+const floodOrder = "SPOOR_TEST_FLOOD"
+
+// flood asks from a process of its own.
+func (l *load) flood(b *testing.B, tick, length time.Duration) (wait func()) {
+	b.Helper()
+	md, _ := metadata.FromOutgoingContext(l.many)
+	self, err := os.Executable()
 	if err != nil {
 		b.Fatal(err)
 	}
+	cmd := exec.CommandContext(b.Context(), self)
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %d %d %d", floodOrder, l.address, md.Get("x-api-key")[0], tick, length, l.population))
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	return func() {
+		if err := cmd.Wait(); err != nil {
+			b.Fatalf("the flood: %v: %s", err, out.String())
+		}
+		b.Log(strings.TrimSpace(out.String()))
+	}
+}
+
+func flooding(order string) error {
+	var address, key string
+	var tick, length time.Duration
+	l := &load{}
+	if _, err := fmt.Sscan(order, &address, &key, (*int64)(&tick), (*int64)(&length), &l.population); err != nil {
+		return err
+	}
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	got := l.ask(with(context.Background(), "x-api-key", key), spoorv1.NewScreeningServiceClient(conn), tick, length)
+	fmt.Printf("beside a flood of %d answers, %d refusals, %d failures\n", len(got.took), got.refused, got.failed)
+	return nil
+}
+
+// BenchmarkScreen asks for scores as exchanges do: with keys, over TCP, client
+// and server on the same processors. Uncached, no address is asked for twice. It
+// reports answers and refusals a second, the median and the 99th percentile.
+func BenchmarkScreen(b *testing.B) {
+	l := newLoad(b)
+	const length = 5 * time.Second
+	for _, at := range []int{1, 32, 512} {
+		b.Run("uncached/"+strconv.Itoa(at), func(b *testing.B) {
+			l.drive(at, length, l.fresh).report(b, "")
+			if l.asked.Load() > l.population {
+				b.Fatalf("%d addresses are too few: each is to be asked for once", l.population)
+			}
+		})
+	}
+	b.Run("cached/32", func(b *testing.B) { l.drive(32, length, l.hot).report(b, "") })
+	for _, test := range []struct {
+		name string
+		rate uint32
+	}{{"default", 0}, {"none", 1_000_000}} {
+		b.Run("beside/limit="+test.name, func(b *testing.B) { l.beside(b, length, test.rate) })
+	}
+	b.Run("stream", func(b *testing.B) { l.stream(b) })
+}
+
+// stream asks for 100,000 addresses, or all, in one stream, and reports the memory that is held on the way.
+func (l *load) stream(b *testing.B) {
+	b.Helper()
+	stream, err := l.screens[0].ScreenAddresses(l.many)
+	if err != nil {
+		b.Fatal(err)
+	}
+	n := min(l.population, 100_000)
 	go func() {
-		for i := range uint64(b.N) {
-			m := &spoorv1.ScreenAddressRequest{Address: citizen(i * 2654435761 % n).Qualified()}
-			if stream.Send(&spoorv1.ScreenAddressesRequest{Request: m}) != nil {
+		for range n {
+			if stream.Send(&spoorv1.ScreenAddressesRequest{Request: &spoorv1.ScreenAddressRequest{Address: l.fresh().Qualified()}}) != nil {
 				return // Recv says why
 			}
 		}
 		_ = stream.CloseSend()
 	}()
-	for i := range uint64(b.N) {
+	began := time.Now()
+	for i := range n {
 		answer, err := stream.Recv()
 		if err != nil {
 			b.Fatal(err)
@@ -226,8 +383,21 @@ func screenedStream(b *testing.B, client spoorv1.ScreeningServiceClient, n uint6
 		if answer.GetIndex() != i || answer.GetScreening() == nil {
 			b.Fatalf("answer %d: %v", i, answer)
 		}
+		if i == n/10 {
+			b.ReportMetric(heldMiB(), "MiB-at-a-tenth")
+		}
 	}
 	if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
 		b.Fatalf("after the last: %v", err)
 	}
+	b.ReportMetric(heldMiB(), "MiB-at-the-end")
+	b.ReportMetric(float64(n)/time.Since(began).Seconds(), "answers/s")
+}
+
+// heldMiB is the memory in use after a collection.
+func heldMiB() float64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc) / (1 << 20)
 }

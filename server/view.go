@@ -26,7 +26,7 @@ type data struct {
 	prices    *prices.Table       // nil: the rule of stablecoins alone
 	published map[string][]string // error rates, by heuristic
 	tagSets   atomic.Pointer[tagSets]
-	adding    sync.Mutex          // of labels by hand: looking whether one is there, and adding it
+	adding    sync.Mutex // of labels by hand: looking whether one is there, and adding it
 }
 
 // view is the index as one question sees it: every network at its own as-of,
