@@ -17,7 +17,8 @@ import (
 // object, address -> {name, labels}. The network is the folder's (NetworkOf) or
 // the one given; ethereum without both. A tag says the name, or where there is
 // none the labels; the category that explorerWords has for the labels; web_crawl
-// (20) as its confidence.
+// (20) as its confidence. Some of its files have a table's sum row, whose address
+// is empty; it is refused and counted as any address that does not parse.
 func walkEtherscan(ctx context.Context, in *input, take func(ledger.Tag) error) error {
 	return eachMember(ctx, in, func(address string, d *json.Decoder) error {
 		place := fmt.Sprintf("%s: byte %d", in.name, d.InputOffset())
@@ -25,7 +26,7 @@ func walkEtherscan(ctx context.Context, in *input, take func(ledger.Tag) error) 
 			Name   string   `json:"name"`
 			Labels []string `json:"labels"`
 		}
-		if err := d.Decode(&one); err != nil {
+		if err := decodeValue(d, &one); err != nil {
 			return err
 		}
 		t := explorerTag(one.Name, one.Labels)

@@ -31,7 +31,7 @@ var formats = []format{
 	{"ofac", func(b []byte) bool { return begins(b, '<') && bytes.Contains(b, []byte("<Sanctions")) }, walkOFAC},
 	{"stix", func(b []byte) bool { return begins(b, '{') && match(b, `"type"\s*:\s*"bundle"|"id"\s*:\s*"bundle--`) }, walkSTIX},
 	{"opensanctions", func(b []byte) bool { return begins(b, '{') && match(b, `^\s*\{[^\n]*"schema"\s*:`) }, walkFTM},
-	{"etherscan", func(b []byte) bool { return match(b, `^\s*\{\s*"0[xX][0-9a-fA-F]{40}"\s*:\s*\{`) }, walkEtherscan},
+	{"etherscan", func(b []byte) bool { return match(b, `^\s*\{\s*"[^"]{0,64}"\s*:\s*\{\s*"(name|labels)"\s*:`) }, walkEtherscan},
 	{"actorpack", func(b []byte) bool { return match(b, `(?m)^actors:`) && !match(b, `(?m)^tags:`) }, nil},
 	{"tagpack", func(b []byte) bool { return match(b, `(?m)^(title|creator|tags|header)\s*:`) }, walkTagPack},
 	{"forta", func(b []byte) bool {

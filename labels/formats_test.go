@@ -233,6 +233,48 @@ func TestRealExcerpts(t *testing.T) {
 	}
 }
 
+// TestFoundForms are forms that published files have and that the documents of
+// their formats do not name.
+func TestFoundForms(t *testing.T) {
+	tests := []struct {
+		name, file, text, want string
+		refused                int
+	}{
+		{"sum row of a table first", "a.json", `{"":{"name":"Sum of 4 Accounts","labels":["dex"]},"genesis":{"name":"","labels":["x"]},"` + evm + `":{"name":"A","labels":["dex"]}}`,
+			"ethereum:" + evm + "|A|decentralized_exchange|https://github.com/brianleect/etherscan-labels|20", 2},
+		{"text for a list", "e.jsonl", `{"id":"w","schema":"CryptoWallet","caption":"W","properties":{"publicKey":"` + trx + `","religion":"x"}}`,
+			"tron:" + trx + "|W||https://www.opensanctions.org/entities/w|50", 0},
+		{"holder of a wallet", "b.json", `{"type":"bundle","objects":[{"type":"cryptocurrency-wallet","id":"cryptocurrency-wallet--1","value":"` + locky + `","holder_ref":"identity--1"},
+			{"type":"identity","id":"identity--1","name":"Some Exchange"}]}`, "bitcoin:" + locky + "|Some Exchange||cryptocurrency-wallet--1|05", 0},
+		{"custom type", "b.json", `{"type":"bundle","objects":[{"type":"x-opencti-cryptocurrency-wallet","id":"w","value":"` + locky + `","labels":["scam"]}]}`,
+			"bitcoin:" + locky + "|wallet in w|scam|w|05", 0},
+		{"custom type in a pattern", "b.json", `{"type":"bundle","objects":[{"type":"indicator","id":"i","name":"N","pattern":"[x-cryptocurrency-wallet:value = '` + locky + `']"}]}`,
+			"bitcoin:" + locky + "|N||i|05", 0},
+		{"TRON address under Bitcoin in a pack", "p.yaml", "title: a\ncreator: b\nconfidence: forensic\nsource: s\ncurrency: BTC\ntags:\n- {address: " + trx + ", label: L}\n",
+			"tron:" + trx + "|L||s|50", 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, src, err := read(t, test.file, test.text, Options{})
+			if err != nil || len(got) != 1 || line(got[0]) != test.want || src.Report.Refused != test.refused {
+				t.Errorf("got %v, %v, %+v, want %s and %d refused", got, err, src.Report, test.want, test.refused)
+			}
+		})
+	}
+}
+
+// TestPartiesWithoutProfile: two parties that have none are not one.
+func TestPartiesWithoutProfile(t *testing.T) {
+	text := `<Sanctions><FeatureType ID="1">Digital Currency Address - XBT</FeatureType><DistinctParties>`
+	for _, one := range []struct{ id, address string }{{"7", locky}, {"8", omni}} {
+		text += `<DistinctParty FixedRef="` + one.id + `"><Feature FeatureTypeID="1"><VersionDetail>` + one.address + `</VersionDetail></Feature></DistinctParty>`
+	}
+	got, _, err := read(t, "x.xml", text+`</DistinctParties></Sanctions>`, Options{})
+	if err != nil || len(got) != 2 || got[0].Label != "OFAC party 7" || got[1].Label != "OFAC party 8" {
+		t.Errorf("got %+v, %v, want two parties", got, err)
+	}
+}
+
 const actorPack = `title: Actors
 creator: Me
 lastmod: 2022-11-29

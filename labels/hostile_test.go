@@ -35,6 +35,11 @@ func TestHostile(t *testing.T) {
 		{"deep JSON", "x.json", `{"type":"bundle","x":` + strings.Repeat("[", 20_000), "x.json: byte"},
 		{"huge JSON", "x.json", `{"type":"bundle","x":"` + strings.Repeat("x", 5<<20), "at most 4 MiB"},
 		{"key twice", "x.json", `{"type":"bundle","objects":[],"objects":[]}`, "each key once"},
+		{"key twice in a value", "x.json", `{"` + evm + `":{"name":"a","labels":[],"name":"b"}}`, "each key once: name"},
+		{"key twice in an object", "x.json", `{"type":"bundle","objects":[{"type":"cryptocurrency-wallet","id":"a","value":"` + locky + `","Value":"` + trx + `"}]}`, "each key once: Value"},
+		{"key twice far in", "x.json", `{"type":"bundle","x":[{"a":[1,{"b":"b","c":{},"b":2}]}],"objects":[]}`, "each key once: b"},
+		{"key twice in an entity", "x.jsonl", `{"id":"a","schema":"CryptoWallet","properties":{"publicKey":["` + locky + `"],"publicKey":["` + trx + `"]}}`, "each key once"},
+		{"key twice in a context", "x.yaml", packHead + "tags:\n- {address: " + locky + `, context: '{"valid_to":"2020-01-01","valid_to":"2030-01-01"}'}` + "\n", "each key once"},
 		{"two values", "x.json", `{"type":"bundle","objects":[]} {}`, "one JSON value"},
 		{"no objects", "x.json", `{"type":"bundle"}`, "a list of objects"},
 		{"object without id", "x.json", `{"type":"bundle","objects":[{"type":"malware"}]}`, "type and id"},
@@ -105,6 +110,7 @@ func TestOptionsRefused(t *testing.T) {
 	for path, want := range map[string]string{
 		"a/labels/1/x.csv": "ethereum", "labels/10/x.csv": "OP", "/d/labels/56/x.csv": "bnb", "labels/x.csv": "", "labels/7/x.csv": "", "x.csv": "",
 		"data/polygonscan/combined/combinedAllLabels.json": "polygon", `c:\data\etherscan\combined\a.json`: "ethereum", "data/other/combined/a": "",
+		"data/avalanche/combined/combinedAllLabels.json": "AVAX",
 	} {
 		if got := NetworkOf(path); got != want {
 			t.Errorf("%s: got %q, want %q", path, got, want)

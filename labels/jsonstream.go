@@ -1,11 +1,13 @@
 package labels
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spoortrace/spoor/ledger"
 )
@@ -70,7 +72,56 @@ func (in *input) finish(d *json.Decoder, mark json.Delim) error {
 	return nil
 }
 
-var errMark = errors.New("another mark")
+var (
+	errMark  = errors.New("another mark")
+	errTwice = errors.New("each key once")
+)
+
+// decodeValue decodes the next value, in which every object has each key once:
+// of two, readers take either, so that a file could say one thing to us and
+// another to whoever checked it.
+func decodeValue(d *json.Decoder, to any) error {
+	var text json.RawMessage
+	if err := d.Decode(&text); err != nil {
+		return err
+	}
+	if key, twice := keyTwice(text); twice {
+		return fmt.Errorf("%w: %s", errTwice, clip(key))
+	}
+	return json.Unmarshal(text, to)
+}
+
+// keyTwice returns a key that some object of a text has twice. Keys that differ
+// in case are the same, since encoding/json reads them into the same field. What
+// is no JSON has none.
+func keyTwice(text []byte) (key string, twice bool) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	var open []map[string]bool // keys of each open object; nil: a list
+	isKey := false
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return "", false
+		}
+		if name, ok := token.(string); ok && isKey {
+			keys, folded := open[len(open)-1], strings.ToLower(name)
+			if keys[folded] {
+				return name, true
+			}
+			keys[folded], isKey = true, false
+			continue
+		}
+		switch token {
+		case json.Delim('{'):
+			open = append(open, map[string]bool{})
+		case json.Delim('['):
+			open = append(open, nil)
+		case json.Delim('}'), json.Delim(']'):
+			open = open[:len(open)-1]
+		}
+		isKey = len(open) > 0 && open[len(open)-1] != nil
+	}
+}
 
 // want reads one mark.
 func want(d *json.Decoder, mark json.Delim) error {
@@ -92,7 +143,7 @@ func (in *input) syntax(d *json.Decoder, err error) error {
 	}
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
-	if errors.As(err, &syntax) || errors.As(err, &kind) || errors.Is(err, errMark) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+	if errors.As(err, &syntax) || errors.As(err, &kind) || errors.Is(err, errMark) || errors.Is(err, errTwice) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return ledger.Invalid(fmt.Sprintf("%s: byte %d", in.name, d.InputOffset()), "JSON of the file's format", clip(err.Error()))
 	}
 	return err

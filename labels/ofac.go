@@ -197,6 +197,7 @@ func (r *ofacReader) end() {
 // keep takes a party that has addresses.
 func (r *ofacReader) keep() {
 	if p := r.party; p != nil && len(p.addresses) > 0 {
+		p.profile = orElse(p.profile, "party "+p.id) // parties without one are not one
 		if r.parties[p.profile] == nil {
 			r.order = append(r.order, p.profile)
 		} else {

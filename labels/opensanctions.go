@@ -21,14 +21,27 @@ import (
 // A tag says: the holder's caption (else the wallet's, else its data set), the
 // category of the topics of wallet and holder, the entity's page as its source.
 // Of entities that are no wallet the caption and the topics are kept, so that
-// memory is a part of the file's size, which is bounded.
+// memory is a part of the file's size, which is bounded. A property that is one
+// text and no list, as enriched files have them, is a list of one.
 type ftmEntity struct {
-	ID         string                       `json:"id"`
-	Caption    string                       `json:"caption"`
-	Schema     string                       `json:"schema"`
-	Properties map[string][]json.RawMessage `json:"properties"`
-	Datasets   []string                     `json:"datasets"`
-	FirstSeen  string                       `json:"first_seen"`
+	ID         string              `json:"id"`
+	Caption    string              `json:"caption"`
+	Schema     string              `json:"schema"`
+	Properties map[string]ftmValue `json:"properties"`
+	Datasets   []string            `json:"datasets"`
+	FirstSeen  string              `json:"first_seen"`
+}
+
+// ftmValue are the values of a property.
+type ftmValue []json.RawMessage
+
+// UnmarshalJSON reads a list, or anything else as a list of it alone.
+func (v *ftmValue) UnmarshalJSON(text []byte) error {
+	if text[0] == '[' {
+		return json.Unmarshal(text, (*[]json.RawMessage)(v))
+	}
+	*v = ftmValue{bytes.Clone(text)}
+	return nil
 }
 
 // ftmTopics maps topics that say something of risk onto GraphSense's concepts or
@@ -69,6 +82,9 @@ func walkFTM(ctx context.Context, in *input, take func(ledger.Tag) error) error 
 		if len(bytes.TrimSpace(line)) > 0 {
 			place := fmt.Sprintf("%s:%d", in.name, n)
 			var e ftmEntity
+			if key, twice := keyTwice(line); twice {
+				return ledger.Invalid(place, "each key once", clip(key))
+			}
 			if wrong := json.Unmarshal(line, &e); wrong != nil || e.Schema == "" || e.ID == "" {
 				return ledger.Invalid(place, "a FollowTheMoney entity: id, schema, properties", describe(wrong))
 			}

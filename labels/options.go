@@ -67,7 +67,7 @@ var chainIDs = map[string]string{
 
 // explorers are the networks of the folders that etherscan-labels keeps.
 var explorers = map[string]string{
-	"etherscan": "ethereum", "bscscan": "bnb", "polygonscan": "polygon", "arbiscan": "arbitrum", "optimism": "OP", "ftmscan": "FTM", "snowtrace": "AVAX",
+	"etherscan": "ethereum", "bscscan": "bnb", "polygonscan": "polygon", "arbiscan": "arbitrum", "optimism": "OP", "ftmscan": "FTM", "snowtrace": "AVAX", "avalanche": "AVAX",
 	"celo": "CELO", "gnosis": "XDAI",
 }
 

@@ -14,11 +14,12 @@ import (
 // A STIX 2.1 bundle names wallets in two ways. An object of type
 // cryptocurrency-wallet (no part of the standard, but what OpenCTI and others
 // write) has the address in `value` or `address`. An indicator has a pattern
-// such as [cryptocurrency-wallet:value = 'ADDRESS'].
+// such as [cryptocurrency-wallet:value = 'ADDRESS']. Either type may have a
+// vendor's prefix, as custom types have: x-cryptocurrency-wallet.
 //
 // Who is behind it stands in the objects that point to it or that it points to:
-// relationships, and the object_refs and sample_refs of observed data, reports
-// and groupings, at most two steps away. A tag says the name of the first such
+// relationships, the holder_ref and exchange_ref of a wallet, and the object_refs
+// of observed data, reports and groupings, at most two steps away. A tag says the name of the first such
 // threat actor, intrusion set, malware, campaign, incident, tool,
 // infrastructure, attack pattern or identity (in this order), the category of the words (labels,
 // malware_types, indicator_types) of the wallet and of all of them, the
@@ -40,6 +41,8 @@ type stixObject struct {
 	SourceRef      string   `json:"source_ref"`
 	TargetRef      string   `json:"target_ref"`
 	CreatedByRef   string   `json:"created_by_ref"`
+	HolderRef      string   `json:"holder_ref"`
+	ExchangeRef    string   `json:"exchange_ref"`
 	ObjectRefs     []string `json:"object_refs"`
 	Confidence     int      `json:"confidence"`
 	Revoked        bool     `json:"revoked"`
@@ -79,7 +82,7 @@ func walkSTIX(ctx context.Context, in *input, take func(ledger.Tag) error) error
 	err := eachMember(ctx, in, func(key string, d *json.Decoder) error {
 		if key != "objects" {
 			var skip json.RawMessage
-			return d.Decode(&skip)
+			return decodeValue(d, &skip)
 		}
 		seen = true
 		return eachElement(ctx, in, d, func() error { return b.add(in, d) })
@@ -102,7 +105,7 @@ func walkSTIX(ctx context.Context, in *input, take func(ledger.Tag) error) error
 func (b *stixBundle) add(in *input, d *json.Decoder) error {
 	place := fmt.Sprintf("%s: byte %d", in.name, d.InputOffset())
 	var o stixObject
-	if err := d.Decode(&o); err != nil {
+	if err := decodeValue(d, &o); err != nil {
 		return err
 	}
 	if o.Type == "" || o.ID == "" {
@@ -125,8 +128,10 @@ func (b *stixBundle) add(in *input, d *json.Decoder) error {
 	if o.SourceRef != "" && o.TargetRef != "" {
 		b.join(o.SourceRef, o.TargetRef)
 	}
-	for _, ref := range o.ObjectRefs {
-		b.join(o.ID, ref)
+	for _, ref := range append([]string{o.HolderRef, o.ExchangeRef}, o.ObjectRefs...) {
+		if ref != "" {
+			b.join(o.ID, ref)
+		}
 	}
 	return nil
 }
@@ -137,12 +142,17 @@ func (b *stixBundle) join(one, other string) {
 }
 
 func (o stixObject) wallet() bool {
-	return o.Type == "cryptocurrency-wallet" || (o.Type == "indicator" && strings.Contains(o.Pattern, "cryptocurrency-wallet:"))
+	return o.observed() || (o.Type == "indicator" && strings.Contains(o.Pattern, "cryptocurrency-wallet:"))
+}
+
+// observed says whether the object is the wallet itself.
+func (o stixObject) observed() bool {
+	return o.Type == "cryptocurrency-wallet" || (strings.HasPrefix(o.Type, "x-") && strings.HasSuffix(o.Type, "-cryptocurrency-wallet"))
 }
 
 // addresses returns what a wallet or an indicator names.
 func (o stixObject) addresses() []string {
-	if o.Type == "cryptocurrency-wallet" {
+	if o.observed() {
 		return []string{orElse(o.Value, o.Address)}
 	}
 	var all []string

@@ -76,7 +76,7 @@ func (p *packReader) tag(own fieldSet, line int) (ledger.Tag, bool, error) {
 		Chain: chain, Label: p.text(own, "label"), Source: p.text(own, "source"), Abuse: p.text(own, "abuse"), Actor: p.text(own, "actor"),
 		Context: p.text(own, "context"), Pack: p.header["title"].text, Creator: p.header["creator"].text, Confidence: confidences["unknown"],
 	}
-	if err := identify(&t, address, hash); err != nil {
+	if err := identify(&t, address, hash); err != nil && !byChecksum(&t, address) {
 		p.report.refuse(fmt.Errorf("%s: %w", p.at(line), err))
 		return t, false, nil
 	}
@@ -97,7 +97,9 @@ func (p *packReader) tag(own fieldSet, line int) (ledger.Tag, bool, error) {
 	if t.Category = categorise(t.Concepts); t.Type == "mention" {
 		t.Category = "" // that a page names an address says nothing of its owner
 	}
-	readValidity(&t)
+	if !readValidity(&t) {
+		return t, false, ledger.Invalid(p.at(line), "context: each key once", t.Context)
+	}
 	key := uniqueKey(t)
 	if p.seen[key] {
 		p.report.Repeated++
@@ -135,14 +137,18 @@ func joinConcepts(abuse, category string, list []string) []string {
 }
 
 // readValidity reads our one extension of a TagPack, which lives in the context's
-// JSON: valid_from and valid_to, dates as in lastmod, half-open.
-func readValidity(t *ledger.Tag) {
+// JSON: valid_from and valid_to, dates as in lastmod, half-open. False: it has a
+// key twice, so that readers may differ over what it says.
+func readValidity(t *ledger.Tag) bool {
 	var extension struct {
 		From string `json:"valid_from"`
 		To   string `json:"valid_to"`
 	}
 	if !strings.HasPrefix(t.Context, "{") || json.Unmarshal([]byte(t.Context), &extension) != nil {
-		return // GraphSense puts no rule on the context
+		return true // GraphSense puts no rule on the context
+	}
+	if _, twice := keyTwice([]byte(t.Context)); twice {
+		return false
 	}
 	if ms, want := readDate(extension.From); want == "" {
 		t.ValidFrom = ms
@@ -150,6 +156,7 @@ func readValidity(t *ledger.Tag) {
 	if ms, want := readDate(extension.To); want == "" {
 		t.ValidTo = ms
 	}
+	return true
 }
 
 // uniqueKey is what makes two tags of one pack the same tag: identifier,
