@@ -73,11 +73,14 @@ func (s *traces) GetCluster(ctx context.Context, m *spoorv1.GetClusterRequest) (
 		return nil, err
 	}
 	defer v.close()
-	found, err := v.clusterOf(ctx, a, tier)
+	found, refused, err := v.agreed(ctx, a, tier)
 	if err != nil {
 		return nil, err
 	}
 	answer := &spoorv1.GetClusterResponse{Address: a.String()}
+	if refused != "" {
+		answer.Limits, tier = append(answer.Limits, refused), found.Tier
+	}
 	if !a.Chain.UTXO() {
 		if err := v.companions(ctx, answer, a, tier); err != nil {
 			return nil, err
@@ -205,7 +208,7 @@ func (s *traces) ListClusterMembers(ctx context.Context, m *spoorv1.ListClusterM
 		return nil, err
 	}
 	defer v.close()
-	c, err := v.clusterOf(ctx, a, tier)
+	c, _, err := v.agreed(ctx, a, tier)
 	if err != nil {
 		return nil, err
 	}
