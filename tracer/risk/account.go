@@ -2,6 +2,7 @@ package risk
 
 import (
 	"container/heap"
+	"context"
 	"iter"
 
 	"github.com/spoortrace/spoor/ledger"
@@ -133,10 +134,6 @@ func (r *replay) event(a *account, e ledger.Event) error {
 	a.asked = a.asked.Minus(taken)
 	a.balance = a.balance.SubFloor(e.Amount)
 	if !taken.IsZero() {
-		step, err := r.stepOf(a.holder.Asset.Chain, e)
-		if err != nil {
-			return err
-		}
 		d := depth{a.depth.least + 1, a.depth.most + 1}
 		switch {
 		case e.Kind == ledger.TransferFee:
@@ -148,24 +145,31 @@ func (r *replay) event(a *account, e ledger.Event) error {
 			r.end(r.open, a.holder.Asset, taken)
 			return r.await(a)
 		}
-		if err := r.arrive(ledger.Holder{Address: other, Asset: a.holder.Asset}, taken, d, &trail{step, a.trail}); err != nil {
+		if err := r.arrive(ledger.Holder{Address: other, Asset: a.holder.Asset}, taken, d, &trail{stepOf(e), a.trail}); err != nil {
 			return err
 		}
 	}
 	return r.await(a)
 }
 
-// stepOf names the transfer of an event.
-func (r *replay) stepOf(c ledger.Chain, e ledger.Event) (Step, error) {
-	tx, err := r.idx.TxAt(r.ctx, c, e.At.Pos)
-	if err != nil {
-		return Step{}, err
+// stepOf is the transfer of an event. What it is called costs a look at the
+// transaction, which most steps are spared: see name.
+func stepOf(e ledger.Event) Step { return Step{Kind: e.Kind, At: e.At} }
+
+// name looks up the transaction, index and time of a step that has none yet.
+func (b *book) name(ctx context.Context, c ledger.Chain, s *Step) error {
+	if s.Tx != (ledger.TxID{}) {
+		return nil
 	}
-	s := Step{Tx: tx.ID, Kind: e.Kind, At: e.At, Time: tx.Time}
+	tx, err := b.idx.TxAt(ctx, c, s.At.Pos)
+	if err != nil {
+		return err
+	}
+	s.Tx, s.Time = tx.ID, tx.Time
 	for i := range tx.Transfers {
-		if tx.Transfers[i].Slot == e.At.Slot {
+		if tx.Transfers[i].Slot == s.At.Slot {
 			s.Index = tx.Transfers[i].Index
 		}
 	}
-	return s, nil
+	return nil
 }

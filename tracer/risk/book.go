@@ -86,10 +86,11 @@ func (b *book) tags(ctx context.Context, a ledger.Address) ([]ledger.Tag, error)
 	return tags, nil
 }
 
-// entity returns the attribution that counts at a time (Unix milliseconds): of
+// entity returns the attribution that counts at a time (Unix milliseconds, asked
+// for only if a tag does not hold always): of
 // those with a category and confidence enough, the most confident, of these the one
 // with the most severe category, of these the first in the label log.
-func (b *book) entity(ctx context.Context, a ledger.Address, ms int64) (entity, error) {
+func (b *book) entity(ctx context.Context, a ledger.Address, when func() (int64, error)) (entity, error) {
 	if b.options.Own != nil && b.options.Own(a) {
 		return entity{own: true}, nil
 	}
@@ -99,8 +100,17 @@ func (b *book) entity(ctx context.Context, a ledger.Address, ms int64) (entity, 
 	}
 	var best entity
 	for _, t := range tags {
-		if !counts(t, ms) {
+		if !says(t) {
 			continue
+		}
+		if t.ValidFrom != 0 || t.ValidTo != 0 {
+			ms, err := when()
+			if err != nil {
+				return entity{}, err
+			}
+			if !t.ValidAt(ms) {
+				continue
+			}
 		}
 		better := t.Confidence > best.tag.Confidence ||
 			t.Confidence == best.tag.Confidence && b.rules.severity(t.Category) > b.rules.severity(best.category)
@@ -120,8 +130,11 @@ func neutral(category string) bool {
 	return false
 }
 
-func counts(t ledger.Tag, ms int64) bool {
-	return t.Tx == nil && !neutral(t.Category) && t.Confidence >= tracer.MinTagConfidence && t.ValidAt(ms)
+func counts(t ledger.Tag, ms int64) bool { return says(t) && t.ValidAt(ms) }
+
+// says reports a tag that says of its address who owns it, with confidence enough.
+func says(t ledger.Tag) bool {
+	return t.Tx == nil && !neutral(t.Category) && t.Confidence >= tracer.MinTagConfidence
 }
 
 // owns reports an address of the screened cluster.

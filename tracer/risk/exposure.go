@@ -51,7 +51,7 @@ func Address(ctx context.Context, idx Index, rules *Rules, a ledger.Address, o O
 		return nil, err
 	}
 	if o.Behaviors {
-		if err := b.behaviors(ctx, a, f.in, assessment); err != nil {
+		if err := b.behaviors(ctx, a, assessment); err != nil {
 			return nil, err
 		}
 	}
@@ -59,7 +59,7 @@ func Address(ctx context.Context, idx Index, rules *Rules, a ledger.Address, o O
 }
 
 // behaviors adds the patterns of the address itself. They explain and never score.
-func (b *book) behaviors(ctx context.Context, a ledger.Address, r *replay, to *Assessment) error {
+func (b *book) behaviors(ctx context.Context, a ledger.Address, to *Assessment) error {
 	for _, asset := range assetsOf(a.Chain) {
 		found, limits, err := behavior.Patterns(ctx, b.idx, ledger.Holder{Address: a, Asset: asset})
 		if err != nil {
@@ -69,8 +69,8 @@ func (b *book) behaviors(ctx context.Context, a ledger.Address, r *replay, to *A
 		for _, f := range found {
 			one := Behavior{Pattern: f.Pattern, Message: ledger.InfoOf(asset).Symbol + ": " + f.Message}
 			for _, s := range f.Events {
-				step, err := r.stepOf(a.Chain, s.Event)
-				if err != nil {
+				step := stepOf(s.Event)
+				if err := b.name(ctx, a.Chain, &step); err != nil {
 					return err
 				}
 				one.Steps = append(one.Steps, step)
@@ -183,12 +183,8 @@ func (f *flows) transfer(ctx context.Context, b *book, h ledger.Holder, e ledger
 	if err != nil || own || b.options.Own != nil && b.options.Own(other) {
 		return err
 	}
-	step, err := side.stepOf(h.Asset.Chain, e)
-	if err != nil {
-		return err
-	}
 	totals[h.Asset] = totals[h.Asset].Plus(e.Amount)
-	side.transfer(h.Asset, other, e.Amount, step)
+	side.transfer(h.Asset, other, e.Amount, stepOf(e))
 	return nil
 }
 

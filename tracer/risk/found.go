@@ -2,6 +2,7 @@ package risk
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"slices"
 
@@ -46,6 +47,20 @@ func (b *book) exposures(r *replay, d Direction, totals map[ledger.Asset]ledger.
 			cmp.Compare(x.Category, y.Category), x.Asset.Compare(y.Asset))
 	})
 	return list
+}
+
+// namePaths names the transfers of the paths that are kept.
+func (b *book) namePaths(ctx context.Context, all []Exposure) error {
+	for _, e := range all {
+		for _, p := range e.Paths {
+			for i := range p.Transfers {
+				if err := b.name(ctx, e.Asset.Chain, &p.Transfers[i]); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // steps lists a trail from the screened address outward.

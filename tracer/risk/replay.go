@@ -204,7 +204,10 @@ func (r *replay) arrive(h ledger.Holder, part ledger.Amount, d depth, by *trail)
 
 // absorb gives value to a labelled entity, or sets it aside where it is the tenant's own.
 func (r *replay) absorb(h ledger.Holder, part ledger.Amount, d depth, by *trail) (bool, error) {
-	entity, err := r.book.entity(r.ctx, h.Address, by.step.Time)
+	entity, err := r.book.entity(r.ctx, h.Address, func() (int64, error) {
+		err := r.book.name(r.ctx, h.Asset.Chain, &by.step)
+		return by.step.Time, err
+	})
 	if err != nil {
 		return false, err
 	}

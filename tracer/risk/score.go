@@ -13,6 +13,9 @@ import (
 func (b *book) assess(ctx context.Context, f *flows) (*Assessment, error) {
 	a := &Assessment{Cluster: b.cluster, RuleVersion: b.rules.Version}
 	a.Exposures = append(b.exposures(f.in, Received, f.totalIn), b.exposures(f.out, Sent, f.totalOut)...)
+	if err := b.namePaths(ctx, a.Exposures); err != nil {
+		return nil, err
+	}
 	a.ReceivedPPM, a.SentPPM = labelled(f.in, f.totalIn), labelled(f.out, f.totalOut)
 	if b.cut {
 		// Of what was not read nobody knows whose it is: no rule that triggers, no score.
