@@ -111,6 +111,18 @@ func decodeActor(body []byte) (a Actor, ok bool) {
 	return a, !d.bad && len(d.in) == 0
 }
 
+// encodeEnd makes the body that says until when a tag is valid.
+func encodeEnd(id uint64, at int64) []byte {
+	return binary.AppendVarint(binary.AppendUvarint([]byte{frameEnd}, id), at)
+}
+
+func decodeEnd(body []byte) (e ending, ok bool) {
+	d := decoder{in: body}
+	ok = d.byte() == frameEnd
+	e.id, e.at = d.uint(), d.int()
+	return e, ok && !d.bad && len(d.in) == 0
+}
+
 // encodeCommit makes the body that ends a batch.
 func encodeCommit(i Import, previous [32]byte) []byte {
 	out := append([]byte{frameCommit}, previous[:]...)
@@ -134,9 +146,12 @@ func encodeCommit(i Import, previous [32]byte) []byte {
 	for _, name := range names {
 		out = binary.AppendUvarint(appendText(out, name), uint64(i.Skipped[name]))
 	}
-	if i.Format != "" || i.Creator != "" || i.MaxAge != 0 || i.Actors != 0 {
+	if i.Format != "" || i.Creator != "" || i.MaxAge != 0 || i.Actors != 0 || i.List != "" {
 		out = appendText(appendText(out, i.Format), i.Creator)
 		out = binary.AppendUvarint(binary.AppendVarint(out, i.MaxAge), uint64(i.Actors))
+	}
+	if i.List != "" {
+		out = binary.AppendUvarint(binary.AppendVarint(appendText(out, i.List), i.Published), uint64(i.Ended))
 	}
 	return out
 }
@@ -163,6 +178,9 @@ func decodeCommit(body []byte) (i Import, previous [32]byte, ok bool) {
 	}
 	if len(d.in) > 0 { // commits of the first logs end here
 		i.Format, i.Creator, i.MaxAge, i.Actors = d.text(), d.text(), d.int(), int(d.uint())
+	}
+	if len(d.in) > 0 { // and those of a batch that is of no list here
+		i.List, i.Published, i.Ended = d.text(), d.int(), int(d.uint())
 	}
 	return i, previous, !d.bad && len(d.in) == 0
 }

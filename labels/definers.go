@@ -76,5 +76,6 @@ func (v *View) at(id uint64, e entry) (ledger.Tag, bool, error) {
 	if !ok || t.ID != id {
 		return t, false, fmt.Errorf("labels: tag %d at byte %d: %w", id, e.offset, ledger.ErrCorrupt)
 	}
+	v.log.index.until(&t, v.sequence)
 	return t, v.sees(t), nil
 }

@@ -127,6 +127,7 @@ func (l *Log) ImportFile(ctx context.Context, path string, opt Options, recorded
 	if err != nil {
 		return Import{}, err
 	}
+	src.Edition.Published = recorded // unless the file says
 	src.SHA256 = sum
 	return l.Import(ctx, src, recorded)
 }
@@ -144,7 +145,13 @@ func sourceOf(ctx context.Context, name string, r io.Reader, opt Options) (Sourc
 	if err != nil {
 		return Source{}, err
 	}
-	src := Source{Name: name, Report: report, Format: f.name, MaxAge: opt.MaxAge, Again: opt != Options{}, Tags: func(func(ledger.Tag, error) bool) {}}
+	in.edition = Edition{List: listed(name, opt.Network), Complete: opt.Complete}
+	plain := opt
+	plain.DryRun = false
+	src := Source{
+		Name: name, Report: report, Format: f.name, MaxAge: opt.MaxAge, Again: plain != Options{}, Dry: opt.DryRun, Edition: &in.edition,
+		Tags: func(func(ledger.Tag, error) bool) {},
+	}
 	if f.walk == nil {
 		src.Actors = actors(ctx, in)
 	} else {

@@ -19,6 +19,7 @@ const (
 	frameCommit  = 2
 	frameTagMore = 3
 	frameActor   = 4
+	frameEnd     = 5
 	frameHead    = 8
 	// maxBody bounds a frame, so that a damaged length allocates nothing large.
 	maxBody = 4 << 20
@@ -85,6 +86,8 @@ type batch struct {
 	tags    uint64
 	pending []entry
 	actors  []actorEntry
+	ends    []ending
+	ended   []ledger.Tag // the tags of ends, as they are from then on
 	frame   []byte
 }
 
@@ -104,6 +107,19 @@ func (b *batch) tag(t ledger.Tag) error {
 	b.tags++
 	b.pending = append(b.pending, b.index.entry(t, b.at))
 	return b.write(encodeTag(t))
+}
+
+// end writes that a tag is valid until its ValidTo and no longer.
+func (b *batch) end(t ledger.Tag) error {
+	b.ends, b.ended = append(b.ends, ending{id: t.ID, at: t.ValidTo}), append(b.ended, t)
+	return b.write(encodeEnd(t.ID, t.ValidTo))
+}
+
+// answer is the batch as it is told to who asked for it.
+func (b *batch) answer() Import {
+	i := b.head
+	i.Endings = b.ended
+	return i
 }
 
 func (b *batch) actor(a Actor) error {

@@ -26,6 +26,7 @@ func (l *Log) History(_ context.Context, a ledger.Address, tenant string) ([]Ent
 			return true
 		}
 		batch, _ := slices.BinarySearch(l.index.lastID, t.ID)
+		l.index.until(&t, uint64(len(l.imports)))
 		all = append(all, Entry{Tag: t, Sequence: uint64(batch) + 1, Retracted: l.index.retracted[t.ID]})
 		return true
 	})
@@ -40,13 +41,7 @@ func (l *Log) Tag(_ context.Context, id uint64) (ledger.Tag, error) {
 	if id == 0 || id > l.index.count() {
 		return ledger.Tag{}, fmt.Errorf("labels: tag %d: %w", id, ledger.ErrNotFound)
 	}
-	body, err := readAt(l.file, l.index.entries[id-1].offset)
-	if err != nil {
-		return ledger.Tag{}, err
-	}
-	t, _, ok := decodeTag(body)
-	if !ok || t.ID != id {
-		return ledger.Tag{}, fmt.Errorf("labels: tag %d: %w", id, ledger.ErrCorrupt)
-	}
-	return t, nil
+	t, err := l.index.tag(l.file, id)
+	l.index.until(&t, uint64(len(l.imports)))
+	return t, err
 }

@@ -19,6 +19,7 @@ type index struct {
 	newest    map[uint64]uint32 // hash of the subject -> id
 	entries   []entry           // of tag id i+1
 	retracted map[uint64]uint64 // id -> sequence of its retraction
+	ended     map[uint64]ending // id -> its end by a newer edition of its list
 	lastID    []uint64          // of batch i+1
 	actors    map[string][]actorEntry
 }
@@ -39,7 +40,7 @@ type actorEntry struct {
 }
 
 func newIndex() index {
-	return index{seed: maphash.MakeSeed(), newest: map[uint64]uint32{}, retracted: map[uint64]uint64{}, actors: map[string][]actorEntry{}}
+	return index{seed: maphash.MakeSeed(), newest: map[uint64]uint32{}, retracted: map[uint64]uint64{}, ended: map[uint64]ending{}, actors: map[string][]actorEntry{}}
 }
 
 func (x *index) entry(t ledger.Tag, offset int64) entry {
@@ -51,7 +52,11 @@ func (x *index) hash(subject string) uint64 { return maphash.String(x.seed, subj
 func (x *index) count() uint64 { return uint64(len(x.entries)) }
 
 // commit makes a batch visible.
-func (x *index) commit(head Import, tags []entry, actors []actorEntry) {
+func (x *index) commit(head Import, tags []entry, actors []actorEntry, ends []ending) {
+	for _, e := range ends {
+		e.sequence = head.Sequence
+		x.ended[e.id] = e
+	}
 	for _, a := range actors {
 		a.sequence = head.Sequence
 		x.actors[a.id] = append(x.actors[a.id], a)
@@ -146,6 +151,7 @@ func (v *View) tags(subjectOf string) ([]ledger.Tag, error) {
 	var tags []ledger.Tag
 	err := x.of(v.log.file, subjectOf, func(t ledger.Tag, _ []byte) bool {
 		if t.ID <= last && v.sees(t) {
+			x.until(&t, v.sequence)
 			tags = append(tags, t)
 		}
 		return true

@@ -18,6 +18,9 @@ type input struct {
 	opt    Options
 	report *Report
 	seen   map[[16]byte]bool
+	// edition is what the file is one of; a format that knows better says so before
+	// it gives the first tag.
+	edition Edition
 }
 
 // newInput unzips, drops a byte order mark and bounds the text.

@@ -76,10 +76,16 @@ type Import struct {
 	Creator  string   // who made the file, as it says
 	MaxAge   int64    // milliseconds after which the source is stale; 0: never
 	Actors   int      // actors that came with it
+	List     string   // what the file is an edition of; empty in the first logs
+	// Published is when that edition was (Unix milliseconds), if it is complete.
+	Published int64
+	Ended     int // tags of earlier editions that it no longer has
 	Report
 	// Known is set on the answer to an import of a file that the log holds
 	// already: nothing was written, and this is the import that holds it.
 	Known bool
+	// Endings are the tags that ended, as they are from then on; only on the answer.
+	Endings []ledger.Tag
 }
 
 // Source is where an import takes its tags from.
@@ -99,6 +105,10 @@ type Source struct {
 	// Again reads the tags of a file that the log holds already: options that
 	// differ make other tags of it.
 	Again bool
+	// Edition is filled by the time that the first of Tags is read; nil: of no list.
+	Edition *Edition
+	// Dry finds out what the import would do, and writes nothing.
+	Dry bool
 }
 
 // Imports returns every batch in order.
@@ -138,6 +148,9 @@ func (l *Log) Import(ctx context.Context, src Source, recorded int64) (Import, e
 		}
 		if i.Kind == KindImport && i.SHA256 == src.SHA256 {
 			i.Known = true
+			if err := l.current(src.Name, i.List, i.Published); err != nil || src.Dry {
+				return i, err
+			}
 			return i, l.checked(i, src.Name, recorded)
 		}
 	}
@@ -146,17 +159,27 @@ func (l *Log) Import(ctx context.Context, src Source, recorded int64) (Import, e
 		report = &Report{}
 	}
 	head := Import{Kind: KindImport, Name: src.Name, SHA256: src.SHA256, Recorded: recorded, Format: src.Format, Creator: src.Creator}
-	return l.batch(head, report, func(b *batch) error {
+	fill := func(b *batch) error {
 		if err := l.fillActors(b, src); err != nil {
 			return err
 		}
 		return l.fillTags(ctx, b, src, report)
-	})
+	}
+	if src.Dry {
+		return l.dry(head, report, fill)
+	}
+	return l.batch(head, report, fill)
 }
 
-// fillTags writes the tags of a source that the log does not hold.
+// fillTags writes the tags of a source that the log does not hold, and ends
+// those that it no longer has.
 func (l *Log) fillTags(ctx context.Context, b *batch, src Source, report *Report) error {
 	var age sanctions
+	edition := src.Edition
+	if edition == nil {
+		edition = &Edition{}
+	}
+	present := map[[16]byte]bool{}
 	for tag, err := range src.Tags {
 		if err != nil {
 			return err
@@ -165,21 +188,44 @@ func (l *Log) fillTags(ctx context.Context, b *batch, src Source, report *Report
 			return ctx.Err()
 		}
 		age.see(tag)
-		known, err := l.index.holds(l.file, tag)
-		if err != nil {
+		if edition.Complete {
+			present[uniqueKey(tag)] = true
+		}
+		if err := l.fillTag(b, tag, *edition, report); err != nil {
 			return err
 		}
-		if known {
-			report.Repeated++
-			continue
-		}
-		if err := b.tag(tag); err != nil {
-			return err
-		}
-		report.Tags++
 	}
-	b.head.MaxAge = age.maxAge(src.MaxAge).Milliseconds()
-	return nil
+	b.head.MaxAge, b.head.List = age.maxAge(src.MaxAge).Milliseconds(), edition.List
+	if !edition.Complete {
+		return nil
+	}
+	b.head.Published = edition.Published
+	if err := l.current(src.Name, edition.List, edition.Published); err != nil {
+		return err
+	}
+	err := l.succeed(b, *edition, present)
+	b.head.Ended = len(b.ends)
+	return err
+}
+
+// fillTag writes one tag unless the log holds it.
+func (l *Log) fillTag(b *batch, tag ledger.Tag, e Edition, report *Report) error {
+	known, err := l.index.holds(l.file, tag)
+	if known && e.Complete {
+		var ended bool
+		if known, ended, err = l.index.stands(l.file, tag); ended && tag.ValidFrom == 0 {
+			tag.ValidFrom = e.Published // it is on the list again
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if known {
+		report.Repeated++
+		return nil
+	}
+	report.Tags++
+	return b.tag(tag)
 }
 
 // checked notes that a source which goes stale was looked at again.
@@ -226,9 +272,7 @@ func (l *Log) batch(head Import, report *Report, fill func(*batch) error) (Impor
 	if l.broken != nil {
 		return Import{}, l.broken
 	}
-	head.Sequence, head.FirstID = uint64(len(l.imports))+1, l.index.count()+1
-	b := &batch{file: bufio.NewWriterSize(io.NewOffsetWriter(l.file, l.end), 1<<16), sum: sha256.New(), at: l.end, head: head, index: &l.index}
-	b.sum.Write(l.chain[:])
+	b := l.newBatch(io.NewOffsetWriter(l.file, l.end), head)
 	err := fill(b)
 	if err == nil {
 		b.head.Report = *report
@@ -244,15 +288,32 @@ func (l *Log) batch(head Import, report *Report, fill func(*batch) error) (Impor
 		return Import{}, l.undo(head.Name, err, false)
 	}
 	chain := [32]byte(b.sum.Sum(nil))
-	if err := writeHead(l.dir, head.Sequence, b.at, chain); err != nil {
+	if err := writeHead(l.dir, b.head.Sequence, b.at, chain); err != nil {
 		return Import{}, l.undo(head.Name, err, true)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.end, l.chain = b.at, chain
-	l.index.commit(b.head, b.pending, b.actors)
+	l.index.commit(b.head, b.pending, b.actors, b.ends)
 	l.imports = append(l.imports, b.head)
-	return b.head, nil
+	return b.answer(), nil
+}
+
+func (l *Log) newBatch(to io.Writer, head Import) *batch {
+	head.Sequence, head.FirstID = uint64(len(l.imports))+1, l.index.count()+1
+	b := &batch{file: bufio.NewWriterSize(to, 1<<16), sum: sha256.New(), at: l.end, head: head, index: &l.index}
+	b.sum.Write(l.chain[:])
+	return b
+}
+
+// dry does what batch does up to where anything is written.
+func (l *Log) dry(head Import, report *Report, fill func(*batch) error) (Import, error) {
+	b := l.newBatch(io.Discard, head)
+	if err := fill(b); err != nil {
+		return Import{}, fmt.Errorf("labels: %s: %w", head.Name, err)
+	}
+	b.head.Report = *report
+	return b.answer(), nil
 }
 
 // undo cuts off what a failed batch wrote. Where writing the head failed, it may

@@ -24,7 +24,8 @@ import (
 // (60), the page of the party at OFAC as its source; the ticker, date of listing
 // and programs in its context. It does not speak for a cluster: some of the
 // addresses are deposit addresses at exchanges. It is valid without a limit of
-// time, since who controls an address does not begin with the listing.
+// time, since who controls an address does not begin with the listing, until an
+// edition of the list (by its date of issue) has it no more.
 const (
 	digitalCurrency = "Digital Currency Address - "
 	ofacPage        = "https://sanctionssearch.ofac.treas.gov/Details.aspx?id="
@@ -33,17 +34,20 @@ const (
 
 // walkOFAC is the walk of OFAC's advanced XML.
 func walkOFAC(ctx context.Context, in *input, take func(ledger.Tag) error) error {
-	r := &ofacReader{in: in, xml: xml.NewDecoder(in.text), tickers: map[string]string{}, parties: map[string]*ofacParty{}}
+	r := &ofacReader{in: in, xml: xml.NewDecoder(in.text), tickers: map[string]string{}, parties: map[string]*ofacParty{}, lists: map[string]string{}, entries: map[string]int{}}
 	if err := r.read(ctx); err != nil {
 		return err
 	}
 	if r.root != "Sanctions" {
 		return ledger.Invalid(in.name, "OFAC's advanced XML: an element Sanctions", r.root)
 	}
+	if date, err := time.Parse("2006-1-2", strings.Join(r.issued[:], "-")); err == nil && len(r.entries) > 0 {
+		in.edition = Edition{List: r.list(), Published: date.UnixMilli(), Complete: true}
+	}
 	for _, id := range r.order {
 		party := r.parties[id]
 		for _, a := range party.addresses {
-			if err := in.give(party.claim(a), take); err != nil {
+			if err := in.give(party.claim(a, r.list()), take); err != nil {
 				return err
 			}
 		}
@@ -68,6 +72,9 @@ type ofacReader struct {
 	named   bool   // its first name is read
 	entry   *ofacParty
 	date    [3]string
+	issued  [3]string         // day of the file
+	lists   map[string]string // names of lists by their ids
+	entries map[string]int    // on each list
 }
 
 type ofacParty struct {
@@ -141,8 +148,11 @@ func (r *ofacReader) start(t xml.StartElement) error {
 		return ledger.Invalid(r.place(), "at most 64 elements in each other", "more")
 	}
 	r.text.Reset()
+	if attribute(t, "DeltaAction") != "" {
+		return ledger.Invalid(r.place(), "a whole list; this one has changes alone", "DeltaAction")
+	}
 	switch t.Name.Local {
-	case "FeatureType":
+	case "FeatureType", "List":
 		r.id = attribute(t, "ID")
 	case "DistinctParty":
 		r.party = &ofacParty{id: attribute(t, "FixedRef")}
@@ -156,7 +166,8 @@ func (r *ofacReader) start(t xml.StartElement) error {
 		r.feature = r.tickers[attribute(t, "FeatureTypeID")]
 	case "SanctionsEntry":
 		r.entry = r.parties[attribute(t, "ProfileID")]
-	case "EntryEvent":
+		r.entries[attribute(t, "ListID")]++
+	case "EntryEvent", "DateOfIssue":
 		r.date = [3]string{}
 	}
 	return nil
@@ -172,6 +183,16 @@ func (r *ofacReader) end() {
 		if ticker, ok := strings.CutPrefix(text, digitalCurrency); ok {
 			r.tickers[r.id] = clip(strings.TrimSpace(ticker))
 		}
+	case "List":
+		r.lists[r.id] = text
+	case "Year":
+		r.date[0] = text
+	case "Month":
+		r.date[1] = text
+	case "Day":
+		r.date[2] = text
+	case "DateOfIssue":
+		r.issued = r.date
 	case "NamePartValue":
 		if r.primary && !r.named && text != "" && len(r.party.names) < 16 {
 			r.party.names = append(r.party.names, clip(text))
@@ -215,12 +236,6 @@ func (r *ofacReader) listing(name, text string) {
 	}
 	inside := len(r.path) > 0 && r.path[len(r.path)-1] == "SanctionsMeasure"
 	switch {
-	case name == "Year":
-		r.date[0] = text
-	case name == "Month":
-		r.date[1] = text
-	case name == "Day":
-		r.date[2] = text
 	case name == "EntryEvent":
 		if day, err := time.Parse("2006-1-2", strings.Join(r.date[:], "-")); err == nil && r.entry.listed == "" {
 			r.entry.listed = day.Format(time.DateOnly)
@@ -230,8 +245,24 @@ func (r *ofacReader) listing(name, text string) {
 	}
 }
 
+// list names what the file is an edition of. OFAC publishes two: of blocked
+// parties, and of all others. A party that is on both stands in either with all
+// of its entries.
+func (r *ofacReader) list() string {
+	blocked, all := 0, 0
+	for id, n := range r.entries {
+		if all += n; r.lists[id] == "SDN List" {
+			blocked += n
+		}
+	}
+	if 2*blocked > all {
+		return "OFAC SDN List"
+	}
+	return "OFAC Consolidated List"
+}
+
 // claim words what OFAC says of one address of the party.
-func (p *ofacParty) claim(a ofacAddress) claim {
+func (p *ofacParty) claim(a ofacAddress, list string) claim {
 	context, err := json.Marshal(struct {
 		Ticker   string   `json:"ticker"`
 		Listed   string   `json:"listed,omitempty"`
@@ -241,7 +272,7 @@ func (p *ofacParty) claim(a ofacAddress) claim {
 		context = nil // texts always marshal
 	}
 	t := ledger.Tag{
-		Label: orElse(strings.Join(p.names, " "), "OFAC party "+p.id), Source: ofacPage + p.id, Creator: "OFAC", Category: "sanctioned_entity",
+		Label: orElse(strings.Join(p.names, " "), "OFAC party "+p.id), Source: ofacPage + p.id, Creator: "OFAC", Category: "sanctioned_entity", Pack: list,
 		Concepts: []string{"sanction"}, Abuse: "sanction", Confidence: confidences["authority_data"], Context: string(context),
 	}
 	if day, err := time.Parse(time.DateOnly, p.listed); err == nil {

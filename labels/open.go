@@ -134,6 +134,7 @@ func (l *Log) replayBatch(r *counted) error {
 	next := l.index.count() + 1
 	var pending []entry
 	var actors []actorEntry
+	var ends []ending
 	for {
 		offset := r.at
 		body, err := readFrame(r)
@@ -148,6 +149,13 @@ func (l *Log) replayBatch(r *counted) error {
 			}
 			pending = append(pending, l.index.entry(t, offset))
 			continue
+		case frameEnd:
+			e, ok := decodeEnd(body)
+			if _, over := l.index.ended[e.id]; !ok || over || e.id == 0 || e.id >= next {
+				return errFrame
+			}
+			ends = append(ends, e)
+			continue
 		case frameActor:
 			a, ok := decodeActor(body)
 			if !ok {
@@ -157,10 +165,10 @@ func (l *Log) replayBatch(r *counted) error {
 			continue
 		}
 		done, previous, ok := decodeCommit(body)
-		if !ok || previous != l.chain || done.Sequence != uint64(len(l.imports))+1 || done.FirstID != next || done.Tags != len(pending) || done.Actors != len(actors) {
+		if !ok || previous != l.chain || done.Sequence != uint64(len(l.imports))+1 || done.FirstID != next || done.Tags != len(pending) || done.Actors != len(actors) || done.Ended != len(ends) {
 			return errFrame
 		}
-		l.index.commit(done, pending, actors)
+		l.index.commit(done, pending, actors, ends)
 		l.imports = append(l.imports, done)
 		l.end, l.chain = r.at, [32]byte(sum.Sum(nil))
 		return nil

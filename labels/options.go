@@ -20,6 +20,10 @@ type Options struct {
 	Confidence int // 1-100; 0: the format's own, or unknown (5)
 	// MaxAge is when the source is stale; 0: 7 days for a list of sanctions, else never.
 	MaxAge time.Duration
+	// Complete says that the file is the whole list (Edition), as OFAC's are anyway.
+	Complete bool
+	// DryRun finds out what the import would do, and writes nothing.
+	DryRun bool
 }
 
 // check refuses what no tag could carry, and puts the category in our words.
