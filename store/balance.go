@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spoortrace/spoor/ledger"
@@ -14,11 +15,7 @@ func (s *Snapshot) Balance(_ context.Context, h ledger.Holder, before ledger.Poi
 	if err != nil || v == nil {
 		return ledger.Balance{}, err
 	}
-	at, err := v.sums(h, before)
-	if err != nil {
-		return ledger.Balance{}, err
-	}
-	end, err := v.sums(h, ledger.Point{Pos: ^ledger.Position(0)})
+	at, end, err := v.sums(h, before)
 	if err != nil {
 		return ledger.Balance{}, err
 	}
@@ -42,25 +39,28 @@ func balanceOf(at, end sums) (ledger.Balance, error) {
 	return ledger.Balance{Amount: amount, Deficit: deficit}, err
 }
 
-// sums returns what a holder's events before a point add up to, as of the view.
-func (v *view) sums(h ledger.Holder, before ledger.Point) (sums, error) {
-	var s sums
+// sums returns what a holder's events before a point, and all of them, add up to
+// as of the view.
+func (v *view) sums(h ledger.Holder, before ledger.Point) (at, end sums, err error) {
 	addr, a, err := v.account(h)
 	if err == nil && a != nil {
-		s, err = v.foldedSums(addr, a, before)
+		if at, err = v.foldedSums(addr, a, before); err == nil {
+			end, err = v.foldedSums(addr, a, ledger.Point{Pos: ^ledger.Position(0)})
+		}
 	}
-	if err != nil {
-		return sums{}, err
+	if err != nil || len(v.held) == 0 {
+		return at, end, err
 	}
 	for e := range v.young(h, ledger.Point{}, false) {
-		if !e.At.Before(before) {
-			break
+		one := entry{side: sideOf(h.Address, &e), amount: e.Amount}
+		if e.At.Before(before) {
+			err = at.add(one)
 		}
-		if err := s.add(entry{side: sideOf(h.Address, &e), amount: e.Amount}); err != nil {
-			return sums{}, err
+		if err = errors.Join(err, end.add(one)); err != nil {
+			return at, end, err
 		}
 	}
-	return s, nil
+	return at, end, nil
 }
 
 // foldedSums reads one group: its header has the sums of all before it.

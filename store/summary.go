@@ -35,7 +35,7 @@ func (s *Snapshot) AddressSummary(ctx context.Context, a ledger.Address) ([]Summ
 	}
 	var all []Summary
 	for _, asset := range assets {
-		if asset == ledger.NoticeAsset(a.Chain) {
+		if asset == ledger.NoticeAsset(a.Chain) || asset == ledger.ZeroAsset(a.Chain) {
 			continue
 		}
 		sum, err := s.summary(ctx, v, ledger.Holder{Address: a, Asset: asset})
@@ -51,44 +51,25 @@ func (s *Snapshot) AddressSummary(ctx context.Context, a ledger.Address) ([]Summ
 
 // assetsOf returns the assets of an address, those of the overlay included.
 func (v *view) assetsOf(a ledger.Address) ([]ledger.Asset, error) {
-	var assets []ledger.Asset
-	addr, err := v.addressID(a)
+	ids, err := v.assetIDs(a)
 	if err != nil {
 		return nil, err
 	}
-	if addr != 0 {
-		h, err := v.home(addr)
+	var assets []ledger.Asset
+	for _, id := range ids {
+		asset, err := assetOf(v.rows, v.head.chain, id)
 		if err != nil {
 			return nil, err
 		}
-		ids, err := loadAssets(v.rows, addr, h)
-		if err != nil {
-			return nil, err
-		}
-		for _, id := range ids {
-			if id >= v.head.nextAsset {
-				continue
-			}
-			asset, err := assetOf(v.rows, v.head.chain, id)
-			if err != nil {
-				return nil, err
-			}
-			assets = append(assets, asset)
-		}
+		assets = append(assets, asset)
 	}
-	for _, y := range v.held {
-		for h := range y.events {
-			if h.Address == a {
-				assets = append(assets, h.Asset)
-			}
-		}
-	}
+	assets = append(assets, v.youngAssets(a)...)
 	slices.SortFunc(assets, ledger.Asset.Compare)
 	return slices.Compact(assets), nil
 }
 
 func (s *Snapshot) summary(ctx context.Context, v *view, h ledger.Holder) (Summary, error) {
-	end, err := v.sums(h, ledger.Point{Pos: ^ledger.Position(0)})
+	_, end, err := v.sums(h, ledger.Point{Pos: ^ledger.Position(0)})
 	if err != nil {
 		return Summary{}, err
 	}
