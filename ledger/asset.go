@@ -27,6 +27,12 @@ func (a Asset) Native() bool { return a.Contract == Address{} && a.TokenID == ""
 // (account, asset): its events move nothing.
 func NoticeAsset(c Chain) Asset { return Asset{Chain: c, TokenID: "notices"} }
 
+// ZeroAsset stands for a chain's token transfers of zero where an index lists
+// events by (account, asset). They move nothing and are in no list of their token:
+// whoever likes can send them, in anybody's name. Only who looks for address
+// poisoning reads them.
+func ZeroAsset(c Chain) Asset { return Asset{Chain: c, TokenID: "zero transfers"} }
+
 // String prints "bitcoin:native" or "tron:TR7N..."; with a token id, "...#17".
 func (a Asset) String() string {
 	if a.Native() {

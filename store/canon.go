@@ -148,8 +148,9 @@ func eventHash(h ledger.Holder, e *ledger.Event) [32]byte {
 }
 
 // eventsOf yields the events of a transaction with the holder in whose list each
-// stands, in total order: first the payer's, then the payee's. Amounts of zero,
-// failed transfers and unknown coins make none. On a UTXO chain an input is an
+// stands, in total order: first the payer's, then the payee's. Failed transfers and
+// unknown coins make none; token transfers of zero stand in a list of their own, by
+// either side, which costs two entries of about 12 bytes each. On a UTXO chain an input is an
 // outflow to nobody, an output an inflow from nobody; slots count inputs first.
 // A notice is an event to oneself, of nothing, in the notice list of each of its
 // subjects; those of a failed transaction make none.
@@ -172,14 +173,20 @@ func eventsOf(tx *ledger.Tx) func(yield func(ledger.Holder, ledger.Event) bool) 
 		}
 		for i := range tx.Transfers {
 			t := &tx.Transfers[i]
-			if t.Amount.IsZero() || t.Status == ledger.StatusFailed {
+			asset := t.Asset
+			if t.Amount.IsZero() && t.Kind == ledger.TransferToken {
+				asset = ledger.ZeroAsset(tx.Chain)
+			} else if t.Amount.IsZero() {
+				continue
+			}
+			if t.Status == ledger.StatusFailed {
 				continue
 			}
 			e := ledger.Event{At: ledger.Point{Pos: tx.Pos, Slot: t.Slot}, Kind: t.Kind, From: t.From, To: t.To, Amount: t.Amount}
-			if !t.From.IsZero() && !yield(ledger.Holder{Address: t.From, Asset: t.Asset}, e) {
+			if !t.From.IsZero() && !yield(ledger.Holder{Address: t.From, Asset: asset}, e) {
 				return
 			}
-			if !t.To.IsZero() && t.To != t.From && !yield(ledger.Holder{Address: t.To, Asset: t.Asset}, e) {
+			if !t.To.IsZero() && t.To != t.From && !yield(ledger.Holder{Address: t.To, Asset: asset}, e) {
 				return
 			}
 		}

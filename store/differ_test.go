@@ -131,7 +131,11 @@ func sameAmount(a, b ledger.Amount) bool { return a == b }
 // collect is the naive list of events: by holder, in order of points.
 func collect(events map[ledger.Holder][]ledger.Event, tx *ledger.Tx) {
 	add := func(a ledger.Address, asset ledger.Asset, e ledger.Event) {
-		if h := (ledger.Holder{Address: a, Asset: asset}); !a.IsZero() && !e.Amount.IsZero() {
+		zero := e.Amount.IsZero() && e.Kind == ledger.TransferToken
+		if zero {
+			asset = ledger.ZeroAsset(tx.Chain)
+		}
+		if h := (ledger.Holder{Address: a, Asset: asset}); !a.IsZero() && (zero || !e.Amount.IsZero()) {
 			events[h] = append(events[h], e)
 		}
 	}

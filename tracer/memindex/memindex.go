@@ -105,16 +105,22 @@ func (c *chain) add(i int) error {
 		out.SpentBy = tx.Pos
 	}
 	for _, t := range tx.Transfers {
-		if t.Amount.IsZero() || t.Status == ledger.StatusFailed {
+		asset := t.Asset
+		if t.Amount.IsZero() && t.Kind == ledger.TransferToken {
+			asset = ledger.ZeroAsset(tx.Chain)
+		} else if t.Amount.IsZero() {
+			continue
+		}
+		if t.Status == ledger.StatusFailed {
 			continue
 		}
 		e := ledger.Event{At: ledger.Point{Pos: tx.Pos, Slot: t.Slot}, Kind: t.Kind, From: t.From, To: t.To, Amount: t.Amount}
 		if !t.From.IsZero() {
-			h := ledger.Holder{Address: t.From, Asset: t.Asset}
+			h := ledger.Holder{Address: t.From, Asset: asset}
 			c.events[h] = append(c.events[h], e)
 		}
 		if !t.To.IsZero() && t.To != t.From {
-			h := ledger.Holder{Address: t.To, Asset: t.Asset}
+			h := ledger.Holder{Address: t.To, Asset: asset}
 			c.events[h] = append(c.events[h], e)
 		}
 	}
