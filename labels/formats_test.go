@@ -240,18 +240,28 @@ func TestFoundForms(t *testing.T) {
 		name, file, text, want string
 		refused                int
 	}{
-		{"sum row of a table first", "a.json", `{"":{"name":"Sum of 4 Accounts","labels":["dex"]},"genesis":{"name":"","labels":["x"]},"` + evm + `":{"name":"A","labels":["dex"]}}`,
-			"ethereum:" + evm + "|A|decentralized_exchange|https://github.com/brianleect/etherscan-labels|20", 2},
-		{"text for a list", "e.jsonl", `{"id":"w","schema":"CryptoWallet","caption":"W","properties":{"publicKey":"` + trx + `","religion":"x"}}`,
-			"tron:" + trx + "|W||https://www.opensanctions.org/entities/w|50", 0},
+		{
+			"sum row of a table first", "a.json", `{"":{"name":"Sum of 4 Accounts","labels":["dex"]},"genesis":{"name":"","labels":["x"]},"` + evm + `":{"name":"A","labels":["dex"]}}`,
+			"ethereum:" + evm + "|A|decentralized_exchange|https://github.com/brianleect/etherscan-labels|20", 2,
+		},
+		{
+			"text for a list", "e.jsonl", `{"id":"w","schema":"CryptoWallet","caption":"W","properties":{"publicKey":"` + trx + `","religion":"x"}}`,
+			"tron:" + trx + "|W||https://www.opensanctions.org/entities/w|50", 0,
+		},
 		{"holder of a wallet", "b.json", `{"type":"bundle","objects":[{"type":"cryptocurrency-wallet","id":"cryptocurrency-wallet--1","value":"` + locky + `","holder_ref":"identity--1"},
 			{"type":"identity","id":"identity--1","name":"Some Exchange"}]}`, "bitcoin:" + locky + "|Some Exchange||cryptocurrency-wallet--1|05", 0},
-		{"custom type", "b.json", `{"type":"bundle","objects":[{"type":"x-opencti-cryptocurrency-wallet","id":"w","value":"` + locky + `","labels":["scam"]}]}`,
-			"bitcoin:" + locky + "|wallet in w|scam|w|05", 0},
-		{"custom type in a pattern", "b.json", `{"type":"bundle","objects":[{"type":"indicator","id":"i","name":"N","pattern":"[x-cryptocurrency-wallet:value = '` + locky + `']"}]}`,
-			"bitcoin:" + locky + "|N||i|05", 0},
-		{"TRON address under Bitcoin in a pack", "p.yaml", "title: a\ncreator: b\nconfidence: forensic\nsource: s\ncurrency: BTC\ntags:\n- {address: " + trx + ", label: L}\n",
-			"tron:" + trx + "|L||s|50", 0},
+		{
+			"custom type", "b.json", `{"type":"bundle","objects":[{"type":"x-opencti-cryptocurrency-wallet","id":"w","value":"` + locky + `","labels":["scam"]}]}`,
+			"bitcoin:" + locky + "|wallet in w|scam|w|05", 0,
+		},
+		{
+			"custom type in a pattern", "b.json", `{"type":"bundle","objects":[{"type":"indicator","id":"i","name":"N","pattern":"[x-cryptocurrency-wallet:value = '` + locky + `']"}]}`,
+			"bitcoin:" + locky + "|N||i|05", 0,
+		},
+		{
+			"TRON address under Bitcoin in a pack", "p.yaml", "title: a\ncreator: b\nconfidence: forensic\nsource: s\ncurrency: BTC\ntags:\n- {address: " + trx + ", label: L}\n",
+			"tron:" + trx + "|L||s|50", 0,
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

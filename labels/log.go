@@ -258,13 +258,27 @@ func (l *Log) Add(tag ledger.Tag, recorded int64) (ledger.Tag, error) {
 func (l *Log) Retract(id uint64, reason string, recorded int64) (Import, error) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	if id == 0 || id > l.index.count() {
-		return Import{}, fmt.Errorf("labels: tag %d: %w", id, ledger.ErrNotFound)
-	}
-	if at, ok := l.index.retracted[id]; ok {
-		return Import{}, fmt.Errorf("labels: tag %d was retracted at sequence %d: %w", id, at, ledger.ErrPrecondition)
+	if err := l.retractable(id); err != nil {
+		return Import{}, err
 	}
 	return l.batch(Import{Kind: KindRetract, Name: reason, Recorded: recorded, Retracts: id}, &Report{}, func(*batch) error { return nil })
+}
+
+// Retractable returns what Retract would answer, and retracts nothing.
+func (l *Log) Retractable(id uint64) error {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.retractable(id)
+}
+
+func (l *Log) retractable(id uint64) error {
+	if id == 0 || id > l.index.count() {
+		return fmt.Errorf("labels: tag %d: %w", id, ledger.ErrNotFound)
+	}
+	if at, ok := l.index.retracted[id]; ok {
+		return fmt.Errorf("labels: tag %d was retracted at sequence %d: %w", id, at, ledger.ErrPrecondition)
+	}
+	return nil
 }
 
 // batch writes what fill adds and a commit frame, syncs, and then lets readers see it.

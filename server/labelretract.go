@@ -15,10 +15,9 @@ import (
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 )
 
-// affectedBy lists the kept answers of the caller's tenant that rested on a tag
-// which was just retracted. It is asked after the retraction, so that what it
-// works out again is without the tag.
-type affectedBy func(ctx context.Context, t ledger.Tag) ([]*spoorv1.AffectedResult, error)
+// affectedBy lists the kept answers of the caller's tenant that rested on a tag.
+// The view is one without it: the tag was just retracted, or would be.
+type affectedBy func(ctx context.Context, v *view, t ledger.Tag) ([]*spoorv1.AffectedResult, error)
 
 const maxAffected = 10_000
 
@@ -40,15 +39,38 @@ func (s *labelService) RetractLabel(ctx context.Context, m *spoorv1.RetractLabel
 		wrong := fmt.Errorf("label %d is everyone's: only an administrator retracts it; the key %s has %s", id, caller.KeyID, caller.Role)
 		return nil, withDetails(codes.PermissionDenied, wrong, info("PERMISSION_DENIED"))
 	}
+	if m.GetDryRun() {
+		if err := s.data.labels.Retractable(id); err != nil {
+			return nil, err
+		}
+		return s.changes(ctx, before, 0)
+	}
 	done, err := s.data.labels.Retract(id, m.GetReason(), s.now().UnixMilli())
 	if err != nil {
 		return nil, err
 	}
-	answer := &spoorv1.RetractLabelResponse{Label: labelMessage(labels.Entry{Tag: before, Sequence: s.data.sequenceOf(id), Retracted: done.Sequence})}
+	answer, err := s.changes(ctx, before, done.Sequence)
+	if err != nil {
+		return nil, fmt.Errorf("label %d is retracted, but not all that rested on it could be listed: %w", id, err)
+	}
+	return answer, nil
+}
+
+// changes says what a retraction changed; with the sequence 0, what it would.
+func (s *labelService) changes(ctx context.Context, t ledger.Tag, retracted uint64) (*spoorv1.RetractLabelResponse, error) {
+	v, err := s.data.view(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
+	if retracted == 0 {
+		v.without = t.ID
+	}
+	answer := &spoorv1.RetractLabelResponse{Label: labelMessage(labels.Entry{Tag: t, Sequence: s.data.sequenceOf(t.ID), Retracted: retracted})}
 	for _, list := range s.affected {
-		found, err := list(ctx, before)
+		found, err := list(ctx, v, t)
 		if err != nil {
-			return nil, fmt.Errorf("label %d is retracted, but not all that rested on it could be listed: %w", id, err)
+			return nil, err
 		}
 		answer.Affected = append(answer.Affected, found...)
 	}
@@ -58,7 +80,7 @@ func (s *labelService) RetractLabel(ctx context.Context, m *spoorv1.RetractLabel
 
 // carrying lists the finished traces of the caller's tenant whose answer shows a
 // tag. A trace stays as it was, pinned at its label sequence: it must be asked again.
-func (j *jobs) carrying(ctx context.Context, t ledger.Tag) ([]*spoorv1.AffectedResult, error) {
+func (j *jobs) carrying(ctx context.Context, _ *view, t ledger.Tag) ([]*spoorv1.AffectedResult, error) {
 	id, tenant := strconv.FormatUint(t.ID, 10), Principal(ctx).Tenant
 	j.mu.Lock()
 	var kept []*spoorv1.Trace

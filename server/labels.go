@@ -128,6 +128,7 @@ type upload struct {
 const (
 	maxLabelFile = 200 << 20
 	maxFileName  = 255
+	maxEnded     = 1000 // labels named in an answer
 )
 
 func newUpload(dir, name string, options *spoorv1.ImportOptions) (*upload, error) {
@@ -148,7 +149,7 @@ func newUpload(dir, name string, options *spoorv1.ImportOptions) (*upload, error
 func optionsOf(m *spoorv1.ImportOptions) labels.Options {
 	return labels.Options{
 		Network: m.GetNetwork(), Label: m.GetLabel(), Category: m.GetCategory(), Source: m.GetSource(), Confidence: int(m.GetConfidence()),
-		MaxAge: m.GetMaxAge().AsDuration(),
+		MaxAge: m.GetMaxAge().AsDuration(), Complete: m.GetComplete(), DryRun: m.GetDryRun(),
 	}
 }
 
@@ -175,6 +176,9 @@ func (s *labelService) importFile(ctx context.Context, u *upload, answer *spoorv
 	for _, reason := range done.Refusals {
 		answer.Refusals = append(answer.Refusals, &spoorv1.LabelRefusal{File: u.name, Reason: reason})
 	}
+	for _, t := range done.Endings[:min(len(done.Endings), maxEnded)] {
+		answer.Ended = append(answer.Ended, labelMessage(labels.Entry{Tag: t, Sequence: s.data.sequenceOf(t.ID)}))
+	}
 	answer.Sets = append(answer.Sets, setMessage(done))
 	return nil
 }
@@ -183,6 +187,7 @@ func setMessage(i labels.Import) *spoorv1.LabelSet {
 	m := &spoorv1.LabelSet{
 		Name: i.Name, Creator: i.Creator, Format: formatOf(i), Sequence: i.Sequence, Count: int64(i.Tags), Recorded: timeMessage(i.Recorded),
 		Actors: int64(i.Actors), Duplicates: int64(i.Repeated), Refused: int64(i.Refused),
+		Ended: int64(i.Ended), Published: timeMessage(i.Published),
 	}
 	for network, n := range i.Skipped {
 		if m.Skipped == nil {

@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/spoortrace/spoor/access"
@@ -109,10 +111,19 @@ func TestRetractionLists(t *testing.T) {
 	added := c.add(t, exchange("a"))
 	first := c.started(t, &spoorv1.StartTraceRequest{Request: m, RequestId: "first"})
 	second := c.started(t, &spoorv1.StartTraceRequest{Request: m, RequestId: "second"})
+	dry, err := c.RetractLabel(t.Context(), &spoorv1.RetractLabelRequest{Id: added.GetId(), DryRun: true})
+	if err != nil || dry.GetLabel().GetRetractedSequence() != 0 {
+		t.Fatalf("a dry run: %v, %v", dry, err)
+	}
 	got, err := c.RetractLabel(t.Context(), &spoorv1.RetractLabelRequest{Id: added.GetId(), Reason: "mistaken"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	if diff := cmp.Diff(got.GetAffected(), dry.GetAffected(), protocmp.Transform()); diff != "" {
+		t.Errorf("a dry run says something else: %s", diff)
+	}
+	_, err = c.RetractLabel(t.Context(), &spoorv1.RetractLabelRequest{Id: added.GetId(), DryRun: true})
+	refusal{codes.FailedPrecondition, "FAILED_PRECONDITION", "", "was retracted"}.check(t, "a dry run afterwards", err)
 	have := map[string]string{}
 	for _, a := range got.GetAffected() {
 		have[a.GetId()] = a.GetKind()
@@ -124,6 +135,42 @@ func TestRetractionLists(t *testing.T) {
 	got, err = c.RetractLabel(t.Context(), &spoorv1.RetractLabelRequest{Id: unused.GetId()})
 	if err != nil || len(got.GetAffected()) != 0 {
 		t.Errorf("a label that no trace shows: got %v, %v", got, err)
+	}
+}
+
+// TestEdition: a complete list ends what it no longer has, a dry run says so
+// before, and neither an answer of then nor the history forgets it.
+func TestEdition(t *testing.T) {
+	c := local(t, newWorld(t))
+	send := func(text string, o *spoorv1.ImportOptions) *spoorv1.ImportLabelsResponse {
+		s, err := c.ImportLabels(t.Context())
+		if err == nil {
+			err = s.Send(&spoorv1.ImportLabelsRequest{File: "watch.csv", Chunk: []byte("network,address,label\n" + text), Options: o})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.CloseAndRecv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	a, b := "tron,"+named("tron", "a").String()+",A\n", "tron,"+named("tron", "b").String()+",B\n"
+	before := send(a+b, nil).GetSequence()
+	for _, dry := range []bool{true, false} {
+		got := send(a, &spoorv1.ImportOptions{Complete: true, DryRun: dry})
+		ended := got.GetEnded()
+		if len(ended) != 1 || ended[0].GetLabel() != "B" || ended[0].ValidTo == nil || got.GetAccepted() != 0 || got.GetSets()[0].GetEnded() != 1 || got.GetSets()[0].Published == nil {
+			t.Errorf("dry %v: got %v", dry, got)
+		}
+		if moved := got.GetSequence() != before; moved == dry {
+			t.Errorf("dry %v: the log is at %d and was at %d", dry, got.GetSequence(), before)
+		}
+	}
+	list, err := c.ListLabels(t.Context(), &spoorv1.ListLabelsRequest{Address: named("tron", "b").Qualified()})
+	if err != nil || len(list.GetLabels()) != 1 || list.GetLabels()[0].ValidTo == nil || list.GetLabels()[0].GetRetractedSequence() != 0 {
+		t.Errorf("got %v, %v, want the label with its end", list, err)
 	}
 }
 

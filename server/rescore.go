@@ -180,7 +180,7 @@ func (n *news) blocks(ctx context.Context, v *view, mark screening.Mark, head le
 }
 
 // newLabels collects whom the entries of the label log up to a sequence number
-// are about. Large imports score everything again instead.
+// are about. Large imports, and those that end labels, score everything again instead.
 func (r *rescorer) newLabels(ctx context.Context, n *news, sequence uint64) error {
 	for _, i := range r.data.labels.Imports() {
 		if i.Sequence <= r.sequence || i.Sequence > sequence {
@@ -190,7 +190,7 @@ func (r *rescorer) newLabels(ctx context.Context, n *news, sequence uint64) erro
 		if i.Kind == labels.KindRetract {
 			first, count = i.Retracts, 1
 		}
-		if count > blocksBehind {
+		if count > blocksBehind || i.Ended > 0 {
 			n.all = true
 			continue
 		}

@@ -180,6 +180,9 @@ func (s *screenService) screen(ctx context.Context, v *view, a ledger.Address) (
 	if err != nil {
 		return nil, err
 	}
+	if v.without != 0 {
+		return s.assess(ctx, v, rules.Rules, a)
+	}
 	key := basis + a.Qualified()
 	if kept := s.cache.get(key); kept != nil {
 		return kept, nil

@@ -9,9 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/testing/protocmp"
 
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
@@ -261,7 +263,14 @@ func TestStolenCoinRaisesAlert(t *testing.T) {
 	if err != nil || len(listed.GetAlerts()) != 1 {
 		t.Errorf("escalated: %v, %v", listed, err)
 	}
+	dry, err := d.RetractLabel(t.Context(), &spoorv1.RetractLabelRequest{Id: label.GetId(), DryRun: true})
+	if watches, again := d.ListWatches(t.Context(), &spoorv1.ListWatchesRequest{}); err != nil || again != nil || watches.GetWatches()[0].GetRisk() != "HIGH" {
+		t.Errorf("a dry run changed something: %v, %v, %v", watches, err, again)
+	}
 	retracted, err := d.RetractLabel(t.Context(), &spoorv1.RetractLabelRequest{Id: label.GetId(), Reason: "wrong"})
+	if diff := cmp.Diff(retracted.GetAffected(), dry.GetAffected(), protocmp.Transform()); diff != "" || len(dry.GetAffected()) == 0 {
+		t.Errorf("a dry run says something else: %s", diff)
+	}
 	if err != nil || !slices.ContainsFunc(retracted.GetAffected(), func(r *spoorv1.AffectedResult) bool { return r.GetKind() == "watch" && r.GetLevelBefore() != "" }) {
 		t.Errorf("retracted: affected %v, %v", retracted.GetAffected(), err)
 	}
@@ -302,7 +311,7 @@ func TestReplacedBlockRetractsAlert(t *testing.T) {
 // TestRegisterTransfer: pending until the block is there, then scored with an alert.
 func TestRegisterTransfer(t *testing.T) {
 	d := newScreenDesk(t)
-	d.label(t, "b", "stolen_funds")
+	label := d.label(t, "b", "stolen_funds")
 	ask := &spoorv1.RegisterTransferRequest{
 		UserId: "ann", Network: "bitcoin", TransferReference: fmt.Sprintf("%s:0", txID("steal")), Direction: "RECEIVED", AssetAmount: "10", OutputAddress: named("bitcoin", "exchange").String(),
 	}
@@ -318,6 +327,20 @@ func TestRegisterTransfer(t *testing.T) {
 	})
 	if got.GetScreening().GetRisk() != "HIGH" || got.GetTx() != txID("steal").String() || got.GetAlerts()[0].GetUserId() != "ann" {
 		t.Errorf("after the block: %v", got)
+	}
+	dry, err := d.RetractLabel(t.Context(), &spoorv1.RetractLabelRequest{Id: label.GetId(), DryRun: true})
+	want := []string{"transfer " + first.GetExternalId() + " HIGH LOW"}
+	for _, a := range got.GetAlerts() {
+		want = append(want, "alert "+a.GetId()+" "+a.GetLevel()+" LOW")
+	}
+	var have []string
+	for _, a := range dry.GetAffected() {
+		have = append(have, a.GetKind()+" "+a.GetId()+" "+a.GetLevelBefore()+" "+a.GetLevelAfter())
+	}
+	slices.Sort(have)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, have); diff != "" || err != nil {
+		t.Errorf("without the label: %v, %s", err, diff)
 	}
 	again, err := d.RegisterTransfer(t.Context(), ask)
 	if err != nil || again.GetExternalId() != first.GetExternalId() || len(again.GetAlerts()) != len(got.GetAlerts()) {

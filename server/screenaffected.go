@@ -8,18 +8,13 @@ import (
 	"github.com/spoortrace/spoor/screening"
 )
 
-// affected lists the transfers and watches of the caller's tenant whose level
-// a retracted tag changes; what is kept is brought up to date right after.
-func (s *screenService) affected(ctx context.Context, t ledger.Tag) ([]*spoorv1.AffectedResult, error) {
+// affected lists what a retracted tag changes of the caller's tenant: transfers
+// by their level, with their alerts, and watches by level or score; what is kept is brought up to date right after.
+func (s *screenService) affected(ctx context.Context, v *view, t ledger.Tag) ([]*spoorv1.AffectedResult, error) {
 	if s.store == nil || t.Address.IsZero() {
 		return nil, nil
 	}
 	defer s.wakeUp()
-	v, err := s.data.view(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer v.close()
 	found, err := s.affectedTransfers(ctx, v, t)
 	if err != nil {
 		return nil, err
@@ -30,7 +25,7 @@ func (s *screenService) affected(ctx context.Context, t ledger.Tag) ([]*spoorv1.
 			return err
 		}
 		m, err := s.screen(ctx, v, a)
-		if err = ignoreAbsent(err); err == nil && m.GetRisk() != w.Level {
+		if err = ignoreAbsent(err); err == nil && (m.GetRisk() != w.Level || !sameScore(m.RiskScore, w.Score)) {
 			found = append(found, &spoorv1.AffectedResult{Kind: "watch", Id: watchID(w.Address), LevelBefore: w.Level, LevelAfter: m.GetRisk()})
 		}
 		return err
@@ -50,9 +45,22 @@ func (s *screenService) affectedTransfers(ctx context.Context, v *view, tag ledg
 		if err != nil {
 			return nil, err
 		}
-		if m.GetRisk() != t.Level {
-			found = append(found, &spoorv1.AffectedResult{Kind: "transfer", Id: id, LevelBefore: t.Level, LevelAfter: m.GetRisk()})
+		if m.GetRisk() == t.Level {
+			continue
+		}
+		found = append(found, &spoorv1.AffectedResult{Kind: "transfer", Id: id, LevelBefore: t.Level, LevelAfter: m.GetRisk()})
+		alerts, err := s.store.AlertsOf(ctx, tenant, id)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range alerts {
+			found = append(found, &spoorv1.AffectedResult{Kind: "alert", Id: a.ID, LevelBefore: a.Level, LevelAfter: m.GetRisk()})
 		}
 	}
 	return found, err
+}
+
+// sameScore compares scores that may be absent.
+func sameScore(a, b *uint32) bool {
+	return (a == nil) == (b == nil) && (a == nil || *a == *b)
 }

@@ -73,7 +73,7 @@ func (v *view) spreadTo(ctx context.Context, c ledger.Cluster) ([]ledger.Tag, er
 		}
 		d.spreads[key] = s
 	}
-	return s.byName[c.Name], nil
+	return v.leaveOut(slices.Clone(s.byName[c.Name])), nil
 }
 
 type spreadKey struct {

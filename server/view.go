@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -34,7 +35,10 @@ type data struct {
 type view struct {
 	*store.Snapshot
 	tags *labels.View
-	data *data
+	// without is a tag that is left out as if it were retracted; 0: none. Nothing
+	// that such a view answers is kept.
+	without uint64
+	data    *data
 
 	pinning sync.Mutex // guards pinned
 	pinned  *entities.View
@@ -66,7 +70,16 @@ func (v *view) Tags(ctx context.Context, a ledger.Address) ([]ledger.Tag, error)
 	if a.IsZero() {
 		return nil, nil
 	}
-	return v.tags.Tags(ctx, a)
+	tags, err := v.tags.Tags(ctx, a)
+	return v.leaveOut(tags), err
+}
+
+// leaveOut drops the tag that the view is without; the list is the caller's own.
+func (v *view) leaveOut(tags []ledger.Tag) []ledger.Tag {
+	if v.without == 0 {
+		return tags
+	}
+	return slices.DeleteFunc(tags, func(t ledger.Tag) bool { return t.ID == v.without })
 }
 
 func (v *view) labelSequence() uint64 { return v.tags.Sequence() }
@@ -109,7 +122,7 @@ func (v *view) until(ctx context.Context, chains []ledger.Chain, text string) (*
 	if err != nil {
 		return nil, err
 	}
-	return &view{Snapshot: snap, tags: v.tags, data: v.data}, nil
+	return &view{Snapshot: snap, tags: v.tags, without: v.without, data: v.data}, nil
 }
 
 // info returns what is known of an asset: from the table, else what a file claimed.

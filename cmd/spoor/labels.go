@@ -64,6 +64,7 @@ func (a *app) labelsAddCommand() *cobra.Command {
 
 func (a *app) labelsRetractCommand() *cobra.Command {
 	var reason string
+	var dry bool
 	cmd := &cobra.Command{
 		Use:   "retract ID",
 		Short: "Withdraw one label; it stays in the log",
@@ -73,7 +74,7 @@ func (a *app) labelsRetractCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			done, err := l.labels.RetractLabel(cmd.Context(), &spoorv1.RetractLabelRequest{Id: args[0], Reason: reason})
+			done, err := l.labels.RetractLabel(cmd.Context(), &spoorv1.RetractLabelRequest{Id: args[0], Reason: reason, DryRun: dry})
 			if err = errors.Join(err, l.close()); err != nil {
 				return err
 			}
@@ -81,6 +82,7 @@ func (a *app) labelsRetractCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for the log")
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what it would change, and retract nothing")
 	return cmd
 }
 

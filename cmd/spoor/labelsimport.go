@@ -36,7 +36,9 @@ func (a *app) labelsImportCommand() *cobra.Command {
   etherscan-labels' combinedAllLabels.json and Forta's tables
   lists of one address a line, or a JSON list of them, with --label
 
-Each file is taken in whole or not at all. Exit status 4: addresses that do not parse were refused, and it is printed which.`,
+Each file is taken in whole or not at all. An edition of OFAC's ends the labels of earlier ones that it no longer has; with --complete any list does.
+
+Exit status 4: addresses that do not parse were refused, and it is printed which.`,
 		Example: `  spoor labels import sdn_advanced.xml tagpacks/
   spoor labels import usdt.txt --network USDT --label "OFAC SDN" --category sanctioned_entity --source OFAC`,
 		Args: cobra.MinimumNArgs(1),
@@ -64,6 +66,8 @@ Each file is taken in whole or not at all. Exit status 4: addresses that do not 
 	f.StringVar(&o.Source, "source", "", "where the claims come from, if the file does not say")
 	f.StringVar(&confidence, "confidence", "", "trust in the source, if the file does not say: an id of GraphSense's scale, or 1 to 100")
 	f.DurationVar(&maxAge, "max-age", 0, "age above which the source is stale, such as 168h; default: 168h for a list of sanctions, else none")
+	f.BoolVar(&o.Complete, "complete", false, "the file is the whole list: what earlier imports of that file name had and it has not ends now")
+	f.BoolVar(&o.DryRun, "dry-run", false, "say what would be taken in and what would end, and do nothing")
 	return cmd
 }
 
@@ -109,6 +113,7 @@ func importBy(ctx context.Context, l *link, files []string, o *spoorv1.ImportOpt
 			return nil, err
 		}
 		all.Sequence, all.Accepted, all.Refused = r.GetSequence(), all.GetAccepted()+r.GetAccepted(), all.GetRefused()+r.GetRefused()
+		all.Ended = append(all.Ended, r.GetEnded()...)
 		all.Refusals, all.Sets = append(all.Refusals, r.GetRefusals()...), append(all.Sets, r.GetSets()...)
 	}
 	return all, nil

@@ -103,7 +103,12 @@ type ImportOptions struct {
 	// Trust in the source, 1 to 100; 0: what the format says.
 	Confidence int32 `protobuf:"varint,5,opt,name=confidence,proto3" json:"confidence,omitempty"`
 	// Age above which the source is stale; absent: 7 days for a list of sanctions, else none.
-	MaxAge        *durationpb.Duration `protobuf:"bytes,6,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	MaxAge *durationpb.Duration `protobuf:"bytes,6,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	// The file is the whole list as it stands: labels of earlier imports of it (by the name of the file and the network above) that it no longer has end.
+	// OFAC's files always are, by their date of issue; one that is older than the log's is FAILED_PRECONDITION.
+	Complete bool `protobuf:"varint,7,opt,name=complete,proto3" json:"complete,omitempty"`
+	// Says what the import would do, and does not do it.
+	DryRun        bool `protobuf:"varint,8,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -180,6 +185,20 @@ func (x *ImportOptions) GetMaxAge() *durationpb.Duration {
 	return nil
 }
 
+func (x *ImportOptions) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
+func (x *ImportOptions) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
 // ImportLabelsResponse counts what was taken in.
 type ImportLabelsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -192,7 +211,9 @@ type ImportLabelsResponse struct {
 	// One per refused label, the first 1000.
 	Refusals []*LabelRefusal `protobuf:"bytes,4,rep,name=refusals,proto3" json:"refusals,omitempty"`
 	// Sets taken in, one per file.
-	Sets          []*LabelSet `protobuf:"bytes,5,rep,name=sets,proto3" json:"sets,omitempty"`
+	Sets []*LabelSet `protobuf:"bytes,5,rep,name=sets,proto3" json:"sets,omitempty"`
+	// Labels of earlier editions that a complete list no longer has, with their new valid_to, the first 1000.
+	Ended         []*Label `protobuf:"bytes,6,rep,name=ended,proto3" json:"ended,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -258,6 +279,13 @@ func (x *ImportLabelsResponse) GetRefusals() []*LabelRefusal {
 func (x *ImportLabelsResponse) GetSets() []*LabelSet {
 	if x != nil {
 		return x.Sets
+	}
+	return nil
+}
+
+func (x *ImportLabelsResponse) GetEnded() []*Label {
+	if x != nil {
+		return x.Ended
 	}
 	return nil
 }
@@ -356,7 +384,11 @@ type LabelSet struct {
 	// Labels whose address did not parse.
 	Refused int64 `protobuf:"varint,13,opt,name=refused,proto3" json:"refused,omitempty"`
 	// Labels of networks that are not indexed, by the name of the network.
-	Skipped       map[string]int64 `protobuf:"bytes,14,rep,name=skipped,proto3" json:"skipped,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	Skipped map[string]int64 `protobuf:"bytes,14,rep,name=skipped,proto3" json:"skipped,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// Labels of earlier editions that it no longer has; they stay in the log and are valid until it was published.
+	Ended int64 `protobuf:"varint,15,opt,name=ended,proto3" json:"ended,omitempty"`
+	// When the edition was published, if it is a complete list.
+	Published     *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=published,proto3" json:"published,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -485,6 +517,20 @@ func (x *LabelSet) GetRefused() int64 {
 func (x *LabelSet) GetSkipped() map[string]int64 {
 	if x != nil {
 		return x.Skipped
+	}
+	return nil
+}
+
+func (x *LabelSet) GetEnded() int64 {
+	if x != nil {
+		return x.Ended
+	}
+	return 0
+}
+
+func (x *LabelSet) GetPublished() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Published
 	}
 	return nil
 }
@@ -796,7 +842,9 @@ type RetractLabelRequest struct {
 	// Id of the label.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Why, for the log.
-	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Says what the retraction would change, and retracts nothing.
+	DryRun        bool `protobuf:"varint,3,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -843,6 +891,13 @@ func (x *RetractLabelRequest) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *RetractLabelRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
 }
 
 // RetractLabelResponse says what a retraction changed.
@@ -1101,7 +1156,7 @@ const file_spoor_v1_label_service_proto_rawDesc = "" +
 	"\x04file\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\x04file\x12\x1f\n" +
 	"\x05chunk\x18\x02 \x01(\fB\t\xbaH\x06z\x04\x18\x80\x80@R\x05chunk\x121\n" +
-	"\aoptions\x18\x03 \x01(\v2\x17.spoor.v1.ImportOptionsR\aoptions\"\x82\x02\n" +
+	"\aoptions\x18\x03 \x01(\v2\x17.spoor.v1.ImportOptionsR\aoptions\"\xb7\x02\n" +
 	"\rImportOptions\x12!\n" +
 	"\anetwork\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\anetwork\x12\x1e\n" +
 	"\x05label\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x05label\x12#\n" +
@@ -1110,17 +1165,20 @@ const file_spoor_v1_label_service_proto_rawDesc = "" +
 	"\n" +
 	"confidence\x18\x05 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\n" +
 	"confidence\x12<\n" +
-	"\amax_age\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\x06maxAge\"\xc4\x01\n" +
+	"\amax_age\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\x06maxAge\x12\x1a\n" +
+	"\bcomplete\x18\a \x01(\bR\bcomplete\x12\x17\n" +
+	"\adry_run\x18\b \x01(\bR\x06dryRun\"\xeb\x01\n" +
 	"\x14ImportLabelsResponse\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x1a\n" +
 	"\baccepted\x18\x02 \x01(\x03R\baccepted\x12\x18\n" +
 	"\arefused\x18\x03 \x01(\x03R\arefused\x122\n" +
 	"\brefusals\x18\x04 \x03(\v2\x16.spoor.v1.LabelRefusalR\brefusals\x12&\n" +
-	"\x04sets\x18\x05 \x03(\v2\x12.spoor.v1.LabelSetR\x04sets\"N\n" +
+	"\x04sets\x18\x05 \x03(\v2\x12.spoor.v1.LabelSetR\x04sets\x12%\n" +
+	"\x05ended\x18\x06 \x03(\v2\x0f.spoor.v1.LabelR\x05ended\"N\n" +
 	"\fLabelRefusal\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\tR\x04file\x12\x12\n" +
 	"\x04line\x18\x02 \x01(\x03R\x04line\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x92\x04\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xe2\x04\n" +
 	"\bLabelSet\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\acreator\x18\x02 \x01(\tR\acreator\x12\x16\n" +
@@ -1138,7 +1196,9 @@ const file_spoor_v1_label_service_proto_rawDesc = "" +
 	"duplicates\x18\f \x01(\x03R\n" +
 	"duplicates\x12\x18\n" +
 	"\arefused\x18\r \x01(\x03R\arefused\x129\n" +
-	"\askipped\x18\x0e \x03(\v2\x1f.spoor.v1.LabelSet.SkippedEntryR\askipped\x1a:\n" +
+	"\askipped\x18\x0e \x03(\v2\x1f.spoor.v1.LabelSet.SkippedEntryR\askipped\x12\x14\n" +
+	"\x05ended\x18\x0f \x01(\x03R\x05ended\x128\n" +
+	"\tpublished\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\tpublished\x1a:\n" +
 	"\fSkippedEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\xb9\x01\n" +
@@ -1168,11 +1228,12 @@ const file_spoor_v1_label_service_proto_rawDesc = "" +
 	"\x05label\x18\x01 \x01(\v2\x0f.spoor.v1.LabelB\x06\xbaH\x03\xc8\x01\x01R\x05label\x12&\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\trequestId\x12\x18\n" +
-	"\aprivate\x18\x03 \x01(\bR\aprivate\"S\n" +
+	"\aprivate\x18\x03 \x01(\bR\aprivate\"l\n" +
 	"\x13RetractLabelRequest\x12\x1a\n" +
 	"\x02id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x02id\x12 \n" +
-	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x06reason\"s\n" +
+	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x06reason\x12\x17\n" +
+	"\adry_run\x18\x03 \x01(\bR\x06dryRun\"s\n" +
 	"\x14RetractLabelResponse\x12%\n" +
 	"\x05label\x18\x01 \x01(\v2\x0f.spoor.v1.LabelR\x05label\x124\n" +
 	"\baffected\x18\x02 \x03(\v2\x18.spoor.v1.AffectedResultR\baffected\"x\n" +
@@ -1231,39 +1292,41 @@ var file_spoor_v1_label_service_proto_goTypes = []any{
 	(*ListLabelSetsResponse)(nil), // 13: spoor.v1.ListLabelSetsResponse
 	nil,                           // 14: spoor.v1.LabelSet.SkippedEntry
 	(*durationpb.Duration)(nil),   // 15: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
-	(*Label)(nil),                 // 17: spoor.v1.Label
+	(*Label)(nil),                 // 16: spoor.v1.Label
+	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
 }
 var file_spoor_v1_label_service_proto_depIdxs = []int32{
 	1,  // 0: spoor.v1.ImportLabelsRequest.options:type_name -> spoor.v1.ImportOptions
 	15, // 1: spoor.v1.ImportOptions.max_age:type_name -> google.protobuf.Duration
 	3,  // 2: spoor.v1.ImportLabelsResponse.refusals:type_name -> spoor.v1.LabelRefusal
 	4,  // 3: spoor.v1.ImportLabelsResponse.sets:type_name -> spoor.v1.LabelSet
-	16, // 4: spoor.v1.LabelSet.recorded:type_name -> google.protobuf.Timestamp
-	15, // 5: spoor.v1.LabelSet.max_age:type_name -> google.protobuf.Duration
-	15, // 6: spoor.v1.LabelSet.age:type_name -> google.protobuf.Duration
-	14, // 7: spoor.v1.LabelSet.skipped:type_name -> spoor.v1.LabelSet.SkippedEntry
-	17, // 8: spoor.v1.ListLabelsResponse.labels:type_name -> spoor.v1.Label
-	5,  // 9: spoor.v1.ListLabelsResponse.actors:type_name -> spoor.v1.Actor
-	17, // 10: spoor.v1.AddLabelRequest.label:type_name -> spoor.v1.Label
-	17, // 11: spoor.v1.RetractLabelResponse.label:type_name -> spoor.v1.Label
-	11, // 12: spoor.v1.RetractLabelResponse.affected:type_name -> spoor.v1.AffectedResult
-	4,  // 13: spoor.v1.ListLabelSetsResponse.sets:type_name -> spoor.v1.LabelSet
-	0,  // 14: spoor.v1.LabelService.ImportLabels:input_type -> spoor.v1.ImportLabelsRequest
-	6,  // 15: spoor.v1.LabelService.ListLabels:input_type -> spoor.v1.ListLabelsRequest
-	8,  // 16: spoor.v1.LabelService.AddLabel:input_type -> spoor.v1.AddLabelRequest
-	9,  // 17: spoor.v1.LabelService.RetractLabel:input_type -> spoor.v1.RetractLabelRequest
-	12, // 18: spoor.v1.LabelService.ListLabelSets:input_type -> spoor.v1.ListLabelSetsRequest
-	2,  // 19: spoor.v1.LabelService.ImportLabels:output_type -> spoor.v1.ImportLabelsResponse
-	7,  // 20: spoor.v1.LabelService.ListLabels:output_type -> spoor.v1.ListLabelsResponse
-	17, // 21: spoor.v1.LabelService.AddLabel:output_type -> spoor.v1.Label
-	10, // 22: spoor.v1.LabelService.RetractLabel:output_type -> spoor.v1.RetractLabelResponse
-	13, // 23: spoor.v1.LabelService.ListLabelSets:output_type -> spoor.v1.ListLabelSetsResponse
-	19, // [19:24] is the sub-list for method output_type
-	14, // [14:19] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	16, // 4: spoor.v1.ImportLabelsResponse.ended:type_name -> spoor.v1.Label
+	17, // 5: spoor.v1.LabelSet.recorded:type_name -> google.protobuf.Timestamp
+	15, // 6: spoor.v1.LabelSet.max_age:type_name -> google.protobuf.Duration
+	15, // 7: spoor.v1.LabelSet.age:type_name -> google.protobuf.Duration
+	14, // 8: spoor.v1.LabelSet.skipped:type_name -> spoor.v1.LabelSet.SkippedEntry
+	17, // 9: spoor.v1.LabelSet.published:type_name -> google.protobuf.Timestamp
+	16, // 10: spoor.v1.ListLabelsResponse.labels:type_name -> spoor.v1.Label
+	5,  // 11: spoor.v1.ListLabelsResponse.actors:type_name -> spoor.v1.Actor
+	16, // 12: spoor.v1.AddLabelRequest.label:type_name -> spoor.v1.Label
+	16, // 13: spoor.v1.RetractLabelResponse.label:type_name -> spoor.v1.Label
+	11, // 14: spoor.v1.RetractLabelResponse.affected:type_name -> spoor.v1.AffectedResult
+	4,  // 15: spoor.v1.ListLabelSetsResponse.sets:type_name -> spoor.v1.LabelSet
+	0,  // 16: spoor.v1.LabelService.ImportLabels:input_type -> spoor.v1.ImportLabelsRequest
+	6,  // 17: spoor.v1.LabelService.ListLabels:input_type -> spoor.v1.ListLabelsRequest
+	8,  // 18: spoor.v1.LabelService.AddLabel:input_type -> spoor.v1.AddLabelRequest
+	9,  // 19: spoor.v1.LabelService.RetractLabel:input_type -> spoor.v1.RetractLabelRequest
+	12, // 20: spoor.v1.LabelService.ListLabelSets:input_type -> spoor.v1.ListLabelSetsRequest
+	2,  // 21: spoor.v1.LabelService.ImportLabels:output_type -> spoor.v1.ImportLabelsResponse
+	7,  // 22: spoor.v1.LabelService.ListLabels:output_type -> spoor.v1.ListLabelsResponse
+	16, // 23: spoor.v1.LabelService.AddLabel:output_type -> spoor.v1.Label
+	10, // 24: spoor.v1.LabelService.RetractLabel:output_type -> spoor.v1.RetractLabelResponse
+	13, // 25: spoor.v1.LabelService.ListLabelSets:output_type -> spoor.v1.ListLabelSetsResponse
+	21, // [21:26] is the sub-list for method output_type
+	16, // [16:21] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_spoor_v1_label_service_proto_init() }

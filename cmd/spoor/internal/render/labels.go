@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 )
@@ -17,6 +18,9 @@ func labelGrid(labels []*spoorv1.Label, s Style) *grid {
 		state := Clean(l.GetType())
 		if l.GetPrivate() {
 			state = strings.TrimSpace("private " + state)
+		}
+		if l.ValidTo != nil {
+			state = strings.TrimSpace(state + " until " + l.GetValidTo().AsTime().Format(time.DateOnly))
 		}
 		if l.GetRetractedSequence() != 0 {
 			state = strings.TrimSpace(state + " retracted by entry " + strconv.FormatUint(l.GetRetractedSequence(), 10))
@@ -140,6 +144,9 @@ func Import(w io.Writer, r *spoorv1.ImportLabelsResponse) error {
 	for _, set := range r.GetSets() {
 		p.line("  %s: %s, %s%s", Clean(set.GetName()), plural(set.GetCount(), "label", "labels"), Clean(set.GetFormat()), leftOut(set))
 	}
+	for _, l := range r.GetEnded() {
+		p.line("  ended %s: %s:%s, %s (label %s)", utc(l.GetValidTo()), Clean(l.GetNetwork()), Clean(l.GetAddress()), Clean(l.GetLabel()), Clean(l.GetId()))
+	}
 	for _, refusal := range r.GetRefusals() {
 		p.line("  refused: %s: %s", Clean(refusal.GetFile()), Clean(refusal.GetReason()))
 	}
@@ -157,6 +164,9 @@ func leftOut(set *spoorv1.LabelSet) string {
 	}
 	if n := set.GetDuplicates(); n > 0 {
 		text += "; " + number(n) + " known already"
+	}
+	if n := set.GetEnded(); n > 0 {
+		text += "; " + number(n) + " ended"
 	}
 	if n := set.GetRefused(); n > 0 {
 		text += "; " + number(n) + " refused"
