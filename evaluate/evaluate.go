@@ -18,7 +18,7 @@ import (
 
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/rates"
-	"github.com/spoortrace/spoor/tracer"
+	"github.com/spoortrace/spoor/tracer/behavior"
 )
 
 // Load is what an index is to be built from; one of them.
@@ -32,8 +32,7 @@ type Load struct {
 
 // Index is what heuristics are measured on.
 type Index interface {
-	tracer.Index
-	tracer.Backwards
+	behavior.Index
 	// Heights yields the heights of a network's blocks, ascending.
 	Heights(ctx context.Context, c ledger.Chain) iter.Seq2[uint64, error]
 	Cluster(ctx context.Context, a ledger.Address) (ledger.Cluster, error)
@@ -66,6 +65,7 @@ func measurements() []measurement {
 	return []measurement{
 		{"coinjoin", []string{"coinjoin"}, coinJoins},
 		{"co-spend", []string{"btc/btcd-mainnet-0-14131"}, coSpends},
+		{"peel_chain", []string{"btc/btcd-mainnet-0-14131"}, coinPatterns},
 		{"change, blocks", []string{"btc/btcd-mainnet-0-14131"}, changes},
 		{"change, one block", wholeBlock(), changesOfSingle},
 		{"change, lists", []string{"coinjoin"}, changesOfSet},

@@ -23,6 +23,8 @@ type Seen struct {
 	ledger.Event
 	Asset ledger.Asset
 	Time  int64 // Unix milliseconds
+
+	sender ledger.Address // whose transaction it is; zero where that is not known
 }
 
 // The bounds of one question (judgment). What they cut off is said.
@@ -35,6 +37,11 @@ const (
 type Index interface {
 	tracer.Index
 	tracer.Backwards
+
+	// LatestAssets returns the assets that an address moved, those that it met last
+	// first, at most limit; more says that there are others. ledger.ZeroAsset is one
+	// of them where there were token transfers of zero.
+	LatestAssets(ctx context.Context, a ledger.Address, limit int) (assets []ledger.Asset, more bool, err error)
 }
 
 // history is what an address did in one asset, oldest first.
@@ -42,6 +49,7 @@ type history struct {
 	of     ledger.Holder
 	events []Seen
 	dust   ledger.Amount
+	noise  []Seen // what moves nothing of value: zero and unknown tokens
 }
 
 // past reads the latest transfers of a holder; cut reports that there are more.
@@ -63,12 +71,28 @@ func past(ctx context.Context, idx Index, h ledger.Holder, limit int) (history, 
 		if err != nil {
 			return out, false, err
 		}
-		out.events = append(out.events, Seen{e, h.Asset, tx.Time})
+		out.events = append(out.events, seen(e, h.Asset, &tx))
 	}
 	for i, j := 0, len(out.events)-1; i < j; i, j = i+1, j-1 {
 		out.events[i], out.events[j] = out.events[j], out.events[i]
 	}
 	return out, cut, nil
+}
+
+// seen is an event with what its transaction says. Whoever pays the fee, which
+// stands last, sent it; else he whose native coins it moves, which stand first.
+func seen(e ledger.Event, asset ledger.Asset, tx *ledger.Tx) Seen {
+	s := Seen{Event: e, Asset: asset, Time: tx.Time}
+	if len(tx.Transfers) == 0 {
+		return s
+	}
+	if first := &tx.Transfers[0]; first.Kind == ledger.TransferNative {
+		s.sender = first.From
+	}
+	if last := &tx.Transfers[len(tx.Transfers)-1]; last.Kind == ledger.TransferFee {
+		s.sender = last.From
+	}
+	return s
 }
 
 // in reports that the holder was paid.

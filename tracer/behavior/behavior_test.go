@@ -192,27 +192,6 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
-// Dust from a look-alike of a payee is told; from anybody else it is not.
-func TestPoisoning(t *testing.T) {
-	var like string
-	tail := func(name string) string {
-		s := strings.ToLower(addr(name).String())
-		return s[len(s)-lookalike:]
-	}
-	for i := 0; like == ""; i++ {
-		if name := fmt.Sprintf("like%d", i); tail(name) == tail("b") {
-			like = name
-		}
-	}
-	for from, want := range map[string]int{like: 1, "c": 0} {
-		w := tell(t, usdt, fmt.Sprintf("1 0 a b 100\n2 600 %s a 0.000001", from))
-		found, _, err := Patterns(t.Context(), w, ledger.Holder{Address: addr("a"), Asset: usdt})
-		if err != nil || len(found) != want {
-			t.Errorf("from %s: %v, %v", from, found, err)
-		}
-	}
-}
-
 // What a sweep may cost is of its chain: a million TRX is no fee.
 func TestFee(t *testing.T) {
 	for asset, most := range map[ledger.Asset]string{ether: "10000000000000000", usdt: "0", ledger.NativeAsset("tron"): "2000000"} {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spoortrace/spoor/ledger"
 )
@@ -14,24 +13,33 @@ import (
 type pattern struct {
 	name string
 	find func(h *history) (message string, shown []Seen)
+	// ask is instead of find where the history is not enough.
+	ask func(ctx context.Context, idx Index, h *history) (message string, shown []Seen, err error)
 }
 
 func patterns() []pattern {
 	return []pattern{
-		{"fan_in", fanIn},
-		{"fan_out", fanOut},
-		{"gather_scatter", gatherScatter},
-		{"rapid_pass_through", passThrough},
-		{"structuring", structuring},
-		{"equal_splits", equalSplits},
-		{"round_trip", roundTrip},
-		{"address_poisoning", poisoning},
-		{"dormancy_break", dormancy},
+		{name: "fan_in", find: fanIn},
+		{name: "fan_out", find: fanOut},
+		{name: "gather_scatter", find: gatherScatter},
+		{name: "rapid_pass_through", find: passThrough},
+		{name: "structuring", find: structuring},
+		{name: "equal_splits", find: equalSplits},
+		{name: "round_trip", find: roundTrip},
+		{name: "address_poisoning", find: poisoning},
+		{name: "approval_drain", ask: approvalDrain},
+		{name: "dormancy_break", find: dormancy},
 	}
 }
 
-// Names lists the patterns in order.
-func Names() []string {
+// peelChainName is the pattern of UTXO networks.
+const peelChainName = "peel_chain"
+
+// Names lists the patterns of a network in order.
+func Names(c ledger.Chain) []string {
+	if c.UTXO() {
+		return []string{peelChainName}
+	}
 	var names []string
 	for _, p := range patterns() {
 		names = append(names, p.name)
@@ -40,10 +48,11 @@ func Names() []string {
 }
 
 // Patterns returns what is found in the latest transfers of a holder, and what was
-// not looked at. UTXO chains have none: there an address does not act twice.
+// not looked at. On UTXO networks that is the peel chain alone: there an address
+// hardly acts twice.
 func Patterns(ctx context.Context, idx Index, h ledger.Holder) (found []Finding, limits []string, err error) {
 	if h.Address.Chain.UTXO() {
-		return nil, nil, nil
+		return coinPatterns(ctx, idx, h)
 	}
 	all, cut, err := past(ctx, idx, h, MaxEvents)
 	if err != nil {
@@ -52,12 +61,31 @@ func Patterns(ctx context.Context, idx Index, h ledger.Holder) (found []Finding,
 	if cut {
 		limits = append(limits, fmt.Sprintf("patterns: only the latest %d transfers were looked at", MaxEvents))
 	}
+	cut, err = all.hear(ctx, idx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if cut {
+		limits = append(limits, fmt.Sprintf("address_poisoning: only the latest %d transfers of zero and of %d unknown tokens were looked at", maxNoise, maxUnknown))
+	}
 	for _, p := range patterns() {
-		if message, shown := p.find(&all); message != "" {
+		message, shown, err := p.look(ctx, idx, &all)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", p.name, err)
+		}
+		if message != "" {
 			found = append(found, Finding{p.name, message, shown[:min(len(shown), MaxEvidence)]})
 		}
 	}
 	return found, limits, nil
+}
+
+func (p *pattern) look(ctx context.Context, idx Index, h *history) (string, []Seen, error) {
+	if p.ask != nil {
+		return p.ask(ctx, idx, h)
+	}
+	message, shown := p.find(h)
+	return message, shown, nil
 }
 
 // The thresholds of patterns. All are judgment; docs/method.md, Patterns, has them.
@@ -74,7 +102,6 @@ const (
 	backWithin    = 7 * day
 	backShare     = 90 // percent
 	asleep        = 365 * day
-	lookalike     = 4 // characters at the end of an address that agree
 )
 
 // crowded finds the first day in which many others paid, or were paid.
@@ -225,28 +252,6 @@ func roundTrip(h *history) (string, []Seen) {
 			if h.in(s) && s.From == out.To && !s.Amount.Less(least) && !out.Amount.Less(s.Amount) {
 				return fmt.Sprintf("%d %% or more of a payment came back within a week", backShare), []Seen{out, s}
 			}
-		}
-	}
-	return "", nil
-}
-
-// poisoning: dust from an address that ends like one that was paid before.
-func poisoning(h *history) (string, []Seen) {
-	paid := map[string]Seen{}
-	for _, s := range h.events {
-		text := strings.ToLower(h.other(s).String())
-		if len(text) < lookalike {
-			continue
-		}
-		tail := text[len(text)-lookalike:]
-		if !h.in(s) {
-			if h.counts(s) {
-				paid[tail] = s
-			}
-			continue
-		}
-		if real, ok := paid[tail]; ok && !h.counts(s) && real.To != s.From {
-			return "dust from an address that ends like one that was paid before", []Seen{real, s}
 		}
 	}
 	return "", nil

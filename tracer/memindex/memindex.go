@@ -198,6 +198,27 @@ func (x *Index) eventsOf(h ledger.Holder) []ledger.Event {
 	return nil
 }
 
+// LatestAssets returns the assets that an address moved, those that it met last first.
+func (x *Index) LatestAssets(_ context.Context, a ledger.Address, limit int) (assets []ledger.Asset, more bool, err error) {
+	c, ok := x.chains[a.Chain]
+	if !ok {
+		return nil, false, nil
+	}
+	for h := range c.events {
+		if h.Address == a {
+			assets = append(assets, h.Asset)
+		}
+	}
+	first := func(asset ledger.Asset) ledger.Point { return c.events[ledger.Holder{Address: a, Asset: asset}][0].At }
+	slices.SortFunc(assets, func(x, y ledger.Asset) int {
+		if d := first(y).Compare(first(x)); d != 0 {
+			return d
+		}
+		return x.Compare(y)
+	})
+	return assets[:min(limit, len(assets))], len(assets) > limit, nil
+}
+
 // Balance implements tracer.Index: it adds up the whole history.
 func (x *Index) Balance(_ context.Context, h ledger.Holder, before ledger.Point) (ledger.Balance, error) {
 	var in, out, deficit, inBefore, outBefore ledger.Amount

@@ -12,13 +12,13 @@ import (
 
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/tracer"
+	"github.com/spoortrace/spoor/tracer/behavior"
 )
 
 // Index is what a score asks of one snapshot. Safe for concurrent use; answers
 // do not change while it is held.
 type Index interface {
-	tracer.Index
-	tracer.Backwards
+	behavior.Index
 
 	// Cluster returns the T0 cluster of an address as of the snapshot: a cluster
 	// of one where nothing joins it, or where the network has no clusters.
