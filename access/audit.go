@@ -16,9 +16,10 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// Audit is the log of what was done with keys. Four files in its folder:
+// Audit is the log of what was done with keys. In its folder:
 //
-//	audit.log         a journal, one line a call
+//	audit.log         a journal, one line a call; when it is full, it goes on in
+//	                  audit.1.log, audit.2.log and so on
 //	audit.checkpoint  how far it was acknowledged, with the root of the Merkle
 //	                  tree (RFC 6962) over its lines, signed; replaced by rename
 //	audit.key         the Ed25519 key that signs, made at first use
@@ -32,6 +33,7 @@ import (
 // several goroutines, and by one process.
 type Audit struct {
 	now    func() time.Time
+	full   int64 // bytes from which on the journal goes on in another file
 	signer note.Signer
 	secret [sha256.Size]byte // keys the hashes of subjects
 	cut    int64
@@ -78,12 +80,16 @@ const (
 
 // OpenAudit opens or makes an audit log. ledger.ErrBusy when another process has
 // it; ledger.ErrCorrupt when its end is not what was acknowledged, which only
-// looks at the end: VerifyAudit reads all.
-func OpenAudit(dir string, now func() time.Time) (*Audit, error) {
+// looks at the end: VerifyAudit reads all. A file of segment bytes or more (0:
+// 64 MiB) is full.
+func OpenAudit(dir string, now func() time.Time, segment int64) (*Audit, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("access: %w", err)
 	}
-	a := &Audit{now: now, queue: make(chan pending, queueLength), ended: make(chan struct{})}
+	if segment <= 0 {
+		segment = defaultSegment
+	}
+	a := &Audit{now: now, full: segment, queue: make(chan pending, queueLength), ended: make(chan struct{})}
 	from, err := a.openKey(dir)
 	if err != nil {
 		return nil, fmt.Errorf("access: %w", err)
@@ -182,7 +188,14 @@ func (a *Audit) write(group []pending) error {
 		after = after.with(p.body)
 		bodies = append(bodies, p.body)
 	}
-	err := a.journal.append(bodies, func(m mark) ([]byte, error) { return checkpoint{m, after}.sign(a.signer) })
+	var err error
+	if a.journal.Bytes-a.journal.base >= a.full {
+		err = a.journal.rotate()
+	}
+	if err != nil {
+		return fmt.Errorf("access: audit log: %w", err)
+	}
+	err = a.journal.append(bodies, func(m mark) ([]byte, error) { return checkpoint{m, after}.sign(a.signer) })
 	if err != nil {
 		return fmt.Errorf("access: audit log: %w", err)
 	}

@@ -20,7 +20,7 @@ import (
 
 func openAudit(t testing.TB, dir string) *access.Audit {
 	t.Helper()
-	a, err := access.OpenAudit(dir, newClock().now)
+	a, err := access.OpenAudit(dir, newClock().now, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestAudit(t *testing.T) {
 }
 
 func openClosed(dir string) *access.Audit {
-	a, err := access.OpenAudit(dir, newClock().now)
+	a, err := access.OpenAudit(dir, newClock().now, 0)
 	if err != nil {
 		panic(err)
 	}
@@ -289,7 +289,7 @@ func TestAuditTorn(t *testing.T) {
 			os.WriteFile(filepath.Join(crashed, "audit.checkpoint"), old, 0o600)); err != nil {
 			t.Fatal(err)
 		}
-		a, err := access.OpenAudit(crashed, newClock().now)
+		a, err := access.OpenAudit(crashed, newClock().now, 0)
 		if length < int(before.Size()) {
 			if !errors.Is(err, ledger.ErrCorrupt) {
 				t.Errorf("an acknowledged event is torn: %v", err)
@@ -322,13 +322,13 @@ func TestAuditKey(t *testing.T) {
 	if err := os.Chmod(name, 0o640); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := access.OpenAudit(dir, newClock().now); !errors.Is(err, ledger.ErrInvalid) {
+	if _, err := access.OpenAudit(dir, newClock().now, 0); !errors.Is(err, ledger.ErrInvalid) {
 		t.Errorf("a key that others can read: %v", err)
 	}
 	if err := os.Remove(name); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := access.OpenAudit(dir, newClock().now); !errors.Is(err, ledger.ErrCorrupt) {
+	if _, err := access.OpenAudit(dir, newClock().now, 0); !errors.Is(err, ledger.ErrCorrupt) {
 		t.Errorf("a log without its key: %v", err)
 	}
 }

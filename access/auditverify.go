@@ -92,14 +92,10 @@ func trustedVerifier(dir, key string) (note.Verifier, string, error) {
 
 // replay reads the log up to the length of its checkpoint.
 func replay(name string, last, earlier checkpoint, each func(Event) error) error {
-	file, err := os.Open(name)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ledger.ErrCorrupt, err)
-	}
-	defer file.Close()
 	var seen checkpoint
+	var end mark
 	held := earlier.size == 0
-	end, err := scan(io.NewSectionReader(file, 0, last.Bytes), mark{}, func(body []byte, after mark) error {
+	take := func(body []byte, after mark) error {
 		seen = checkpoint{after, seen.with(body)}
 		if seen.size == earlier.size {
 			held = seen.text() == earlier.text()
@@ -109,8 +105,14 @@ func replay(name string, last, earlier checkpoint, each func(Event) error) error
 			return fmt.Errorf("%w: %w", ledger.ErrCorrupt, err)
 		}
 		return each(eventOf(after.Lines, line))
+	}
+	err := readJournal(name, last.Bytes, func(r io.Reader) (err error) {
+		end, err = scan(r, mark{}, take)
+		return err
 	})
 	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("%w: %w", ledger.ErrCorrupt, err)
 	case errors.Is(err, errTorn):
 		return fmt.Errorf("%w: line %d: %w", ledger.ErrCorrupt, end.Lines+1, err)
 	case err != nil:
@@ -125,14 +127,14 @@ func replay(name string, last, earlier checkpoint, each func(Event) error) error
 
 // nothingBeyond wants the log to end where the checkpoint says. While a process
 // writes, lines come first and their checkpoint at once after them.
-func nothingBeyond(dir string, length int64) error {
+func nothingBeyond(dir string, signed int64) error {
 	const patience = 20
 	for try := range patience {
-		info, err := os.Stat(filepath.Join(dir, auditLogName))
+		size, err := length(filepath.Join(dir, auditLogName))
 		if err != nil {
 			return fmt.Errorf("%w: %w", ledger.ErrCorrupt, err)
 		}
-		if info.Size() == length {
+		if size == signed {
 			return nil
 		}
 		if !inUse(filepath.Join(dir, auditLogName)) {
@@ -140,7 +142,7 @@ func nothingBeyond(dir string, length int64) error {
 		}
 		if verifier, err := readVerifier(dir); err == nil {
 			raw, _ := os.ReadFile(filepath.Join(dir, auditCheckpointName))
-			if newer, err := openCheckpoint(raw, verifier); err == nil && newer.Bytes > length {
+			if newer, err := openCheckpoint(raw, verifier); err == nil && newer.Bytes > signed {
 				return nil // a process adds to it; what was signed before holds
 			}
 		}

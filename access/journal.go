@@ -27,10 +27,14 @@ import (
 // mark is ledger.ErrCorrupt.
 type journal struct {
 	mark
-	file     *os.File
-	headName string // file of the mark
-	headText []byte // what it holds; nil: there is none
-	broken   error  // a write failed and could not be undone
+	name     string   // of its first file
+	lock     *os.File // that file
+	file     *os.File // the one that is written, the same or a later one
+	base     int64    // the bytes before that one
+	number   int      // which it is
+	headName string   // file of the mark
+	headText []byte   // what it holds; nil: there is none
+	broken   error    // a write failed and could not be undone
 }
 
 // mark is a place in a journal, just after a line.
@@ -120,37 +124,41 @@ func openJournal(name string, from mark, acknowledged head, each func(body []byt
 	if err != nil {
 		return nil, 0, fmt.Errorf("access: %w", err)
 	}
-	j = &journal{file: file, mark: from, headName: acknowledged.name, headText: acknowledged.text}
+	j = &journal{name: name, lock: file, file: file, mark: from, headName: acknowledged.name, headText: acknowledged.text}
 	cut, err = j.recover(from, acknowledged.mark, each)
 	if err != nil {
-		return nil, 0, errors.Join(fmt.Errorf("access: %s: %w", filepath.Base(name), err), file.Close())
+		return nil, 0, errors.Join(fmt.Errorf("access: %s: %w", filepath.Base(name), err), j.close())
 	}
 	return j, cut, nil
 }
 
 func (j *journal) recover(from, acknowledged mark, each func(body []byte, after mark) error) (cut int64, err error) {
-	if err := syscall.Flock(int(j.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := syscall.Flock(int(j.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return 0, fmt.Errorf("%w by another process", ledger.ErrBusy)
 	}
-	info, err := j.file.Stat()
+	size, err := j.last()
 	if err != nil {
 		return 0, err
 	}
+	if from.Bytes < j.base {
+		return 0, fmt.Errorf("%w: it went on in another file before it was acknowledged", ledger.ErrCorrupt)
+	}
+	size += j.base
 	seen := from == acknowledged
-	j.mark, err = scan(io.NewSectionReader(j.file, from.Bytes, max(0, info.Size()-from.Bytes)), from, func(body []byte, after mark) error {
+	j.mark, err = scan(io.NewSectionReader(j.file, from.Bytes-j.base, max(0, size-from.Bytes)), from, func(body []byte, after mark) error {
 		seen = seen || after == acknowledged
 		return each(body, after)
 	})
 	if err != nil && !errors.Is(err, errTorn) {
 		return 0, err
 	}
-	if !seen || info.Size() < acknowledged.Bytes {
+	if !seen || size < acknowledged.Bytes {
 		return 0, fmt.Errorf("%w: it does not hold the %d lines that were acknowledged", ledger.ErrCorrupt, acknowledged.Lines)
 	}
-	if cut = info.Size() - j.Bytes; cut == 0 {
+	if cut = size - j.Bytes; cut == 0 {
 		return 0, nil
 	}
-	return cut, errors.Join(j.file.Truncate(j.Bytes), j.file.Sync())
+	return cut, errors.Join(j.file.Truncate(j.Bytes-j.base), j.file.Sync())
 }
 
 // append adds bodies: first the journal is synced, then the file of the mark is
@@ -175,7 +183,7 @@ func (j *journal) append(bodies [][]byte, head func(after mark) ([]byte, error))
 	if err != nil {
 		return err
 	}
-	_, err = j.file.WriteAt(text, j.Bytes)
+	_, err = j.file.WriteAt(text, j.Bytes-j.base)
 	if err == nil {
 		err = j.file.Sync()
 	}
@@ -204,7 +212,7 @@ func (j *journal) undo(cause error, head bool) error {
 		_, err = replace(j.headName, j.headText)
 	}
 	if err == nil {
-		err = j.file.Truncate(j.Bytes)
+		err = j.file.Truncate(j.Bytes - j.base)
 	}
 	if err != nil {
 		j.broken = fmt.Errorf("a write failed and could not be undone, open it again: %w", err)
@@ -212,7 +220,14 @@ func (j *journal) undo(cause error, head bool) error {
 	return cause
 }
 
-func (j *journal) close() error { return j.file.Close() }
+func (j *journal) close() error {
+	if j.file == j.lock {
+		return j.lock.Close()
+	}
+	return errors.Join(j.file.Close(), j.lock.Close())
+}
+
+func (j *journal) dir() string { return filepath.Dir(j.name) }
 
 // replace writes a small file so that a crash leaves the old one or the new one.
 // moved says whether an error came so late that it may be either.

@@ -23,7 +23,7 @@ func child(dir string) error {
 	if err != nil {
 		return err
 	}
-	a, err := access.OpenAudit(dir, time.Now)
+	a, err := access.OpenAudit(dir, time.Now, 4096)
 	if err != nil {
 		return err
 	}

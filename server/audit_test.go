@@ -19,7 +19,7 @@ import (
 func audited(t *testing.T) (c *client, keep *access.Store, log *access.Audit, dir string) {
 	t.Helper()
 	keep, dir = keys(t, new(time.Duration)), t.TempDir()
-	log, err := access.OpenAudit(dir, time.Now)
+	log, err := access.OpenAudit(dir, time.Now, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

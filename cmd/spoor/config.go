@@ -64,6 +64,8 @@ type ServeConfig struct {
 	KeepTraces int `yaml:"keep_traces"`
 	// Rate is requests per second and client; 0: 200.
 	Rate int `yaml:"rate"`
+	// AuditMegabytes is how large a file of the audit log grows before it goes on in another; 0: 64.
+	AuditMegabytes int `yaml:"audit_megabytes"`
 }
 
 // WebhookConfig is an address that a tenant's alerts are sent to.

@@ -99,7 +99,7 @@ func openOwner(dir string, config Config, log *slog.Logger) (*owner, error) {
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
-	keys, audit, err := openAccess(filepath.Join(dir, accessName), log)
+	keys, audit, err := openAccess(filepath.Join(dir, accessName), limits.AuditMegabytes, log)
 	if err != nil {
 		return nil, errors.Join(err, tags.Close(), st.Close())
 	}
@@ -142,7 +142,7 @@ func openScreening(dir string) (*screening.Store, error) {
 }
 
 // openAccess opens the keys, and the log of what is done with them once there is one.
-func openAccess(dir string, log *slog.Logger) (*access.Store, *access.Audit, error) {
+func openAccess(dir string, megabytes int, log *slog.Logger) (*access.Store, *access.Audit, error) {
 	keys, err := access.Open(dir, time.Now)
 	if err != nil {
 		return nil, nil, err
@@ -153,7 +153,7 @@ func openAccess(dir string, log *slog.Logger) (*access.Store, *access.Audit, err
 	if len(keys.Keys()) == 0 {
 		return keys, nil, nil
 	}
-	audit, err := access.OpenAudit(dir, time.Now)
+	audit, err := access.OpenAudit(dir, time.Now, int64(megabytes)<<20)
 	if err != nil {
 		return nil, nil, errors.Join(err, keys.Close())
 	}
