@@ -72,6 +72,10 @@ func behaviors(ctx context.Context, o Options, m *meter, of string, asset ledger
 	m.share("deposit reuse", "unlabelled addresses that pay an exchange and are found to be its deposit addresses "+of, deposits, paying,
 		fmt.Sprintf("%d payments by %d users were carried on; the data does not say which are right", pairs, len(users)))
 	for _, name := range behavior.Names(asset.Chain) {
+		if why := blind(name, asset); why != "" {
+			m.without(name, "addresses that show it "+of, why)
+			continue
+		}
 		m.share(name, "addresses that show it "+of, found[name], len(addresses), "how often it is found; the data does not say what it means")
 	}
 	return nil

@@ -218,16 +218,20 @@ func (u *union) join(tx *ledger.Tx) {
 		if first.IsZero() {
 			first = in.Address
 		}
-		a, b := u.find(first), u.find(in.Address)
-		if a == b {
-			continue
-		}
-		if u.size[a] < u.size[b] {
-			a, b = b, a
-		}
-		u.parent[b] = a
-		u.size[a] += u.size[b]
+		u.unite(first, in.Address)
 	}
+}
+
+func (u *union) unite(x, y ledger.Address) {
+	a, b := u.find(x), u.find(y)
+	if a == b {
+		return
+	}
+	if u.size[a] < u.size[b] {
+		a, b = b, a
+	}
+	u.parent[b] = a
+	u.size[a] += u.size[b]
 }
 
 // largest returns how many scripts there are and the size of the largest set.

@@ -65,6 +65,7 @@ func measurements() []measurement {
 	return []measurement{
 		{"coinjoin", []string{"coinjoin"}, coinJoins},
 		{"co-spend", []string{"btc/btcd-mainnet-0-14131"}, coSpends},
+		{"co-spend, GraphSense", []string{graphsense}, graphSense},
 		{"peel_chain", []string{"btc/btcd-mainnet-0-14131"}, coinPatterns},
 		{"change, blocks", []string{"btc/btcd-mainnet-0-14131"}, changes},
 		{"change, one block", wholeBlock(), changesOfSingle},
@@ -84,13 +85,18 @@ type meter struct {
 
 func (m *meter) share(heuristic, measure string, hits, n int, note string) {
 	if n == 0 {
-		m.all = append(m.all, Measured{Rate: rates.Rate{Heuristic: heuristic, Measure: measure, Data: m.data}, NotWhy: measure + ": the data has no case; " + note})
+		m.without(heuristic, measure, "the data has no case; "+note)
 		return
 	}
 	low, high := Wilson(hits, n)
 	m.all = append(m.all, Measured{Rate: rates.Rate{
 		Heuristic: heuristic, Measure: measure, Data: m.data, Hits: hits, N: n, Low: low, High: high, SHA256: m.sha, Date: m.date,
 	}, Note: note})
+}
+
+// without says of a share why there is none.
+func (m *meter) without(heuristic, measure, why string) {
+	m.all = append(m.all, Measured{Rate: rates.Rate{Heuristic: heuristic, Measure: measure, Data: m.data}, NotWhy: measure + ": " + why})
 }
 
 // Run makes every measurement whose data is there; the others come back with the

@@ -18,26 +18,32 @@ func write(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range files {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		f, err := os.Create(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.HasSuffix(name, ".gz") {
-			z := gzip.NewWriter(f)
-			_, err = z.Write([]byte(text))
-			err = errors.Join(err, z.Close())
-		} else {
-			_, err = f.WriteString(text)
-		}
-		if err = errors.Join(err, f.Close()); err != nil {
-			t.Fatal(err)
-		}
+		put(t, dir, name, text)
 	}
 	return dir
+}
+
+// put writes one file of a folder, and packs it where its name says so.
+func put(t *testing.T, dir, name, text string) {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.HasSuffix(name, ".gz") {
+		z := gzip.NewWriter(f)
+		_, err = z.Write([]byte(text))
+		err = errors.Join(err, z.Close())
+	} else {
+		_, err = f.WriteString(text)
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // line is a transaction in the form of the CoinJoin lists: n inputs of scripts of
@@ -67,6 +73,13 @@ func TestRun(t *testing.T) {
 		"launder/x/source-addresses.csv":      "0x" + strings.Repeat("a1", 20) + "\n",
 		"launder/x/terminal-addresses.csv":    "0x" + strings.Repeat("c3", 20) + "\n",
 	})
+	for name, from := range map[string]string{"test_txs.json": "txs.json", "reference/address_ids.json": "address_ids.json", "reference/address_cluster_with_coinjoin.json": "address_cluster_with_coinjoin.json"} {
+		text, err := os.ReadFile(filepath.Join("../tracer/cluster/testdata/graphsense", from))
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(t, dir, filepath.Join(graphsense, name), string(text))
+	}
 	all, err := Run(t.Context(), Options{Data: dir, Date: "2026-01-02", Build: nil})
 	if err != nil {
 		t.Fatal(err)
@@ -85,8 +98,11 @@ func TestRun(t *testing.T) {
 		"co-spend: scripts in the largest cluster that the CoinJoin veto leaves": "3 of 3of all input scripts of the set",
 		"flow: recall of records of x":                                           "2 of 3dirty-first, a closed world; 5025 of 5725 cents recorded into terminals were traced there",
 		"flow: recall of terminals of x":                                         "1 of 1dirty-first, a closed world; 5025 of 5725 cents recorded into terminals were traced there",
-		"bridge: ":                                                               "0 of 0",
-		"deposit reuse, TRON: ":                                                  "0 of 0",
+		"co-spend: addresses whose cluster is that of GraphSense's reference":    "15 of 156 of them share theirs with another; a made-up ledger",
+		"fan_in: laundering accounts that show it of x":                          "0 of 3the set holds the laundering alone: what an ordinary account shows is not in it",
+		"structuring: laundering accounts that show it of x":                     "",
+		"bridge: ":              "0 of 0",
+		"deposit reuse, TRON: ": "0 of 0",
 	} {
 		if got[name] != want {
 			t.Errorf("%s: got %q, want %q", name, got[name], want)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/tracer"
+	"github.com/spoortrace/spoor/tracer/behavior"
 	"github.com/spoortrace/spoor/tracer/memindex"
 )
 
@@ -55,7 +56,11 @@ func launderCase(ctx context.Context, dir string, m *meter) error {
 	if err != nil {
 		return err
 	}
-	t, err := replayRecords(ctx, records, sources)
+	idx, req, err := closedWorld(records, sources)
+	if err != nil {
+		return err
+	}
+	t, err := tracer.Run(ctx, idx, req, nil)
 	if err != nil {
 		return err
 	}
@@ -80,19 +85,69 @@ func launderCase(ctx context.Context, dir string, m *meter) error {
 	note := fmt.Sprintf("dirty-first, a closed world; %s of %s cents recorded into terminals were traced there", traced, recorded)
 	m.share("flow", "recall of records of "+name, len(carried), len(records), note)
 	m.share("flow", "recall of terminals of "+name, len(reached), len(ends), note)
+	return mules(ctx, idx, records, ends, name, m)
+}
+
+// mules measures every pattern on the accounts of a case: those between the thief
+// and the terminals launder, by the word of the set; terminals are services.
+func mules(ctx context.Context, idx *memindex.Index, records []record, ends map[ledger.Address]bool, name string, m *meter) error {
+	asset, err := cents()
+	if err != nil {
+		return err
+	}
+	between := map[ledger.Address]bool{}
+	for i := range records {
+		for _, a := range []ledger.Address{records[i].from, records[i].to} {
+			between[a] = !ends[a]
+		}
+	}
+	shown, right := map[string]int{}, map[string]int{}
+	n := 0
+	for a, launders := range between {
+		if launders {
+			n++
+		}
+		found, _, err := behavior.Patterns(ctx, idx, ledger.Holder{Address: a, Asset: asset})
+		if err != nil {
+			return err
+		}
+		for _, f := range found {
+			shown[f.Pattern]++
+			if launders {
+				right[f.Pattern]++
+			}
+		}
+	}
+	note := "the set holds the laundering alone: what an ordinary account shows is not in it"
+	for _, pattern := range behavior.Names("ethereum") {
+		if why := blind(pattern, asset); why != "" || pattern == "address_poisoning" {
+			continue // a world of cents that somebody laundered shows none
+		}
+		m.share(pattern, "laundering accounts that show it of "+name, right[pattern], n, note)
+		if shown[pattern] > 0 {
+			m.share(pattern, "launderers, not terminals, among those that show it of "+name, right[pattern], shown[pattern], note)
+		}
+	}
 	return nil
 }
 
-func replayRecords(ctx context.Context, records []record, sources map[ledger.Address]bool) (*tracer.Trace, error) {
-	// A token that no table knows: its dust is one base unit, so nothing is pruned.
+// cents is a token that no table knows: its dust is one base unit, so that nothing
+// is pruned.
+func cents() (ledger.Asset, error) {
 	contract, err := ledger.ParseAddress("ethereum", "0x"+strings.Repeat("0", 39)+"1")
+	return ledger.TokenAsset(contract), err
+}
+
+// closedWorld holds nothing but the records; the payments of the thief's first
+// addresses are the victims'.
+func closedWorld(records []record, sources map[ledger.Address]bool) (*memindex.Index, tracer.Request, error) {
+	asset, err := cents()
 	if err != nil {
-		return nil, err
+		return nil, tracer.Request{}, err
 	}
-	asset := ledger.TokenAsset(contract)
 	policy, err := tracer.PolicyByName("dirty-first")
 	if err != nil {
-		return nil, err
+		return nil, tracer.Request{}, err
 	}
 	req := tracer.Request{Policy: policy}
 	var blocks []*ledger.Block
@@ -114,10 +169,7 @@ func replayRecords(ctx context.Context, records []record, sources map[ledger.Add
 		}
 	}
 	idx, err := memindex.New(blocks, memindex.Options{})
-	if err != nil {
-		return nil, err
-	}
-	return tracer.Run(ctx, idx, req, nil)
+	return idx, req, err
 }
 
 // readRecords returns the rows that carry value, in the order of blocks, then of

@@ -37,6 +37,19 @@ func coinPatterns(ctx context.Context, o Options, m *meter) (err error) {
 	return nil
 }
 
+// blind says why data cannot show a pattern of accounts at all; empty where it can.
+// None of the sets has the fees by which it is known who sent a transaction.
+func blind(pattern string, asset ledger.Asset) string {
+	token := ledger.InfoOf(asset).Known && !asset.Native()
+	switch {
+	case pattern == "structuring" && !token:
+		return "the data has no stablecoin"
+	case pattern == "approval_drain":
+		return "the data does not say who sent the transaction that moved a token"
+	}
+	return ""
+}
+
 // spenders are the addresses that spent a coin.
 func spenders(ctx context.Context, idx Index) (map[ledger.Address]bool, error) {
 	all := map[ledger.Address]bool{}

@@ -1,11 +1,8 @@
 package behavior
 
 import (
-	"context"
 	"crypto/sha256"
 	"fmt"
-	"iter"
-	"slices"
 	"strings"
 	"testing"
 
@@ -14,24 +11,6 @@ import (
 )
 
 type world struct{ *memindex.Index }
-
-// EventsBefore implements tracer.Backwards.
-func (w world) EventsBefore(ctx context.Context, h ledger.Holder, before ledger.Point) iter.Seq2[ledger.Event, error] {
-	var all []ledger.Event
-	for e, err := range w.Events(ctx, h, ledger.Point{}) {
-		if err == nil && e.At.Before(before) {
-			all = append(all, e)
-		}
-	}
-	slices.Reverse(all)
-	return func(yield func(ledger.Event, error) bool) {
-		for _, e := range all {
-			if !yield(e, nil) {
-				return
-			}
-		}
-	}
-}
 
 func addr(name string) ledger.Address {
 	h := sha256.Sum256([]byte(name))

@@ -191,6 +191,17 @@ func (x *Index) Events(_ context.Context, h ledger.Holder, after ledger.Point) i
 	}
 }
 
+// EventsBefore implements tracer.Backwards.
+func (x *Index) EventsBefore(_ context.Context, h ledger.Holder, before ledger.Point) iter.Seq2[ledger.Event, error] {
+	return func(yield func(ledger.Event, error) bool) {
+		for _, e := range slices.Backward(x.eventsOf(h)) {
+			if e.At.Before(before) && !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
 func (x *Index) eventsOf(h ledger.Holder) []ledger.Event {
 	if c, ok := x.chains[h.Address.Chain]; ok {
 		return c.events[h]
