@@ -14,7 +14,7 @@ GOFUMPT_VERSION := v0.12.0
 GOLANGCI_LINT_VERSION := v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race generate lint format fuzz soak evaluate bench cover clean
+.PHONY: help build demo test race generate lint format fuzz soak evaluate rest bench cover clean
 
 help: ## print the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -53,6 +53,9 @@ soak: ## run the crash and damage tests in full, 1000 trials each
 
 evaluate: build ## measure every heuristic on real data: DATA=DIR (docs/method.md, Error rates)
 	./spoor evaluate --from $(DATA)
+
+rest: ## let others judge the JSON interface: a generated client and schemathesis
+	.ci/rest
 
 bench: ## run the benchmarks; DATA=DIR adds those on data of your own
 	SPOOR_BENCH_DATA=$(DATA) $(GO) test -run '^$$' -bench . -benchmem -count 3 ./...

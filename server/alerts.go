@@ -18,7 +18,7 @@ import (
 )
 
 func unixMillis(t *timestamppb.Timestamp) int64 {
-	if t == nil {
+	if !given(t) {
 		return 0
 	}
 	return t.AsTime().UnixMilli()

@@ -154,9 +154,13 @@ func checkTexts(l *spoorv1.Label) error {
 	return nil
 }
 
+// given reports a time that says something: generated clients write the first
+// second of the year 1 where there is none.
+func given(t *timestamppb.Timestamp) bool { return t != nil && !t.AsTime().IsZero() }
+
 // millis reads a time; absent is 0.
 func millis(field string, t *timestamppb.Timestamp) (int64, error) {
-	if t == nil {
+	if !given(t) {
 		return 0, nil
 	}
 	if !t.IsValid() {
