@@ -3,6 +3,7 @@ package entities
 import (
 	"encoding/binary"
 
+	"github.com/spoortrace/spoor/internal/field"
 	"github.com/spoortrace/spoor/ledger"
 )
 
@@ -46,26 +47,22 @@ func (h head) encode() []byte {
 }
 
 func decodeHead(b []byte) (h head, ok bool) {
-	d := decoder{b: b}
-	ok = d.byte() == format
-	h.height = d.uint()
-	copy(h.digest[:], d.raw(32))
-	h.links = d.uint()
-	return h, ok && d.whole()
-}
-
-func appendText(b []byte, s string) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+	d := decoder{field.Reader{B: b}}
+	ok = d.Byte() == format
+	h.height = d.Uint()
+	copy(h.digest[:], d.Raw(32))
+	h.links = d.Uint()
+	return h, ok && d.Whole()
 }
 
 func appendAddress(b []byte, a ledger.Address) []byte {
-	return appendText(append(b, byte(a.Kind)), a.Payload)
+	return field.AppendText(append(b, byte(a.Kind)), a.Payload)
 }
 
 func (n *node) encode() []byte {
 	b := appendAddress(nil, n.address)
 	b = binary.AppendUvarint(binary.AppendUvarint(b, n.entered), n.first)
-	b = appendText(b, n.parent)
+	b = field.AppendText(b, n.parent)
 	if n.parent == "" {
 		return b
 	}
@@ -73,88 +70,54 @@ func (n *node) encode() []byte {
 	b = binary.AppendUvarint(b, n.link)
 	b = appendAddress(appendAddress(b, n.join.A), n.join.B)
 	b = append(b, byte(n.join.Tier))
-	b = appendText(appendText(b, n.join.Heuristic), n.join.Detail)
+	b = field.AppendText(field.AppendText(b, n.join.Heuristic), n.join.Detail)
 	b = append(b, n.join.Tx[:]...)
 	return binary.AppendUvarint(b, uint64(n.join.Pos))
 }
 
 func decodeNode(c ledger.Chain, b []byte) (n node, ok bool) {
-	d := decoder{b: b}
+	d := decoder{field.Reader{B: b}}
 	n.address = d.address(c)
-	n.entered, n.first = d.uint(), d.uint()
-	if n.parent = d.text(); n.parent == "" {
-		return n, d.whole()
+	n.entered, n.first = d.Uint(), d.Uint()
+	if n.parent = d.Text(); n.parent == "" {
+		return n, d.Whole()
 	}
-	n.height, n.link = d.uint(), d.uint()
+	n.height, n.link = d.Uint(), d.Uint()
 	n.join.A, n.join.B = d.address(c), d.address(c)
-	n.join.Tier = ledger.Tier(d.byte())
-	n.join.Heuristic, n.join.Detail = d.text(), d.text()
-	copy(n.join.Tx[:], d.raw(32))
-	n.join.Pos = ledger.Position(d.uint())
-	return n, d.whole() && n.join.Tier <= ledger.TierBehavior
+	n.join.Tier = ledger.Tier(d.Byte())
+	n.join.Heuristic, n.join.Detail = d.Text(), d.Text()
+	copy(n.join.Tx[:], d.Raw(32))
+	n.join.Pos = ledger.Position(d.Uint())
+	return n, d.Whole() && n.join.Tier <= ledger.TierBehavior
 }
 
 func (s *sums) encode() []byte {
 	b := binary.AppendUvarint(nil, s.size)
-	b = appendText(b, s.name)
+	b = field.AppendText(b, s.name)
 	b = binary.AppendUvarint(b, s.nameFirst)
-	b = appendText(appendText(b, string(s.in.Bytes())), string(s.out.Bytes()))
+	b = field.AppendText(field.AppendText(b, string(s.in.Bytes())), string(s.out.Bytes()))
 	b = binary.AppendUvarint(b, s.events)
 	return binary.AppendUvarint(binary.AppendUvarint(b, uint64(s.first)), uint64(s.last))
 }
 
 func decodeSums(b []byte) (s sums, ok bool) {
-	d := decoder{b: b}
-	s.size, s.name, s.nameFirst = d.uint(), d.text(), d.uint()
+	d := decoder{field.Reader{B: b}}
+	s.size, s.name, s.nameFirst = d.Uint(), d.Text(), d.Uint()
 	s.in, s.out = d.amount(), d.amount()
-	s.events, s.first, s.last = d.uint(), ledger.Position(d.uint()), ledger.Position(d.uint())
-	return s, d.whole()
+	s.events, s.first, s.last = d.Uint(), ledger.Position(d.Uint()), ledger.Position(d.Uint())
+	return s, d.Whole()
 }
 
-// decoder reads fields; after the first error everything reads as zero.
-type decoder struct {
-	b   []byte
-	bad bool
-}
-
-func (d *decoder) whole() bool { return !d.bad && len(d.b) == 0 }
-
-func (d *decoder) raw(n uint64) []byte {
-	if d.bad || n > uint64(len(d.b)) {
-		d.bad = true
-		return nil
-	}
-	v := d.b[:n]
-	d.b = d.b[n:]
-	return v
-}
-
-func (d *decoder) byte() byte {
-	if v := d.raw(1); v != nil {
-		return v[0]
-	}
-	return 0
-}
-
-func (d *decoder) uint() uint64 {
-	v, n := binary.Uvarint(d.b)
-	if n <= 0 {
-		d.b, d.bad = nil, true
-		return 0
-	}
-	d.b = d.b[n:]
-	return v
-}
-
-func (d *decoder) text() string { return string(d.raw(d.uint())) }
+// decoder reads the fields of a row.
+type decoder struct{ field.Reader }
 
 func (d *decoder) amount() ledger.Amount {
-	a, err := ledger.AmountFromBytes([]byte(d.text()))
-	d.bad = d.bad || err != nil
+	a, err := ledger.AmountFromBytes([]byte(d.Text()))
+	d.Bad = d.Bad || err != nil
 	return a
 }
 
 func (d *decoder) address(c ledger.Chain) ledger.Address {
-	kind := ledger.AddressKind(d.byte())
-	return ledger.Address{Chain: c, Kind: kind, Payload: d.text()}
+	kind := ledger.AddressKind(d.Byte())
+	return ledger.Address{Chain: c, Kind: kind, Payload: d.Text()}
 }

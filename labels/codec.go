@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"slices"
 
+	"github.com/spoortrace/spoor/internal/field"
 	"github.com/spoortrace/spoor/ledger"
 )
 
@@ -26,89 +27,89 @@ func encodeTag(t ledger.Tag) []byte {
 func more(t ledger.Tag) bool { return t.Type != "" || t.Tenant != "" }
 
 func encodeContent(t ledger.Tag) []byte {
-	out := appendText(nil, string(t.Chain))
+	out := field.AppendText(nil, string(t.Chain))
 	if t.Tx != nil {
 		out = append(append(out, 1), t.Tx[:]...)
 	} else {
-		out = appendText(append(out, 0, byte(t.Address.Kind)), t.Address.Payload)
+		out = field.AppendText(append(out, 0, byte(t.Address.Kind)), t.Address.Payload)
 	}
 	for _, s := range []string{t.Label, t.Source, t.Category, t.Abuse, t.Actor, t.Context, t.Pack, t.Creator} {
-		out = appendText(out, s)
+		out = field.AppendText(out, s)
 	}
 	out = binary.AppendUvarint(out, uint64(len(t.Concepts)))
 	for _, c := range t.Concepts {
-		out = appendText(out, c)
+		out = field.AppendText(out, c)
 	}
 	for _, n := range []int64{int64(t.Confidence), boolInt(t.Definer), t.ValidFrom, t.ValidTo, t.LastMod} {
 		out = binary.AppendVarint(out, n)
 	}
 	if more(t) {
-		out = appendText(appendText(out, t.Type), t.Tenant)
+		out = field.AppendText(field.AppendText(out, t.Type), t.Tenant)
 	}
 	return out
 }
 
 // decodeTag reads a body whose checksum held. ok is false for one that we did not write.
 func decodeTag(body []byte) (t ledger.Tag, content []byte, ok bool) {
-	d := decoder{in: body}
-	kind := d.byte()
+	d := field.Reader{B: body}
+	kind := d.Byte()
 	if kind != frameTag && kind != frameTagMore {
 		return t, nil, false
 	}
-	t.ID, t.Recorded = d.uint(), d.int()
-	content = d.in
-	t.Chain = ledger.Chain(d.text())
-	if d.byte() == 1 {
+	t.ID, t.Recorded = d.Uint(), d.Int()
+	content = d.B
+	t.Chain = ledger.Chain(d.Text())
+	if d.Byte() == 1 {
 		t.Tx = &ledger.TxID{}
-		copy(t.Tx[:], d.bytes(32))
+		copy(t.Tx[:], d.Raw(32))
 	} else {
-		t.Address = ledger.Address{Chain: t.Chain, Kind: ledger.AddressKind(d.byte()), Payload: d.text()}
+		t.Address = ledger.Address{Chain: t.Chain, Kind: ledger.AddressKind(d.Byte()), Payload: d.Text()}
 	}
 	for _, s := range []*string{&t.Label, &t.Source, &t.Category, &t.Abuse, &t.Actor, &t.Context, &t.Pack, &t.Creator} {
-		*s = d.text()
+		*s = d.Text()
 	}
-	for n := d.uint(); n > 0 && !d.bad; n-- {
-		t.Concepts = append(t.Concepts, d.text())
+	for n := d.Uint(); n > 0 && !d.Bad; n-- {
+		t.Concepts = append(t.Concepts, d.Text())
 	}
-	t.Confidence, t.Definer = int(d.int()), d.int() == 1
-	t.ValidFrom, t.ValidTo, t.LastMod = d.int(), d.int(), d.int()
+	t.Confidence, t.Definer = int(d.Int()), d.Int() == 1
+	t.ValidFrom, t.ValidTo, t.LastMod = d.Int(), d.Int(), d.Int()
 	if kind == frameTagMore {
-		t.Type, t.Tenant = d.text(), d.text()
-		d.bad = d.bad || !more(t)
+		t.Type, t.Tenant = d.Text(), d.Text()
+		d.Bad = d.Bad || !more(t)
 	}
-	return t, content, !d.bad && len(d.in) == 0
+	return t, content, d.Whole()
 }
 
 // encodeActor makes the body of an actor: texts, lists and a time.
 func encodeActor(a Actor) []byte {
 	out := []byte{frameActor}
 	for _, s := range []string{a.ID, a.Label, a.URI, a.Context, a.Pack} {
-		out = appendText(out, s)
+		out = field.AppendText(out, s)
 	}
 	for _, list := range [][]string{a.Categories, a.Jurisdictions, a.Aliases} {
 		out = binary.AppendUvarint(out, uint64(len(list)))
 		for _, s := range list {
-			out = appendText(out, s)
+			out = field.AppendText(out, s)
 		}
 	}
 	return binary.AppendVarint(out, a.LastMod)
 }
 
 func decodeActor(body []byte) (a Actor, ok bool) {
-	d := decoder{in: body}
-	if d.byte() != frameActor {
+	d := field.Reader{B: body}
+	if d.Byte() != frameActor {
 		return a, false
 	}
 	for _, s := range []*string{&a.ID, &a.Label, &a.URI, &a.Context, &a.Pack} {
-		*s = d.text()
+		*s = d.Text()
 	}
 	for _, list := range []*[]string{&a.Categories, &a.Jurisdictions, &a.Aliases} {
-		for n := d.uint(); n > 0 && !d.bad; n-- {
-			*list = append(*list, d.text())
+		for n := d.Uint(); n > 0 && !d.Bad; n-- {
+			*list = append(*list, d.Text())
 		}
 	}
-	a.LastMod = d.int()
-	return a, !d.bad && len(d.in) == 0
+	a.LastMod = d.Int()
+	return a, d.Whole()
 }
 
 // encodeEnd makes the body that says until when a tag is valid.
@@ -117,10 +118,10 @@ func encodeEnd(id uint64, at int64) []byte {
 }
 
 func decodeEnd(body []byte) (e ending, ok bool) {
-	d := decoder{in: body}
-	ok = d.byte() == frameEnd
-	e.id, e.at = d.uint(), d.int()
-	return e, ok && !d.bad && len(d.in) == 0
+	d := field.Reader{B: body}
+	ok = d.Byte() == frameEnd
+	e.id, e.at = d.Uint(), d.Int()
+	return e, ok && d.Whole()
 }
 
 // encodeCommit makes the body that ends a batch.
@@ -128,14 +129,14 @@ func encodeCommit(i Import, previous [32]byte) []byte {
 	out := append([]byte{frameCommit}, previous[:]...)
 	out = binary.AppendUvarint(out, i.Sequence)
 	out = append(out, byte(i.Kind))
-	out = appendText(out, i.Name)
+	out = field.AppendText(out, i.Name)
 	out = append(out, i.SHA256[:]...)
 	out = binary.AppendVarint(out, i.Recorded)
 	for _, n := range []uint64{i.FirstID, i.Retracts, uint64(i.Tags), uint64(i.Repeated), uint64(i.Refused), uint64(len(i.Refusals))} {
 		out = binary.AppendUvarint(out, n)
 	}
 	for _, s := range i.Refusals {
-		out = appendText(out, s)
+		out = field.AppendText(out, s)
 	}
 	var names []string
 	for name := range i.Skipped {
@@ -144,49 +145,45 @@ func encodeCommit(i Import, previous [32]byte) []byte {
 	slices.Sort(names)
 	out = binary.AppendUvarint(out, uint64(len(names)))
 	for _, name := range names {
-		out = binary.AppendUvarint(appendText(out, name), uint64(i.Skipped[name]))
+		out = binary.AppendUvarint(field.AppendText(out, name), uint64(i.Skipped[name]))
 	}
 	if i.Format != "" || i.Creator != "" || i.MaxAge != 0 || i.Actors != 0 || i.List != "" {
-		out = appendText(appendText(out, i.Format), i.Creator)
+		out = field.AppendText(field.AppendText(out, i.Format), i.Creator)
 		out = binary.AppendUvarint(binary.AppendVarint(out, i.MaxAge), uint64(i.Actors))
 	}
 	if i.List != "" {
-		out = binary.AppendUvarint(binary.AppendVarint(appendText(out, i.List), i.Published), uint64(i.Ended))
+		out = binary.AppendUvarint(binary.AppendVarint(field.AppendText(out, i.List), i.Published), uint64(i.Ended))
 	}
 	return out
 }
 
 func decodeCommit(body []byte) (i Import, previous [32]byte, ok bool) {
-	d := decoder{in: body}
-	if d.byte() != frameCommit {
+	d := field.Reader{B: body}
+	if d.Byte() != frameCommit {
 		return i, previous, false
 	}
-	copy(previous[:], d.bytes(32))
-	i.Sequence, i.Kind, i.Name = d.uint(), Kind(d.byte()), d.text()
-	copy(i.SHA256[:], d.bytes(32))
-	i.Recorded, i.FirstID, i.Retracts = d.int(), d.uint(), d.uint()
-	i.Tags, i.Repeated, i.Refused = int(d.uint()), int(d.uint()), int(d.uint())
-	for n := d.uint(); n > 0 && !d.bad; n-- {
-		i.Refusals = append(i.Refusals, d.text())
+	copy(previous[:], d.Raw(32))
+	i.Sequence, i.Kind, i.Name = d.Uint(), Kind(d.Byte()), d.Text()
+	copy(i.SHA256[:], d.Raw(32))
+	i.Recorded, i.FirstID, i.Retracts = d.Int(), d.Uint(), d.Uint()
+	i.Tags, i.Repeated, i.Refused = int(d.Uint()), int(d.Uint()), int(d.Uint())
+	for n := d.Uint(); n > 0 && !d.Bad; n-- {
+		i.Refusals = append(i.Refusals, d.Text())
 	}
-	for n := d.uint(); n > 0 && !d.bad; n-- {
+	for n := d.Uint(); n > 0 && !d.Bad; n-- {
 		if i.Skipped == nil {
 			i.Skipped = map[string]int{}
 		}
-		name := d.text()
-		i.Skipped[name] = int(d.uint())
+		name := d.Text()
+		i.Skipped[name] = int(d.Uint())
 	}
-	if len(d.in) > 0 { // commits of the first logs end here
-		i.Format, i.Creator, i.MaxAge, i.Actors = d.text(), d.text(), d.int(), int(d.uint())
+	if len(d.B) > 0 { // commits of the first logs end here
+		i.Format, i.Creator, i.MaxAge, i.Actors = d.Text(), d.Text(), d.Int(), int(d.Uint())
 	}
-	if len(d.in) > 0 { // and those of a batch that is of no list here
-		i.List, i.Published, i.Ended = d.text(), d.int(), int(d.uint())
+	if len(d.B) > 0 { // and those of a batch that is of no list here
+		i.List, i.Published, i.Ended = d.Text(), d.Int(), int(d.Uint())
 	}
-	return i, previous, !d.bad && len(d.in) == 0
-}
-
-func appendText(out []byte, s string) []byte {
-	return append(binary.AppendUvarint(out, uint64(len(s))), s...)
+	return i, previous, d.Whole()
 }
 
 func boolInt(b bool) int64 {
@@ -194,49 +191,4 @@ func boolInt(b bool) int64 {
 		return 1
 	}
 	return 0
-}
-
-// decoder reads from the front; bad stays set after the first thing that is not there.
-type decoder struct {
-	in  []byte
-	bad bool
-}
-
-func (d *decoder) bytes(n uint64) []byte {
-	if n > uint64(len(d.in)) {
-		d.bad, d.in = true, nil
-		return nil
-	}
-	out := d.in[:n]
-	d.in = d.in[n:]
-	return out
-}
-
-func (d *decoder) byte() byte {
-	if b := d.bytes(1); b != nil {
-		return b[0]
-	}
-	return 0
-}
-
-func (d *decoder) text() string { return string(d.bytes(d.uint())) }
-
-func (d *decoder) uint() uint64 {
-	v, n := binary.Uvarint(d.in)
-	d.skip(n)
-	return v
-}
-
-func (d *decoder) int() int64 {
-	v, n := binary.Varint(d.in)
-	d.skip(n)
-	return v
-}
-
-func (d *decoder) skip(n int) {
-	if n <= 0 {
-		d.bad, d.in = true, nil
-		return
-	}
-	d.in = d.in[n:]
 }

@@ -273,6 +273,24 @@ func TestFoundForms(t *testing.T) {
 	}
 }
 
+// TestTickersOfOFAC: every network that the list names is ours or is counted.
+func TestTickersOfOFAC(t *testing.T) {
+	var types, features string
+	for i, ticker := range []string{"BSC", "ARB", "ETH", "ETC", "SOL", "LTC", "TOMORROW"} {
+		types += fmt.Sprintf(`<FeatureType ID="%d">Digital Currency Address - %s</FeatureType>`, i, ticker)
+		features += fmt.Sprintf(`<Feature FeatureTypeID="%d"><VersionDetail>%s</VersionDetail></Feature>`, i, evm)
+	}
+	got, src, err := read(t, "x.xml", `<Sanctions>`+types+`<DistinctParty FixedRef="1">`+features+`</DistinctParty></Sanctions>`, Options{})
+	var chains []string
+	for _, tag := range got {
+		chains = append(chains, string(tag.Chain))
+	}
+	want := map[string]int{"ETC": 1, "SOL": 1, "LTC": 1, "TOMORROW": 1}
+	if diff := cmp.Diff([]string{"bnb", "arbitrum", "ethereum"}, chains) + cmp.Diff(want, src.Report.Skipped); diff != "" || err != nil || src.Report.Refused != 0 {
+		t.Errorf("got %v, %+v: %s", err, src.Report, diff)
+	}
+}
+
 // TestPartiesWithoutProfile: two parties that have none are not one.
 func TestPartiesWithoutProfile(t *testing.T) {
 	text := `<Sanctions><FeatureType ID="1">Digital Currency Address - XBT</FeatureType><DistinctParties>`

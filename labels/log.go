@@ -20,10 +20,10 @@ import (
 // Log keeps tags. Two files in its folder:
 //
 //	labels.log   16 bytes of magic and version, then frames. An import, an added
-//	             tag and a retraction are one batch: any number of tag or
-//	             retraction frames, ended by a commit frame. Each commit carries
-//	             the chain hash of the batch before it; a batch's chain hash is
-//	             SHA-256 over that hash and every byte of the batch.
+//	             tag and a retraction are one batch: any number of tags,
+//	             actors and ends of tags, ended by a commit frame. Each commit
+//	             carries the chain hash of the batch before it; a batch's chain
+//	             hash is SHA-256 over that hash and every byte of the batch.
 //	labels.head  one line: length, sequence number and chain hash of the last
 //	             batch that was acknowledged, with a checksum; replaced by rename
 //
