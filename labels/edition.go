@@ -24,6 +24,10 @@ type Edition struct {
 	Complete  bool
 }
 
+// dayAhead is how far a clock may be behind that of who publishes a list, in
+// milliseconds. An edition of a day to come would keep out all that come until then.
+const dayAhead = 24 * 60 * 60 * 1000
+
 // ending is the end of a tag that a newer edition no longer has.
 type ending struct {
 	id       uint64

@@ -16,7 +16,11 @@ import (
 	"github.com/spoortrace/spoor/ledger"
 )
 
-const day = 24 * 60 * 60 * 1000
+const (
+	day = 24 * 60 * 60 * 1000
+	// later is a time after all editions of these tests.
+	later = 1_800_000_000_000
+)
 
 // sdnOf is a file in the form of OFAC's, issued on a day of January 2025.
 func sdnOf(issued int, addresses ...string) string {
@@ -57,17 +61,17 @@ func tagsOf(t testing.TB, l *Log, a ledger.Address, sequence uint64) []ledger.Ta
 // whatever file name it comes, and nothing else changes.
 func TestDelisting(t *testing.T) {
 	l := open(t, t.TempDir())
-	if _, err := importText(t, l, "by hand.csv", "network,address,label,category\ntron,"+trx+",mine,scam\n", Options{}, 1); err != nil {
+	if _, err := importText(t, l, "by hand.csv", "network,address,label,category\ntron,"+trx+",mine,scam\n", Options{}, later+1); err != nil {
 		t.Fatal(err)
 	}
-	first, err := importText(t, l, "sdn_advanced.xml", sdnOf(2, evm, trx, omni), Options{}, 2)
+	first, err := importText(t, l, "sdn_advanced.xml", sdnOf(2, evm, trx, omni), Options{}, later+2)
 	if err != nil || first.Tags != 3 || first.List != "OFAC SDN List" || first.Ended != 0 {
 		t.Fatalf("got %+v, %v", first, err)
 	}
 	second := sdnOf(9, evm)
 	end := time.Date(2025, 1, 9, 0, 0, 0, 0, time.UTC).UnixMilli()
 	for _, dry := range []bool{true, false} {
-		done, err := importText(t, l, "SDN_ADVANCED.XML", second, Options{DryRun: dry}, 3)
+		done, err := importText(t, l, "SDN_ADVANCED.XML", second, Options{DryRun: dry}, later+3)
 		var ended []string
 		for _, tag := range done.Endings {
 			ended = append(ended, tag.Address.String())
@@ -89,12 +93,12 @@ func TestDelisting(t *testing.T) {
 	if tag, err := l.Tag(t.Context(), now[1].ID); err != nil || tag.ValidTo != end {
 		t.Errorf("by its id: got %+v, %v", tag, err)
 	}
-	again, err := importText(t, l, "sdn_advanced.xml", sdnOf(20, evm, trx), Options{}, 4)
+	again, err := importText(t, l, "sdn_advanced.xml", sdnOf(20, evm, trx), Options{}, later+4)
 	now = tagsOf(t, l, parse(t, "tron", trx), 0)
 	if err != nil || again.Tags != 1 || len(now) != 3 || now[2].ValidFrom != end+11*day || now[2].ValidTo != 0 || now[1].ValidTo != end {
 		t.Errorf("listed again: got %+v, %v, %+v", again, err, now)
 	}
-	if same, err := importText(t, l, "sdn_advanced.xml", sdnOf(21, evm, trx), Options{}, 5); err != nil || same.Tags != 0 || same.Ended != 0 {
+	if same, err := importText(t, l, "sdn_advanced.xml", sdnOf(21, evm, trx), Options{}, later+5); err != nil || same.Tags != 0 || same.Ended != 0 {
 		t.Errorf("unchanged: got %+v, %v", same, err)
 	}
 }
@@ -104,7 +108,7 @@ func TestNoEdition(t *testing.T) {
 	l := open(t, t.TempDir())
 	older, newer := sdnOf(2, evm), sdnOf(9, evm, trx)
 	for _, text := range []string{older, newer} {
-		if _, err := importText(t, l, "sdn.xml", text, Options{}, 1); err != nil {
+		if _, err := importText(t, l, "sdn.xml", text, Options{}, later+1); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -120,12 +124,13 @@ func TestNoEdition(t *testing.T) {
 		"of another list":    {strings.Replace(sdnOf(10, evm), `ListID="1550"`, `ListID="91512"`, 1), nil},
 		"without its day":    {strings.Replace(sdnOf(10, evm), "<Day>10</Day>", "", 1), nil},
 		"without an entry":   {strings.Replace(sdnOf(10, evm), "SanctionsEntry ", "Other ", 1), nil},
+		"of a day to come":   {strings.Replace(sdnOf(10, evm), "<Year>2025", "<Year>2099", 1), ledger.ErrInvalid},
 		"by another creator": {"network,address,label\nethereum," + strings.ToLower(evm) + ",x\n", nil},
 	} {
 		if name == "without an entry" {
 			test.text = strings.ReplaceAll(test.text, "</SanctionsEntry>", "</Other>")
 		}
-		done, err := importText(t, l, "sdn.xml", test.text, Options{}, 2)
+		done, err := importText(t, l, "sdn.xml", test.text, Options{}, later+2)
 		if !errors.Is(err, test.want) || done.Ended != 0 {
 			t.Errorf("%s: got %+v, %v, want %v", name, done, err, test.want)
 		}
@@ -199,7 +204,7 @@ func TestDamagedEnd(t *testing.T) {
 	dir := t.TempDir()
 	l := open(t, dir)
 	for _, text := range []string{sdnOf(2, evm, trx), sdnOf(9, evm)} {
-		if _, err := importText(t, l, "sdn.xml", text, Options{}, 1); err != nil {
+		if _, err := importText(t, l, "sdn.xml", text, Options{}, later+1); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -200,6 +200,9 @@ func (l *Log) fillTags(ctx context.Context, b *batch, src Source, report *Report
 		return nil
 	}
 	b.head.Published = edition.Published
+	if b.head.Recorded+dayAhead < edition.Published {
+		return ledger.Invalid(src.Name, "a date of issue that has been", time.UnixMilli(edition.Published).UTC().Format(time.DateOnly))
+	}
 	if err := l.current(src.Name, edition.List, edition.Published); err != nil {
 		return err
 	}
