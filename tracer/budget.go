@@ -17,8 +17,12 @@ func (run *run) watchService(a *account) error {
 }
 
 // count charges an event to an open account and closes it when its budget is
-// spent, or when the event makes it a service.
+// spent, or when the event makes it a service. What comes in below the floor is
+// not charged: else ten thousand transfers of dust would end any trace.
 func (run *run) count(a *account, e ledger.Event) error {
+	if e.To == a.holder.Address && e.Amount.Less(run.req.FloorOf(a.holder.Asset)) {
+		return nil
+	}
 	v := run.visited[a.holder]
 	v.events++
 	over := run.req.AccountEvents > 0 && v.events > run.req.AccountEvents
