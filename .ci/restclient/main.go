@@ -96,8 +96,10 @@ func (t *try) labels() {
 	must(err)
 	after, err := t.api.LabelService.LabelServiceListLabels(list, nil)
 	must(err)
-	if len(after.Payload.Labels) != len(got.Payload.Labels)-1 {
-		panic(fmt.Sprintf("%d labels before the retraction, %d after", len(got.Payload.Labels), len(after.Payload.Labels)))
+	for _, l := range after.Payload.Labels {
+		if retracted := l.RetractedSequence != "" && l.RetractedSequence != "0"; retracted != (l.ID == added.Payload.ID) {
+			panic(fmt.Sprintf("after the retraction of %s: %+v", added.Payload.ID, l))
+		}
 	}
 }
 
