@@ -22,8 +22,8 @@ func Statuses() []string {
 	return []string{"UNREVIEWED", "IN_REVIEW", "FLAGGED", "ESCALATED", "NO_REVIEW", "DISMISSED", "CLOSED"}
 }
 
-// Raise enters an alert; there is one for each (transfer or address, type,
-// rule). Of one that is there, only a retraction is taken back.
+// Raise enters an alert; there is one for each (transfer, rule) and each (address,
+// type, rule). Of one that is there, only a retraction is taken back.
 func (s *Store) Raise(ctx context.Context, tenant string, a Alert, now int64) (made Alert, raised bool, err error) {
 	err = s.do(ctx, func(b *batch) error {
 		p := string(partition(tenant))
@@ -31,7 +31,11 @@ func (s *Store) Raise(ctx context.Context, tenant string, a Alert, now int64) (m
 		if err != nil {
 			return err
 		}
-		a.ID = named(secret, "alert", a.Transfer, a.Address, a.Type, a.Rule)
+		kind := a.Type
+		if a.Transfer != "" {
+			kind = "" // whatever the cause
+		}
+		a.ID = named(secret, "alert", a.Transfer, a.Address, kind, a.Rule)
 		known, err := load(b.get, p, "L"+a.ID, &made)
 		if err != nil || known && made.Finality != Retracted {
 			return err

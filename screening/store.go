@@ -19,11 +19,15 @@ import (
 //	meta  head                 epoch and number of the last batch (the pointer)
 //	meta  log + number         a batch as it was decided, until it is applied
 //	meta  tenant + name        a tenant that has rows
-//	meta  seen + network       the block up to which a network was looked at
+//	meta  seen + network       the block up to which a network was looked at; the label log has one, too
 //	t/..  K                    the tenant's secret
 //	      T + id               a transfer or attempt
-//	      X + network/tx, id   transfers by transaction
-//	      A + address, id      transfers by an address that their score rests on
+//	      N + network, height  transfers by the last block that their score saw; then their id
+//	      A + evidence, id     transfers by what their score rests on
+//	      a + evidence, watch  watches by what their score rests on
+//	      Q + kind + id        what is to be scored again, and when
+//	      S + kind             how far going over everything has come
+//	      V                    the hash of the rules that everything was scored by
 //	      P + id               transfers that are not seen yet
 //	      U + user             the key of a user
 //	      u + user, id         transfers by user

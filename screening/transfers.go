@@ -134,23 +134,18 @@ func (s *Store) SetResult(ctx context.Context, tenant, id string, r Result, now 
 		if err != nil || !found {
 			return errors.Join(err, absent(id, found))
 		}
-		for _, a := range t.Evidence {
-			b.drop(p, "A"+a+"\x00"+id)
+		b.rests(p, "A", id, t.Evidence, r.Evidence)
+		if t.State != Pending {
+			b.drop(p, heightRow(t.Network, t.Height)+id)
 		}
-		for _, a := range r.Evidence {
-			b.put(p, "A"+a+"\x00"+id, nil)
-		}
-		if t.Tx != "" {
-			b.drop(p, "X"+t.Network+":"+t.Tx+"\x00"+id)
-		}
-		if r.Tx != "" {
-			b.put(p, "X"+t.Network+":"+r.Tx+"\x00"+id, nil)
+		if r.State != Pending {
+			b.put(p, heightRow(t.Network, r.Height)+id, nil)
 		}
 		b.drop(p, "P"+id)
 		if r.State == Pending {
 			b.put(p, "P"+id, nil)
 		}
-		t.State, t.Tx, t.Level, t.Evidence, t.Result, t.Updated = r.State, r.Tx, r.Level, r.Evidence, r.Body, now
+		t.State, t.Tx, t.Level, t.Height, t.Evidence, t.Result, t.Updated = r.State, r.Tx, r.Level, r.Height, r.Evidence, r.Body, now
 		if r.State == Pending {
 			t.Updated = 0
 		}
@@ -214,10 +209,30 @@ func (s *Store) ids(tenant, prefix string) (ids []string, err error) {
 // PendingTransfers lists the transfers of a tenant that are not seen yet.
 func (s *Store) PendingTransfers(tenant string) ([]string, error) { return s.ids(tenant, "P") }
 
-// Touching lists the transfers whose score rests on an address, NETWORK:ADDRESS.
-func (s *Store) Touching(tenant, address string) ([]string, error) {
-	return s.ids(tenant, "A"+address+"\x00")
+// Touching lists the transfers whose score rests on something (see Transfer.Evidence).
+func (s *Store) Touching(tenant, evidence string) ([]string, error) {
+	return s.ids(tenant, "A"+evidence+"\x00")
 }
+
+// ScoredFrom lists the transfers of a network that were scored as of a height or
+// one above it: what a replaced block may have changed.
+func (s *Store) ScoredFrom(tenant, network string, height uint64) (ids []string, err error) {
+	prefix := heightPrefix(network)
+	err = s.read(func(_ getter, r store.Reader) error {
+		for row, err := range r.Scan(partition(tenant), []byte(heightRow(network, height)), after(prefix), false) {
+			if err != nil {
+				return err
+			}
+			ids = append(ids, string(row.Sort[len(prefix)+8:]))
+		}
+		return nil
+	})
+	return ids, err
+}
+
+func heightPrefix(network string) string { return "N" + network + "\x00" }
+
+func heightRow(network string, height uint64) string { return numbered(heightPrefix(network), height) }
 
 // Each yields every transfer of a tenant, in no order that means anything, until yield says no.
 func (s *Store) Each(ctx context.Context, tenant string, yield func(Transfer) bool) error {

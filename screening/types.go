@@ -40,13 +40,15 @@ type Transfer struct {
 	Tx       string // hex of the transaction; empty until it is seen
 	Updated  int64  // 0 while pending
 	Level    string
-	Evidence []string // addresses whose change must score it again
+	Height   uint64   // of the last block that the score saw
+	Evidence []string // what must score it again when it changes, in the caller's words
 	Result   []byte   // the caller's own form of the score
 }
 
 // Result is what scoring a transfer came to.
 type Result struct {
 	State, Tx, Level string
+	Height           uint64
 	Evidence         []string
 	Body             []byte
 }
@@ -93,6 +95,7 @@ type Watch struct {
 	Created int64
 	Level   string
 	Score   *uint32
-	Rules   []string // that triggered when it was last scored
-	Balance string
+	Rules   []string // that triggered, and patterns that it showed, when it was last scored
+
+	Evidence []string // as of a transfer
 }

@@ -26,8 +26,12 @@ func (s *Store) AddWatch(ctx context.Context, tenant string, w Watch) (Watch, er
 		if found {
 			known.Note, known.Own = w.Note, w.Own
 			w = known
+		} else {
+			b.rests(p, "a", w.Address, nil, w.Evidence)
 		}
-		b.setOwn(tenant, w.Address, w.Own)
+		if err := b.setOwn(tenant, w.Address, w.Own); err != nil {
+			return err
+		}
 		return b.save(p, "W"+w.Address, &w)
 	})
 	return w, err
@@ -41,7 +45,8 @@ func (s *Store) SetWatch(ctx context.Context, tenant string, w Watch) error {
 		if err != nil || !found {
 			return err
 		}
-		known.Level, known.Score, known.Rules, known.Balance = w.Level, w.Score, w.Rules, w.Balance
+		b.rests(string(partition(tenant)), "a", w.Address, known.Evidence, w.Evidence)
+		known.Level, known.Score, known.Rules, known.Evidence = w.Level, w.Score, w.Rules, w.Evidence
 		return b.save(string(partition(tenant)), "W"+w.Address, &known)
 	})
 }
@@ -49,12 +54,19 @@ func (s *Store) SetWatch(ctx context.Context, tenant string, w Watch) error {
 // RemoveWatch ends a watch; ledger.ErrNotFound when there is none.
 func (s *Store) RemoveWatch(ctx context.Context, tenant, address string) error {
 	return s.do(ctx, func(b *batch) error {
-		if _, err := b.get(string(partition(tenant)), "W"+address); err != nil {
+		p := string(partition(tenant))
+		var w Watch
+		found, err := load(b.get, p, "W"+address, &w)
+		if err != nil {
+			return err
+		}
+		if !found {
 			return fmt.Errorf("watch %.128s: %w", address, ledger.ErrNotFound)
 		}
-		b.drop(string(partition(tenant)), "W"+address)
-		b.setOwn(tenant, address, false)
-		return nil
+		b.rests(p, "a", address, w.Evidence, nil)
+		b.drop(p, "W"+address)
+		b.drop(p, "Q"+RetryWatch+address)
+		return b.setOwn(tenant, address, false)
 	})
 }
 
@@ -65,6 +77,11 @@ func (s *Store) Watch(tenant, address string) (w Watch, found bool, err error) {
 		return err
 	})
 	return w, found, err
+}
+
+// Watching lists the watched addresses whose score rests on something (see Transfer.Evidence).
+func (s *Store) Watching(tenant, evidence string) ([]string, error) {
+	return s.ids(tenant, "a"+evidence+"\x00")
 }
 
 // Watches returns the watches after an address, at most n, by address.
@@ -85,18 +102,24 @@ func (s *Store) Watches(tenant, address string, n int) (all []Watch, err error) 
 	return all, err
 }
 
-// setOwn lists an address among the tenant's own, or takes it off the list.
-func (b *batch) setOwn(tenant, address string, own bool) {
-	_, err := b.get(string(partition(tenant)), "O"+address)
+// setOwn lists an address among the tenant's own, or takes it off the list. All
+// whose score rests on it is to be scored again.
+func (b *batch) setOwn(tenant, address string, own bool) error {
+	p := string(partition(tenant))
+	_, err := b.get(p, "O"+address)
+	if err != nil && !errors.Is(err, store.ErrAbsent) {
+		return err
+	}
 	switch listed := err == nil; {
 	case own == listed:
-		return
+		return nil
 	case own:
-		b.put(string(partition(tenant)), "O"+address, nil)
+		b.put(p, "O"+address, nil)
 	default:
-		b.drop(string(partition(tenant)), "O"+address)
+		b.drop(p, "O"+address)
 	}
 	b.touch(tenant)
+	return b.againAll(p, address)
 }
 
 func (b *batch) touch(tenant string) {
@@ -221,6 +244,7 @@ func (s *Store) loadTenants() error {
 type Mark struct {
 	Height uint64
 	Hash   ledger.Hash
+	Digest ledger.Hash // of all that is held up to there
 }
 
 // Seen returns the block up to which a network was looked at; false: none was.

@@ -15,6 +15,7 @@ import (
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 	"github.com/spoortrace/spoor/screening"
+	"github.com/spoortrace/spoor/tracer/risk"
 )
 
 func unixMillis(t *timestamppb.Timestamp) int64 {
@@ -33,6 +34,30 @@ func (s *screenService) raiseAll(ctx context.Context, tenant string, a screening
 		a.Rule, a.Level, a.Message = t.GetRuleId(), t.GetRisk(), t.GetMessage()
 		body := &spoorv1.Alert{Trigger: t, AsOf: m.GetAsOf(), Exposure: exposureOf(m, t)}
 		if err := s.raise(ctx, tenant, a, body, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// patternRule names an alert about a pattern: there is one for each of its first transfers.
+func patternRule(b *spoorv1.Behavior) string {
+	if len(b.GetTransfers()) == 0 {
+		return "pattern:" + b.GetPattern()
+	}
+	return "pattern:" + b.GetPattern() + ":" + b.GetTransfers()[0]
+}
+
+// raisePatterns raises an alert for every pattern of an address but those known
+// before. A pattern has no level of its own and enters no score: MEDIUM is judgment.
+func (s *screenService) raisePatterns(ctx context.Context, tenant string, a screening.Alert, m *spoorv1.Screening, v *view, known []string) error {
+	a.Type, a.Level = "BEHAVIORAL", risk.Medium.String()
+	for _, b := range m.GetDetectedBehaviors() {
+		if a.Rule = patternRule(b); slices.Contains(known, a.Rule) {
+			continue
+		}
+		a.Message = b.GetPattern() + ": " + b.GetMessage()
+		if err := s.raise(ctx, tenant, a, &spoorv1.Alert{AsOf: m.GetAsOf()}, v); err != nil {
 			return err
 		}
 	}
@@ -251,7 +276,8 @@ func (s *screenService) stillHolds(ctx context.Context, tenant string, v *view, 
 		return s.noted(ctx, v, address, a)
 	}
 	m, err := s.screen(ctx, v, address)
-	return triggers(m), err
+	shows := func(b *spoorv1.Behavior) bool { return patternRule(b) == a.Rule }
+	return triggers(m) || slices.ContainsFunc(m.GetDetectedBehaviors(), shows), ignoreAbsent(err)
 }
 
 // tenantContext is a call that a tenant's own work makes, without a client.

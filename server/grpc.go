@@ -132,6 +132,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.metrics, s.calls = newMetrics(cfg.Follows, s.traces.slots)
+	s.metrics.MustRegister(rescoreMetrics{s.screens})
 	if cfg.Labels != nil {
 		s.metrics.MustRegister(labelMetrics{cfg.Labels, time.Now})
 	}

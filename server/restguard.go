@@ -179,7 +179,7 @@ func (g *gateway) takeBody(w http.ResponseWriter, r *http.Request) bool {
 	}
 	body := r.Body
 	if timed, ok := body.(*timedBody); ok {
-		timed.until = time.Now().Add(bodyTime)
+		timed.limit(time.Now().Add(bodyTime))
 	}
 	text, err := io.ReadAll(http.MaxBytesReader(w, body, maxBody))
 	var large *http.MaxBytesError
@@ -196,24 +196,42 @@ func (g *gateway) takeBody(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// timedBody gives a client a minute for its next bytes, or until a time.
+// timedBody gives a client a minute for its next bytes, or until a time. One
+// goroutine reads; another may set the time.
 type timedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
-	until   time.Time
+
+	mu    sync.Mutex // guards until, and that the deadline is by it
+	until time.Time
+}
+
+// limit ends a read that runs, and those to come, at a time. It may not be in the
+// past: net/http, which waits for the end of the connection itself once the body
+// has been read, would take that for the end.
+func (b *timedBody) limit(until time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.until = until
+	_ = b.control.SetReadDeadline(until)
 }
 
 func (b *timedBody) Read(p []byte) (int, error) {
+	b.mu.Lock()
 	until := b.until
 	if until.IsZero() {
 		until = time.Now().Add(bodyTime)
 	}
 	// Where there are no deadlines (a test's recorder) there is no slow client either.
 	_ = b.control.SetReadDeadline(until)
+	b.mu.Unlock()
 	n, err := b.ReadCloser.Read(p)
-	_ = b.control.SetReadDeadline(time.Time{}) // or it would end the request while the answer is being made
+	b.idle()
 	return n, err
 }
+
+// idle takes the deadline off, or it would end the request while the answer is being made.
+func (b *timedBody) idle() { _ = b.control.SetReadDeadline(time.Time{}) }
 
 // answer gives a client a minute to take the next bytes, and knows what has been
 // sent. It also puts an error that ends a stream before its first message into

@@ -83,19 +83,24 @@ func (g *gateway) screenLines(w http.ResponseWriter, r *http.Request) {
 		return sendQuestions(newLineReader(r.Body, maxQuestionLine), stream)
 	})
 	out := &lineWriter{gateway: g, w: w, control: control}
-	err = out.copy(stream)
-	cancel()
-	if err == nil {
+	if err = out.copy(stream); err == nil {
 		err = toStatus(g.log, all.Wait()) // the lines before a bad one are answered first
-	} else {
-		_ = control.SetReadDeadline(time.Unix(1, 0)) // or a sender that waits for its client's next line would stay
-		_ = all.Wait()
 	}
+	cancel()
 	switch {
 	case err != nil:
 		out.end(err, r)
 	case !out.began:
 		w.Header().Set("Content-Type", typeLines) // of no lines
+	}
+	_ = control.Flush()
+	timed, ok := r.Body.(*timedBody)
+	if ok {
+		timed.limit(time.Now().Add(restTime)) // or a sender that waits for its client's next line would stay
+	}
+	_ = all.Wait()
+	if ok {
+		timed.idle()
 	}
 	endBody(control, r)
 }
@@ -114,11 +119,8 @@ func endBody(control *http.ResponseController, r *http.Request) {
 	if r.ProtoMajor != 1 {
 		return
 	}
-	if timed, ok := r.Body.(*timedBody); ok {
-		timed.until = time.Now().Add(restTime)
-	}
 	_, err := io.CopyN(io.Discard, r.Body, restBytes)
-	if !errors.Is(err, io.EOF) {
+	if !errors.Is(err, io.EOF) || r.Context().Err() != nil {
 		_ = control.Flush() // the answer is whole by now
 		panic(http.ErrAbortHandler)
 	}

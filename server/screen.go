@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -45,6 +46,8 @@ type screenService struct {
 	cache   *answers
 	flight  singleflight.Group
 	wake    chan struct{} // tells the rescorer that there is work
+
+	failures atomic.Uint64 // scores again that went wrong
 
 	cancel context.CancelFunc // ends the rescorer
 	wait   sync.WaitGroup

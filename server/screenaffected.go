@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
@@ -35,7 +36,20 @@ func (s *screenService) affected(ctx context.Context, v *view, t ledger.Tag) ([]
 
 func (s *screenService) affectedTransfers(ctx context.Context, v *view, tag ledger.Tag) (found []*spoorv1.AffectedResult, err error) {
 	tenant := Principal(ctx).Tenant
-	ids, err := s.store.Touching(tenant, tag.Address.Qualified())
+	c, err := v.Cluster(ctx, tag.Address)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, e := range []string{tag.Address.Qualified(), c.Name.Qualified(), everything} {
+		some, err := s.store.Touching(tenant, e)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, some...)
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
 	for _, id := range ids[:min(len(ids), maxAffected)] {
 		t, err := s.store.Transfer(ctx, tenant, id)
 		if err != nil {

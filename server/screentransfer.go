@@ -1,11 +1,11 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -20,9 +20,6 @@ import (
 
 // pendingFor is how long a transfer may stay unseen.
 const pendingFor = 24 * time.Hour
-
-// maxEvidence bounds the addresses whose change scores a transfer again.
-const maxEvidence = 256
 
 var errNoStore = fmt.Errorf("this server keeps no transfers, alerts or watches: %w", ledger.ErrPrecondition)
 
@@ -75,7 +72,7 @@ func (s *screenService) register(ctx context.Context, user string, r screening.R
 	if known && t.State == screening.Expired {
 		return nil, fmt.Errorf("%s was registered before and expired unseen: %w", t.ID, ledger.ErrPrecondition)
 	}
-	if t, err = s.keep(ctx, tenant, &t, result, found, v); err != nil {
+	if t, err = s.keep(ctx, tenant, &t, result, found, v, "TRANSFER"); err != nil {
 		return nil, err
 	}
 	return s.transferMessage(ctx, tenant, &t)
@@ -138,11 +135,11 @@ func (s *screenService) judge(ctx context.Context, v *view, r *screening.Registr
 		return screening.Result{State: fixedState(fixed), Level: fixed.GetRisk()}, fixed, nil
 	}
 	if r.Kind == screening.KindAttempt {
-		m, err := s.screen(ctx, v, q.pays)
+		m, evidence, err := s.watched(ctx, v, q.pays)
 		if err != nil {
 			return screening.Result{}, nil, err
 		}
-		return screening.Result{State: screening.Scored, Level: m.GetRisk(), Evidence: v.evidence(ctx, q.chain, m, q.pays)}, m, nil
+		return screening.Result{State: screening.Scored, Level: m.GetRisk(), Height: uint64(m.GetAsOf().GetHeight()), Evidence: evidence}, m, nil
 	}
 	seeds, err := tracer.Resolve(ctx, v, []ledger.Chain{q.chain}, q.ref, nil)
 	if errors.Is(err, ledger.ErrNotFound) {
@@ -157,7 +154,7 @@ func (s *screenService) judge(ctx context.Context, v *view, r *screening.Registr
 	}
 	tx := hex.EncodeToString(seeds[0].Tx[:])
 	if len(fits) == 0 {
-		return screening.Result{State: screening.Mismatched, Tx: tx}, nil, nil
+		return screening.Result{State: screening.Mismatched, Tx: tx, Height: seeds[0].At.Pos.Height()}, nil, nil
 	}
 	return s.judgePayments(ctx, v, r, fits)
 }
@@ -195,13 +192,15 @@ func (s *screenService) judgePayments(ctx context.Context, v *view, r *screening
 		direction = risk.Sent
 	}
 	var top *risk.Assessment
-	var around []ledger.Address
+	read := newFootprint(v.riskIndex())
+	options := read.options(s.options(tenant))
 	for _, seed := range seeds {
-		found, err := s.score.Transfer(ctx, v.riskIndex(), rules, risk.Payment{Seed: seed, Direction: direction}, s.options(tenant))
+		read.noteAddress(seed.Address)
+		read.noteAddress(seed.From)
+		found, err := s.score.Transfer(ctx, read, rules, risk.Payment{Seed: seed, Direction: direction}, options)
 		if err != nil {
 			return screening.Result{}, nil, err
 		}
-		around = append(around, seed.Address, seed.From)
 		if top == nil || found.Level > top.Level || found.Level == top.Level && found.Score > top.Score {
 			top = found
 		}
@@ -212,45 +211,33 @@ func (s *screenService) judgePayments(ctx context.Context, v *view, r *screening
 	}
 	m.Finality = v.finalityAt(seeds[0].Chain, seeds[0].At.Pos.Height())
 	result := screening.Result{
-		State: screening.Scored, Tx: hex.EncodeToString(seeds[0].Tx[:]), Level: m.GetRisk(), Evidence: v.evidence(ctx, seeds[0].Chain, m, around...),
+		State: screening.Scored, Tx: hex.EncodeToString(seeds[0].Tx[:]), Level: m.GetRisk(), Height: uint64(m.GetAsOf().GetHeight()), Evidence: read.list(),
 	}
 	return result, m, nil
 }
 
-// evidence lists the addresses whose labels would change a screening: those
-// that it is of, and all along the paths that it shows.
-func (v *view) evidence(ctx context.Context, c ledger.Chain, m *spoorv1.Screening, around ...ledger.Address) []string {
-	all := map[string]bool{}
-	add := func(addresses ...ledger.Address) {
-		for _, a := range addresses {
-			if !a.IsZero() && len(all) < maxEvidence {
-				all[a.Qualified()] = true
-			}
-		}
+// watched scores an address as screen does, and lists what the score rests on.
+func (s *screenService) watched(ctx context.Context, v *view, a ledger.Address) (*spoorv1.Screening, []string, error) {
+	ctx, cancel := context.WithTimeout(ctx, scoreFor)
+	defer cancel()
+	tenant := Principal(ctx).Tenant
+	rules, err := s.rulesOf(tenant)
+	if err != nil {
+		return nil, nil, err
 	}
-	add(around...)
-	for _, e := range m.GetExposures() {
-		for _, p := range e.GetPaths() {
-			if a, err := ledger.ParseAddress(c, p.GetAddress()); err == nil {
-				add(a)
-			}
-			for _, step := range p.GetTransfers() {
-				hash, _, _ := strings.Cut(step, ":")
-				if id, err := ledger.ParseTxID(hash); err == nil {
-					txs, _ := v.FindTx(ctx, c, id) // one that left with a reorganisation has no addresses
-					for _, tx := range txs {
-						add(addressesOf(&tx)...)
-					}
-				}
-			}
-		}
+	read := newFootprint(v.riskIndex())
+	read.noteAddress(a)
+	read.note(eventsOf(a))
+	found, err := s.score.Address(ctx, read, rules, a, read.options(s.options(tenant)))
+	if err != nil {
+		return nil, nil, err
 	}
-	var sorted []string
-	for a := range all {
-		sorted = append(sorted, a)
+	m, err := v.screeningMessage(ctx, a.Chain, found)
+	if err != nil {
+		return nil, nil, err
 	}
-	slices.Sort(sorted)
-	return sorted
+	m.Address = a.String()
+	return m, read.list(), nil
 }
 
 // addressesOf lists everyone whom a transaction is about.
@@ -278,23 +265,28 @@ func fixedState(m *spoorv1.Screening) string {
 	return screening.Scored
 }
 
-// keep makes a result durable and raises the alerts that follow from it.
-func (s *screenService) keep(ctx context.Context, tenant string, t *screening.Transfer, r screening.Result, m *spoorv1.Screening, v *view) (screening.Transfer, error) {
+// keep makes a result durable and raises the alerts that follow from it. They come
+// first, for they are raised once however often: were we to crash between the two,
+// the same would be found again.
+func (s *screenService) keep(ctx context.Context, tenant string, t *screening.Transfer, r screening.Result, m *spoorv1.Screening, v *view, cause string) (screening.Transfer, error) {
 	if m != nil {
 		body, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
 		if err != nil {
 			return *t, fmt.Errorf("screening: %w", err)
 		}
 		r.Body = body
+		if t.State != screening.Scored {
+			cause = "TRANSFER"
+		}
+		alert := screening.Alert{Type: cause, Transfer: t.ID, Network: t.Network}
+		if err := s.raiseAll(ctx, tenant, alert, m, v, nil); err != nil {
+			return *t, err
+		}
 	}
-	if t.State == r.State && t.Tx == r.Tx && slices.Equal(t.Result, r.Body) {
+	if t.State == r.State && t.Tx == r.Tx && bytes.Equal(t.Result, r.Body) {
 		return *t, nil
 	}
-	done, err := s.store.SetResult(ctx, tenant, t.ID, r, s.now().UnixMilli())
-	if err != nil || m == nil {
-		return done, err
-	}
-	return done, s.raiseAll(ctx, tenant, screening.Alert{Type: "TRANSFER", Transfer: t.ID, Network: t.Network}, m, v, nil)
+	return s.store.SetResult(ctx, tenant, t.ID, r, s.now().UnixMilli())
 }
 
 // GetTransfer reads a registered transfer with its latest score.

@@ -28,24 +28,28 @@ func (s *screenService) AddWatch(ctx context.Context, m *spoorv1.AddWatchRequest
 		return nil, err
 	}
 	defer v.close()
-	found, err := s.screen(ctx, v, a)
+	found, evidence, err := s.watched(ctx, v, a)
 	if err = ignoreAbsent(err); err != nil { // a network that is not held yet triggers nothing
 		return nil, err
 	}
-	if w, err = s.store.AddWatch(ctx, tenant, judged(w, found)); err != nil {
+	if w, err = s.store.AddWatch(ctx, tenant, judged(w, found, evidence)); err != nil {
 		return nil, err
 	}
+	s.wakeUp() // what rests on an address that became the tenant's own is scored again
 	return watchMessage(&w), nil
 }
 
 // judged is a watch with what a screening came to; without one, as it was.
-func judged(w screening.Watch, m *spoorv1.Screening) screening.Watch {
+func judged(w screening.Watch, m *spoorv1.Screening, evidence []string) screening.Watch {
 	if m == nil {
 		return w
 	}
-	w.Level, w.Score, w.Rules = m.GetRisk(), m.RiskScore, nil
+	w.Level, w.Score, w.Rules, w.Evidence = m.GetRisk(), m.RiskScore, nil, evidence
 	for _, t := range m.GetTriggers() {
 		w.Rules = append(w.Rules, t.GetRuleId())
+	}
+	for _, b := range m.GetDetectedBehaviors() {
+		w.Rules = append(w.Rules, patternRule(b))
 	}
 	return w
 }
