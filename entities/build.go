@@ -21,7 +21,7 @@ type builder struct {
 func newBuilder(c ledger.Chain, l *layer, links uint64) *builder {
 	b := &builder{chain: c, links: links}
 	for t := range b.forests {
-		b.forests[t] = &forest{chain: c, tier: ledger.Tier(t), l: l, links: &b.links, changed: map[string]*sums{}}
+		b.forests[t] = newForest(c, ledger.Tier(t), l, &b.links)
 	}
 	return b
 }

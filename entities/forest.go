@@ -16,6 +16,15 @@ type forest struct {
 
 	height  uint64           // of the block at work
 	changed map[string]*sums // of roots that the block at work changed
+	touched map[string]*node // members that it changed; their rows are written at its end
+	known   map[string]*node // members that were read, or made: what follows a chain only
+}
+
+// mostKnown bounds the members that are kept between blocks, to some 20 MB.
+const mostKnown = 50_000
+
+func newForest(c ledger.Chain, t ledger.Tier, l *layer, links *uint64) *forest {
+	return &forest{chain: c, tier: t, l: l, links: links, changed: map[string]*sums{}, touched: map[string]*node{}, known: map[string]*node{}}
 }
 
 // tooLarge guards T1: two clusters of that size are not joined by a guess, for one
@@ -23,7 +32,22 @@ type forest struct {
 // collapse" in Kappos et al. 2022).
 const tooLarge = 100
 
-// node returns the member of a key, nil when it is none.
+// member is node for who builds: it sees what the block at work did, and remembers.
+// The node is the forest's own.
+func (f *forest) member(k string) (*node, error) {
+	if n := f.known[k]; n != nil {
+		return n, nil
+	}
+	n, err := f.node(k)
+	if n != nil {
+		f.known[k] = n
+	}
+	return n, err
+}
+
+func (f *forest) touch(k string, n *node) { f.known[k], f.touched[k] = n, n }
+
+// node returns the member of a key as of the last whole block, nil when it is none.
 func (f *forest) node(k string) (*node, error) {
 	partition, sort := nodeRow(f.tier, k)
 	value, own, err := f.l.get(partition, sort)
@@ -47,7 +71,7 @@ func (f *forest) node(k string) (*node, error) {
 func (f *forest) root(k string, n *node) (string, error) {
 	for n.parent != "" {
 		k = n.parent
-		up, err := f.node(k)
+		up, err := f.member(k)
 		if err != nil {
 			return "", err
 		}
@@ -80,7 +104,7 @@ func (f *forest) sums(root string) (*sums, error) {
 // at work, and returns its root otherwise.
 func (f *forest) enter(ctx context.Context, snap *store.Snapshot, a ledger.Address) (string, error) {
 	k := string(a.Key())
-	n, err := f.node(k)
+	n, err := f.member(k)
 	if err != nil {
 		return "", err
 	}
@@ -104,8 +128,7 @@ func (f *forest) enter(ctx context.Context, snap *store.Snapshot, a ledger.Addre
 	}
 	s.nameFirst = n.first
 	f.changed[k] = s
-	partition, sort := nodeRow(f.tier, k)
-	f.l.put(partition, sort, n.encode())
+	f.touch(k, n)
 	return k, nil
 }
 
@@ -151,14 +174,13 @@ func (f *forest) join(ctx context.Context, snap *store.Snapshot, j *ledger.Join)
 }
 
 func (f *forest) link(child, parent string, under, over *sums, j *ledger.Join) error {
-	n, err := f.node(child)
+	n, err := f.member(child)
 	if err != nil {
 		return err
 	}
 	*f.links++
 	n.parent, n.height, n.link, n.join = parent, f.height, *f.links, *j
-	partition, sort := nodeRow(f.tier, child)
-	f.l.put(partition, sort, n.encode())
+	f.touch(child, n)
 	f.l.put(childPartition(f.tier, parent), childSort(f.height, n.link), []byte(child))
 	over.merge(under)
 	delete(f.changed, child)
@@ -180,7 +202,7 @@ func (s *sums) merge(o *sums) {
 // in one.
 func (f *forest) book(a ledger.Address, in bool, amount ledger.Amount, pos ledger.Position) error {
 	k := string(a.Key())
-	n, err := f.node(k)
+	n, err := f.member(k)
 	if err != nil || n == nil {
 		return err
 	}
@@ -200,5 +222,13 @@ func (f *forest) finish() {
 	for root, s := range f.changed {
 		f.l.put(statsPartition(f.tier, root), statsSort(f.height), s.encode())
 	}
+	for k, n := range f.touched {
+		partition, sort := nodeRow(f.tier, k)
+		f.l.put(partition, sort, n.encode())
+	}
 	clear(f.changed)
+	clear(f.touched)
+	if len(f.known) > mostKnown {
+		clear(f.known)
+	}
 }

@@ -20,7 +20,9 @@ type Set struct {
 	engine store.Engine
 	flush  int // rows in memory before they go into the store; tests lower it
 
-	mu       sync.Mutex // held while a network is brought up to date
+	building sync.Mutex // held while networks are brought up to date
+
+	mu       sync.Mutex // guards what follows, and the heads and tips of networks
 	networks map[ledger.Chain]*network
 	closed   bool
 
@@ -53,6 +55,8 @@ func Open(dir string, engine store.Engine) (*Set, error) {
 
 // Close releases the stores, each with its last view.
 func (s *Set) Close() error {
+	s.building.Lock()
+	defer s.building.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
@@ -87,56 +91,72 @@ func (n *network) release() error {
 // Update brings every UTXO network of a snapshot up to its last final block. It
 // may be cut off anywhere and repeated; where the chain's index is no longer what
 // the clusters were built from (blocks were added below), they are built anew.
+// Questions go on meanwhile.
 func (s *Set) Update(ctx context.Context, snap *store.Snapshot) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.building.Lock()
+	defer s.building.Unlock()
 	for _, c := range snap.Chains() {
 		if !c.UTXO() {
 			continue
 		}
-		if _, err := s.update(ctx, snap, c); err != nil {
+		if err := s.update(ctx, snap, c); err != nil {
 			return fmt.Errorf("entities: %s: %w", c, err)
 		}
 	}
 	return nil
 }
 
-// update returns the network; the caller holds mu.
-func (s *Set) update(ctx context.Context, snap *store.Snapshot, c ledger.Chain) (*network, error) {
+// update brings one network up to date; the caller holds building.
+func (s *Set) update(ctx context.Context, snap *store.Snapshot, c ledger.Chain) error {
+	extent, err := snap.Extent(c)
+	if err != nil {
+		return err
+	}
+	n, err := s.renewed(ctx, snap, c, extent)
+	if err != nil {
+		return err
+	}
+	return s.advance(ctx, snap, n, extent)
+}
+
+// renewed returns the network, an empty one in its place where it was built from
+// another index; the caller holds building.
+func (s *Set) renewed(ctx context.Context, snap *store.Snapshot, c ledger.Chain, e store.Extent) (*network, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, err := s.held(c)
+	if err != nil {
+		return nil, err
+	}
+	fits, err := n.fits(ctx, snap, e)
+	if err != nil || fits {
+		return n, err
+	}
+	fresh, err := s.open(c, n.generation+1)
+	if err != nil {
+		return nil, err
+	}
+	s.networks[c], n.retired = fresh, true
+	return fresh, s.leave(n)
+}
+
+// held returns the network as it is, opened where it was not; the caller holds mu.
+func (s *Set) held(c ledger.Chain) (*network, error) {
 	if s.closed {
 		return nil, errors.New("the set is closed")
 	}
-	n := s.networks[c]
-	if n == nil {
-		generation, err := s.newest(c)
-		if err != nil {
-			return nil, err
-		}
-		if n, err = s.open(c, generation); err != nil {
-			return nil, err
-		}
+	if n := s.networks[c]; n != nil {
+		return n, nil
+	}
+	generation, err := s.newest(c)
+	if err != nil {
+		return nil, err
+	}
+	n, err := s.open(c, generation)
+	if err == nil {
 		s.networks[c] = n
 	}
-	extent, err := snap.Extent(c)
-	if err != nil {
-		return nil, err
-	}
-	fits, err := n.fits(ctx, snap, extent)
-	if err != nil {
-		return nil, err
-	}
-	if !fits {
-		fresh, err := s.open(c, n.generation+1)
-		if err != nil {
-			return nil, err
-		}
-		s.networks[c], n.retired = fresh, true
-		if err := s.leave(n); err != nil {
-			return nil, err
-		}
-		n = fresh
-	}
-	return n, n.advance(ctx, snap, extent, s.flush)
+	return n, err
 }
 
 // newest returns the last generation of a network, and removes those before it:
@@ -225,8 +245,9 @@ func (n *network) fits(ctx context.Context, snap *store.Snapshot, e store.Extent
 const flushAt = 100_000
 
 // advance adds the final blocks that the store lacks, and publishes in steps: what
-// lies beyond the published height is written again.
-func (n *network) advance(ctx context.Context, snap *store.Snapshot, e store.Extent, flush int) error {
+// lies beyond the published height is written again. The caller holds building, so
+// that nobody else moves the head.
+func (s *Set) advance(ctx context.Context, snap *store.Snapshot, n *network, e store.Extent) error {
 	if e.Final == nil || n.have && n.head.height >= *e.Final {
 		return nil
 	}
@@ -242,10 +263,10 @@ func (n *network) advance(ctx context.Context, snap *store.Snapshot, e store.Ext
 			if err := b.block(ctx, snap, h); err != nil {
 				return fmt.Errorf("block %d: %w", h, err)
 			}
-			if l.count < flush && h < min(span.To, *e.Final) {
+			if l.count < s.flush && h < min(span.To, *e.Final) {
 				continue
 			}
-			if err := n.publish(ctx, snap, l, h, b.links); err != nil {
+			if err := s.publish(ctx, snap, n, l, h, b.links); err != nil {
 				return err
 			}
 			done()
@@ -256,7 +277,7 @@ func (n *network) advance(ctx context.Context, snap *store.Snapshot, e store.Ext
 	return nil
 }
 
-func (n *network) publish(ctx context.Context, snap *store.Snapshot, l *layer, height, links uint64) error {
+func (s *Set) publish(ctx context.Context, snap *store.Snapshot, n *network, l *layer, height, links uint64) error {
 	digest, err := snap.DigestAt(ctx, n.chain, height)
 	if err != nil {
 		return err
@@ -273,6 +294,8 @@ func (n *network) publish(ctx context.Context, snap *store.Snapshot, l *layer, h
 	if err := n.kv.Publish(ctx, partition, sort, old, store.Seal(partition, sort, next.encode()), 1); err != nil {
 		return err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	n.head, n.have = next, true
 	return nil
 }

@@ -62,7 +62,20 @@ type part struct {
 	asOf ledger.BlockRef
 }
 
-// View pins the clusters as of a snapshot, after an Update with it.
+// BehindError says that clusters are built up to a height only, too far below what
+// was asked for to catch up within a question. Update brings them on.
+type BehindError struct {
+	Chain ledger.Chain
+	// Built and Of count blocks: those whose clusters are kept, and those that are held.
+	Built, Of uint64
+}
+
+// Error says how far they are.
+func (e *BehindError) Error() string {
+	return fmt.Sprintf("the clusters of %s are being built: %d of %d blocks", e.Chain, e.Built, e.Of)
+}
+
+// View pins the clusters as of a snapshot. A *BehindError asks for an Update before.
 func (s *Set) View(ctx context.Context, snap *store.Snapshot) (*View, error) {
 	v := &View{set: s, snap: snap, parts: map[ledger.Chain]*part{}}
 	s.mu.Lock()
@@ -71,7 +84,7 @@ func (s *Set) View(ctx context.Context, snap *store.Snapshot) (*View, error) {
 		if !c.UTXO() {
 			continue
 		}
-		n, err := s.update(ctx, snap, c)
+		n, err := s.near(ctx, snap, c)
 		if err == nil {
 			err = s.pin(ctx, v, n)
 		}
@@ -80,6 +93,46 @@ func (s *Set) View(ctx context.Context, snap *store.Snapshot) (*View, error) {
 		}
 	}
 	return v, nil
+}
+
+// near returns a network whose store is of the snapshot's index and holds all of its
+// final blocks but a few; the caller holds mu.
+func (s *Set) near(ctx context.Context, snap *store.Snapshot, c ledger.Chain) (*network, error) {
+	n, err := s.held(c)
+	if err != nil {
+		return nil, err
+	}
+	extent, err := snap.Extent(c)
+	if err != nil {
+		return nil, err
+	}
+	asOf, err := snap.AsOf(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	behind := &BehindError{Chain: c, Of: blocksOf(extent.Spans, 0, asOf.Height)}
+	fits, err := n.fits(ctx, snap, extent)
+	if err != nil {
+		return nil, err
+	}
+	if !fits {
+		return nil, behind
+	}
+	left := blocksOf(extent.Spans, n.end(), asOf.Height)
+	if behind.Built = behind.Of - left; left > maxTip {
+		return nil, behind
+	}
+	return n, nil
+}
+
+// blocksOf counts the blocks of spans from a height to another.
+func blocksOf(spans []store.Span, from, to uint64) (n uint64) {
+	for _, s := range spans {
+		if first, last := max(s.From, from), min(s.To, to); first <= last {
+			n += last - first + 1
+		}
+	}
+	return n
 }
 
 // pin adds a network to a view; the caller holds mu.
