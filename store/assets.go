@@ -15,32 +15,31 @@ func (s *Snapshot) LatestAssets(_ context.Context, a ledger.Address, limit int) 
 	if err != nil || v == nil {
 		return nil, false, err
 	}
-	young := v.youngAssets(a)
 	ids, err := v.assetIDs(a)
 	if err != nil {
 		return nil, false, err
 	}
-	for _, asset := range slices.Backward(young) {
-		if len(assets) == limit {
-			return assets, true, nil
+	var young []ledger.Asset // those that it met in the overlay
+	for _, asset := range v.youngAssets(a) {
+		id, err := v.assetID(asset)
+		if err != nil {
+			return nil, false, err
 		}
-		if !slices.Contains(assets, asset) {
-			assets = append(assets, asset)
+		if !slices.Contains(young, asset) && (id == 0 || !slices.Contains(ids, id)) {
+			young = append(young, asset)
 		}
 	}
-	for _, id := range slices.Backward(ids) {
-		if len(assets) == limit {
-			return assets, true, nil
-		}
+	slices.Reverse(young)
+	assets = young[:min(limit, len(young))]
+	left := limit - len(assets)
+	for _, id := range slices.Backward(ids[max(0, len(ids)-left):]) {
 		asset, err := assetOf(v.rows, v.head.chain, id)
 		if err != nil {
 			return nil, false, err
 		}
-		if !slices.Contains(assets, asset) {
-			assets = append(assets, asset)
-		}
+		assets = append(assets, asset)
 	}
-	return assets, false, nil
+	return assets, len(young)+len(ids) > limit, nil
 }
 
 // assetIDs returns the assets of an address in the base, in order of appearance.
