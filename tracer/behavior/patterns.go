@@ -66,7 +66,7 @@ func Patterns(ctx context.Context, idx Index, h ledger.Holder) (found []Finding,
 		return nil, nil, err
 	}
 	if cut {
-		limits = append(limits, fmt.Sprintf("address_poisoning: only the latest %d transfers of zero and of %d unknown tokens were looked at", maxNoise, maxUnknown))
+		limits = append(limits, fmt.Sprintf("address_poisoning: only the latest %d transfers of zero, and %d of each of %d unknown tokens, were looked at", maxZeros, maxOfToken, maxUnknown))
 	}
 	for _, p := range patterns() {
 		message, shown, err := p.look(ctx, idx, &all)

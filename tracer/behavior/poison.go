@@ -11,8 +11,9 @@ import (
 // The bounds of address poisoning (judgment).
 const (
 	lookalike  = 4   // characters at the end of an address that agree
-	maxNoise   = 500 // transfers of zero that are looked at, and of each unknown token
+	maxZeros   = 500 // transfers of zero that are looked at, the latest
 	maxUnknown = 20  // unknown tokens, those that came last
+	maxOfToken = 50  // transfers of each
 )
 
 // hear reads what moves nothing of value around a holder that paid somebody: token
@@ -20,8 +21,13 @@ const (
 // tokens that this program does not know. No score and no trace looks at them. cut
 // reports that there are more.
 func (h *history) hear(ctx context.Context, idx Index) (cut bool, err error) {
-	paid := slices.ContainsFunc(h.events, func(s Seen) bool { return !h.in(s) && h.counts(s) })
-	if !paid {
+	paid := map[string]bool{} // endings of payees
+	for _, s := range h.events {
+		if !h.in(s) && h.counts(s) {
+			paid[ending(s.To)] = true
+		}
+	}
+	if len(paid) == 0 {
 		return false, nil
 	}
 	assets, cut, err := idx.LatestAssets(ctx, h.of.Address, maxUnknown)
@@ -36,7 +42,7 @@ func (h *history) hear(ctx context.Context, idx Index) (cut bool, err error) {
 		if asset == ledger.NoticeAsset(asset.Chain) || ledger.InfoOf(asset).Known {
 			continue
 		}
-		more, err := h.hearOf(ctx, idx, asset)
+		more, err := h.hearOf(ctx, idx, asset, paid)
 		if err != nil {
 			return false, err
 		}
@@ -46,14 +52,22 @@ func (h *history) hear(ctx context.Context, idx Index) (cut bool, err error) {
 	return cut, nil
 }
 
-func (h *history) hearOf(ctx context.Context, idx Index, asset ledger.Asset) (cut bool, err error) {
-	n := 0
+// hearOf reads one list. Only what comes from an ending that was paid, or goes to one,
+// costs a look at its transaction: a list of spam is cheap to go through.
+func (h *history) hearOf(ctx context.Context, idx Index, asset ledger.Asset, paid map[string]bool) (cut bool, err error) {
+	n, most := 0, maxOfToken
+	if asset == ledger.ZeroAsset(asset.Chain) {
+		most = maxZeros
+	}
 	for e, err := range idx.EventsBefore(ctx, ledger.Holder{Address: h.of.Address, Asset: asset}, ledger.Point{Pos: ^ledger.Position(0), Slot: ^uint32(0)}) {
 		if err != nil {
 			return false, err
 		}
-		if n++; n > maxNoise {
+		if n++; n > most {
 			return true, nil
+		}
+		if !paid[ending(h.other(Seen{Event: e}))] {
+			continue
 		}
 		tx, err := idx.TxAt(ctx, asset.Chain, e.At.Pos)
 		if err != nil {

@@ -74,7 +74,7 @@ func poisoned(t *testing.T, transfers []ledger.Transfer, backwards bool) world {
 		if backwards {
 			move = transfers[len(transfers)-1-i]
 		}
-		tx := ledger.Tx{ID: ledger.TxID{byte(i)}, Chain: "ethereum", Pos: ledger.At(uint64(i+1), 0), Time: int64(i+1) * 60_000, Transfers: []ledger.Transfer{move}}
+		tx := ledger.Tx{ID: ledger.TxID{byte(i), byte(i >> 8)}, Chain: "ethereum", Pos: ledger.At(uint64(i+1), 0), Time: int64(i+1) * 60_000, Transfers: []ledger.Transfer{move}}
 		blocks = append(blocks, &ledger.Block{Ref: ledger.BlockRef{Chain: "ethereum", Height: uint64(i + 1), Time: tx.Time}, Txs: []ledger.Tx{tx}})
 	}
 	idx, err := memindex.New(blocks, memindex.Options{})
@@ -82,4 +82,22 @@ func poisoned(t *testing.T, transfers []ledger.Transfer, backwards bool) world {
 		t.Fatal(err)
 	}
 	return world{idx}
+}
+
+// What is not looked at is said, and a look-alike beyond it is not found.
+func TestPoisoningIsBounded(t *testing.T) {
+	zero := func(from string) ledger.Transfer {
+		return ledger.Transfer{From: addr(from), To: addr("a"), Asset: usdt}
+	}
+	paid := ledger.Transfer{From: addr("a"), To: addr("b"), Asset: usdt, Amount: ledger.NewAmount(100_000_000)}
+	for _, test := range []struct{ after, found, limits int }{{maxZeros - 1, 1, 0}, {maxZeros, 0, 1}} {
+		moves := []ledger.Transfer{paid, zero(resembling("b"))}
+		for range test.after {
+			moves = append(moves, zero("a stranger"))
+		}
+		found, limits, err := Patterns(t.Context(), poisoned(t, moves, false), ledger.Holder{Address: addr("a"), Asset: usdt})
+		if err != nil || len(found) != test.found || len(limits) != test.limits {
+			t.Errorf("%d more: %d found, limits %v, %v", test.after, len(found), limits, err)
+		}
+	}
 }
