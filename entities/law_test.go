@@ -133,13 +133,16 @@ func (c *shortContext) Err() error {
 }
 
 func (w *world) agrees(t *rapid.T, set *Set, blocks []*ledger.Block) {
+	if rapid.Bool().Draw(t, "kept up to date") {
+		w.update(t, set, 1<<30)
+	}
 	heights := []uint64{uint64(len(blocks)) - 1, uint64(rapid.IntRange(0, len(blocks)-1).Draw(t, "as of"))}
 	for _, h := range heights {
 		snap, err := w.store.Snapshot(context.Background(), map[ledger.Chain]uint64{"bitcoin": h})
 		if err != nil {
 			t.Fatal(err)
 		}
-		v, err := set.View(context.Background(), snap)
+		v, err := viewOf(set, snap)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -82,7 +82,7 @@ func clustersOf(t *rapid.T, l *life) map[ledger.Address]named {
 		t.Fatal(err)
 	}
 	defer snap.Close() //nolint:errcheck // in memory
-	v, err := set.View(context.Background(), snap)
+	v, err := viewOf(set, snap)
 	if err != nil {
 		t.Fatal(err)
 	}

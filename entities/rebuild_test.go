@@ -118,7 +118,7 @@ func (w *world) view(t *rapid.T, set *Set) (v *View, done func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v, err = set.View(context.Background(), snap); err != nil {
+	if v, err = viewOf(set, snap); err != nil {
 		t.Fatal(err)
 	}
 	return v, func() {

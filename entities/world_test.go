@@ -244,3 +244,16 @@ func (p *plain) cluster(a ledger.Address) (members []ledger.Address, name ledger
 	slices.SortFunc(members, ledger.Address.Compare)
 	return members, name, sum
 }
+
+// viewOf pins the clusters of a snapshot, bringing them up to date where they must be.
+func viewOf(set *Set, snap *store.Snapshot) (*View, error) {
+	v, err := set.View(context.Background(), snap)
+	var behind *BehindError
+	if !errors.As(err, &behind) {
+		return v, err
+	}
+	if err := set.Update(context.Background(), snap); err != nil {
+		return nil, err
+	}
+	return set.View(context.Background(), snap)
+}

@@ -6,24 +6,10 @@ import (
 	"iter"
 	"strconv"
 
-	"github.com/spoortrace/spoor/entities"
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 	"github.com/spoortrace/spoor/rates"
 )
-
-// known returns the index of clusters as of the view's snapshot, pinned at first
-// use; nil where the server keeps none.
-func (v *view) known(ctx context.Context) (*entities.View, error) {
-	v.pinning.Lock()
-	defer v.pinning.Unlock()
-	if v.pinned != nil || v.data.entities == nil {
-		return v.pinned, nil
-	}
-	var err error
-	v.pinned, err = v.data.entities.View(ctx, v.Snapshot)
-	return v.pinned, err
-}
 
 // clusterOf finds the cluster of an address up to a tier: of itself where its
 // network has no clusters.

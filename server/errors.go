@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/spoortrace/spoor/entities"
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 	"github.com/spoortrace/spoor/store"
@@ -44,7 +45,10 @@ func toStatus(log *slog.Logger, err error) error {
 	}
 	var ambiguous *tracer.AmbiguousError
 	var invalid *ledger.InvalidError
+	var behind *entities.BehindError
 	switch {
+	case errors.As(err, &behind):
+		return withDetails(codes.Unavailable, behind, info("CLUSTERS_BEHIND"), &errdetails.RetryInfo{RetryDelay: durationpb.New(retryAfter)})
 	case errors.Is(err, context.Canceled):
 		return status.Error(codes.Canceled, "cancelled")
 	case errors.Is(err, context.DeadlineExceeded):

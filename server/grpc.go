@@ -127,6 +127,9 @@ func New(cfg Config) (*Server, error) {
 		data: &data{store: cfg.Store, labels: cfg.Labels, entities: cfg.Entities, prices: cfg.Prices, published: said}, health: health.NewServer(), pages: pager{key},
 	}
 	cfg.Follows.tell(s.health)
+	if cfg.Entities != nil {
+		s.data.clusters = newClusterer(s.data, cfg.Log)
+	}
 	s.traces = &traces{data: s.data, jobs: s.jobs, pages: s.pages, slots: make(chan struct{}, cfg.MaxTraces), held: map[string]int{}, maxEvents: cfg.MaxEvents, follows: cfg.Follows}
 	if s.screens, err = s.newScreens(); err != nil {
 		return nil, err
@@ -206,6 +209,14 @@ func (s *Server) stopping() bool {
 	return s.stopped
 }
 
+// KeepClusters has the clusters follow the index until ctx ends: they are there when
+// they are asked for. Without it, the first question waits for them.
+func (s *Server) KeepClusters(ctx context.Context) {
+	if s.data.clusters != nil {
+		s.data.clusters.keep(ctx)
+	}
+}
+
 // Stop tells clients by health that it ends, lets running calls finish until
 // ctx is done, then cuts them off. Traces begun with StartTrace are cancelled.
 func (s *Server) Stop(ctx context.Context) {
@@ -233,6 +244,9 @@ func (s *Server) Stop(ctx context.Context) {
 	}
 	s.jobs.stop()
 	s.screens.stop()
+	if s.data.clusters != nil {
+		s.data.clusters.stop()
+	}
 }
 
 func orDefault(n, otherwise int) int {

@@ -22,6 +22,7 @@ type data struct {
 	labels *labels.Log
 	// entities is the index of clusters; nil: everybody stands for himself.
 	entities  *entities.Set
+	clusters  *clusterer // builds them; nil with entities
 	spreading sync.Mutex // guards spreads
 	spreads   map[spreadKey]*spread
 	prices    *prices.Table       // nil: the rule of stablecoins alone

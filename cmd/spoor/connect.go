@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
 
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
@@ -94,7 +95,26 @@ func (a *app) ownOrAsk(ctx context.Context) (*owner, *link, error) {
 }
 
 func dialOptions(creds credentials.TransportCredentials) []grpc.DialOption {
-	return []grpc.DialOption{grpc.WithTransportCredentials(creds), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer))}
+	return []grpc.DialOption{
+		grpc.WithTransportCredentials(creds), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)), grpc.WithUnaryInterceptor(whileBuilding),
+	}
+}
+
+// whileBuilding asks again for as long as the server is still building what the
+// answer rests on, and says how far it is.
+func whileBuilding(ctx context.Context, method string, req, answer any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	for {
+		err := invoke(ctx, method, req, answer, conn, opts...)
+		if reasonOf(err) != "CLUSTERS_BEHIND" {
+			return err
+		}
+		fmt.Fprintln(os.Stderr, status.Convert(err).Message())
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // dialSocket connects to the owner's socket file, if one serves it: an owner

@@ -124,6 +124,9 @@ func (o *owner) filled(ctx context.Context, l evaluate.Load) (*scratchIndex, err
 	if err != nil {
 		return nil, errors.Join(err, snap.Close())
 	}
+	if err := o.entities.Update(ctx, snap); err != nil {
+		return nil, errors.Join(err, snap.Close())
+	}
 	clusters, err := o.entities.View(ctx, snap)
 	if err != nil {
 		return nil, errors.Join(err, snap.Close())

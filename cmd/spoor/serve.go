@@ -77,6 +77,10 @@ func (a *app) serve(cmd *cobra.Command, flags ServeConfig, noKeys bool) error {
 	if err := o.followAll(cmd.Context(), a.config.Follow); err != nil {
 		return errors.Join(err, o.close())
 	}
+	o.follows.Go(func() error {
+		o.server.KeepClusters(cmd.Context())
+		return nil
+	})
 	<-cmd.Context().Done()
 	a.log.Info("stopping")
 	return errors.Join(o.follows.Wait(), o.close())
