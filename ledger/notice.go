@@ -5,7 +5,7 @@ type NoticeKind uint8
 
 // The kinds. Value moves by transfers alone; a notice explains one or changes a state.
 const (
-	NoticeCreated     NoticeKind = iota // Account came into being; Peer made it
+	NoticeCreated     NoticeKind = iota // Account, a contract, came into being; Peer made it
 	NoticePermission                    // Account's keys were replaced; Ref lists them (TRON: "owner 2: T... 1, T... 1; active ...")
 	NoticeDelegated                     // Account lent Peer the resource that Ref names, for Amount of staked Asset
 	NoticeUndelegated                   // Account took it back
@@ -15,6 +15,7 @@ const (
 	NoticeUnwrapped                     // Account gave Amount of Asset for as much of the native coin
 	NoticeBridgeOut                     // Account left Amount of Asset to a bridge, for Peer on Network
 	NoticeBridgeIn                      // a bridge paid Account Amount of Asset; Network is where it came from
+	NoticeActivated                     // Account, which is no contract, came into being; Peer paid for it
 )
 
 // Notice is something that a transaction did to an account besides moving value.
@@ -38,8 +39,9 @@ type Notice struct {
 // RefAddress stands for a ref where an index lists events by (account, asset).
 func RefAddress(c Chain, ref string) Address { return Address{Chain: c, Kind: KindRef, Payload: ref} }
 
-// Subjects are those by whom a notice is listed: its account, its peer unless
-// that is an account of another network, and the ref of a crossing.
+// Subjects are those by whom a notice is listed, each once: its account, its peer
+// unless that is an account of another network, the ref of a crossing, and every
+// other address that a permission names as a key.
 func (n Notice) Subjects(c Chain) []Address {
 	all := []Address{n.Account}
 	if n.Crosses() {
@@ -47,6 +49,9 @@ func (n Notice) Subjects(c Chain) []Address {
 	}
 	if !n.Peer.IsZero() && n.Peer != n.Account {
 		all = append(all, n.Peer)
+	}
+	if n.Kind == NoticePermission {
+		all = append(all, n.PermissionKeys()...)
 	}
 	return all
 }

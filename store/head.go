@@ -5,7 +5,7 @@ import (
 )
 
 // formatVersion is raised by every change of the key table or of a codec.
-const formatVersion = 3
+const formatVersion = 4
 
 // mark is a block of the chain with what is known of the chain up to it.
 type mark struct {

@@ -163,11 +163,12 @@ func (g *generator) accountsBlock(m *modelBlock) {
 	}
 }
 
-// note adds notices of any kind; a crossing is found by one of few refs.
+// note adds notices of any kind; a crossing is found by one of few refs, a permission
+// by its keys.
 func (g *generator) note(tx *ledger.Tx) {
 	for j := range g.n("notices", 0, 5) / 3 {
 		n := ledger.Notice{
-			Slot: uint32(3*j + 1), Kind: ledger.NoticeKind(g.n("notice", 0, int(ledger.NoticeBridgeIn))), Grade: ledger.GradeAttested,
+			Slot: uint32(3*j + 1), Kind: ledger.NoticeKind(g.n("notice", 0, int(ledger.NoticeActivated))), Grade: ledger.GradeAttested,
 			Account: g.address(g.n("account", 1, 6)), Asset: ledger.NativeAsset(g.chain), Amount: ledger.NewAmount(uint64(g.n("noted", 0, 3))),
 		}
 		if g.n("peer", 0, 1) == 0 {
@@ -175,6 +176,9 @@ func (g *generator) note(tx *ledger.Tx) {
 		}
 		if n.Crosses() {
 			n.Network, n.Ref = "ethereum", fmt.Sprint("bridge:", g.n("ref", 1, 3))
+		}
+		if n.Kind == ledger.NoticePermission {
+			n.Ref = fmt.Sprintf("owner 1: %s 1; active 1: %s 1, %s 1", g.address(g.n("key", 1, 6)), g.address(g.n("key", 1, 6)), n.Account)
 		}
 		tx.Notices = append(tx.Notices, n)
 	}

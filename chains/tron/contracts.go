@@ -212,7 +212,7 @@ func (m *assembly) notices(v []byte) error {
 		}
 		made, err := m.b.account(c.GetAccountAddress())
 		if err == nil {
-			m.note(ledger.Notice{Kind: ledger.NoticeCreated, Account: made, Peer: m.owner})
+			m.note(ledger.Notice{Kind: ledger.NoticeActivated, Account: made, Peer: m.owner})
 		}
 		return err
 	case typeDelegate, typeUnDelegate:
