@@ -50,8 +50,10 @@ func (n Notice) Subjects(c Chain) []Address {
 	if !n.Peer.IsZero() && n.Peer != n.Account {
 		all = append(all, n.Peer)
 	}
-	if n.Kind == NoticePermission {
-		all = append(all, n.PermissionKeys()...)
+	for _, key := range n.PermissionKeys() {
+		if key != n.Peer {
+			all = append(all, key)
+		}
 	}
 	return all
 }
