@@ -15,24 +15,6 @@ const (
 	bridgeFee    = 100 // 1 %
 )
 
-// outLeg returns the notice by which a transfer left to a bridge.
-func outLeg(tx *ledger.Tx, t *ledger.Transfer) (ledger.Notice, bool) {
-	var found ledger.Notice
-	ok := false
-	for _, n := range tx.Notices {
-		if n.Kind != ledger.NoticeBridgeOut || n.Asset != t.Asset || n.Amount != t.Amount || n.Account != t.From {
-			continue
-		}
-		if n.Slot == t.Slot {
-			return n, true
-		}
-		if !ok {
-			found, ok = n, true
-		}
-	}
-	return found, ok
-}
-
 // inLeg returns what another network of the index says under a ref, or how the
 // heuristic finds it (T2): the same recipient, about the amount, soon, unique.
 func (run *run) inLeg(out ledger.Noted, chain ledger.Chain) (in ledger.Noted, on ledger.Chain, tier string, err error) {

@@ -56,7 +56,7 @@ func (run *run) cross(a *arrival, t *ledger.Transfer, tx *ledger.Tx) (bool, erro
 	if run.req.StopAt[a.To] || run.req.Through[a.To] || a.parcel.dirty().IsZero() {
 		return false, nil
 	}
-	if n, ok := outLeg(tx, t); ok {
+	if n, ok := BridgeLeg(tx, t, ledger.NoticeBridgeOut); ok {
 		return true, run.crossBridge(a, n, tx)
 	}
 	if tx.Chain.UTXO() {

@@ -84,6 +84,7 @@ func (t *netTable) add(a ledger.Address, asset ledger.Asset, in, out ledger.Amou
 // into its pools, for everything of another that one address was paid.
 type swap struct {
 	kind   string
+	from   ledger.Address          // who paid, unless unsure
 	pools  map[ledger.Address]bool // those that take the first asset
 	in     ledger.Amount
 	to     ledger.Address
@@ -106,6 +107,9 @@ func (t *netTable) swapOf(asset ledger.Asset) *swap {
 	}
 	s := &swap{kind: "SWAP", pools: pools, in: first.gained}
 	s.unsure = !first.simple || len(first.payers) != 1 || t.refunds(pools, asset)
+	if !s.unsure {
+		s.from = first.payers[0]
+	}
 	taken := map[ledger.Asset]bool{asset: true}
 	for hops := 0; !s.unsure; hops++ {
 		if taken[next] {
@@ -119,7 +123,7 @@ func (t *netTable) swapOf(asset ledger.Asset) *swap {
 				s.kind = wrapKind(next)
 			}
 			t.beneficiary(s, next, pools)
-			s.unsure = s.unsure || s.to != first.payers[0] && first.payers[0] != t.signer
+			s.unsure = s.unsure || s.to != s.from && s.from != t.signer
 			break
 		}
 		s.unsure = !l.simple || len(l.payers) != 0

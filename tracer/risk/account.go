@@ -1,36 +1,49 @@
 package risk
 
 import (
-	"container/heap"
 	"context"
 	"iter"
 
 	"github.com/spoortrace/spoor/ledger"
 )
 
-// enter opens an account just beyond a transfer.
-func (r *replay) enter(h ledger.Holder, part ledger.Amount, d depth, by *trail) error {
-	at := by.step.At
-	balance, err := r.idx.Balance(r.ctx, h, at)
+// enter opens an account just beyond a transfer. late: what it is given was not paid by
+// that transfer, but came with it.
+func (r *replay) enter(h ledger.Holder, v value, d depth, by *trail, at ledger.Point, late bool) error {
+	if d.least >= r.book.options.Hops {
+		r.book.limit("value beyond %d transfers is not followed", r.book.options.Hops)
+		r.end(r.open, h.Asset, v)
+		return nil
+	}
+	since := at
+	if late && !r.back {
+		since.Slot++
+	}
+	balance, err := r.idx.Balance(r.ctx, h, since)
 	if err != nil {
 		return err
 	}
-	a := &account{holder: h, balance: balance.Amount, asked: part, depth: d, trail: by, opened: at}
+	a := &account{lot: lot{h, v.origin}, balance: balance.Amount, asked: v, depth: d, trail: by, opened: at}
+	a.brought.origin = v.origin
 	var events iter.Seq2[ledger.Event, error]
-	if r.back {
+	switch {
+	case r.back:
 		// What it held before it paid: no less than what it paid.
-		a.balance = ledger.Max(a.balance, part)
+		a.balance = ledger.Max(a.balance, v.units)
 		events = r.idx.EventsBefore(r.ctx, h, at)
-	} else {
-		whole, err := r.amountAt(h, at)
+	case late:
+		a.balance = ledger.Max(a.balance, v.units)
+		events = r.idx.Events(r.ctx, h, at)
+	default:
+		paid, err := r.amountAt(h, at)
 		if err != nil {
 			return err
 		}
-		a.balance = a.balance.Plus(ledger.Max(whole, part))
+		a.balance = a.balance.Plus(ledger.Max(paid, v.units))
 		events = r.idx.Events(r.ctx, h, at)
 	}
 	a.next, a.stop = iter.Pull2(events)
-	r.ledgers[h] = a
+	r.ledgers[a.lot] = a
 	return r.await(a)
 }
 
@@ -58,7 +71,7 @@ func (r *replay) amountAt(h ledger.Holder, at ledger.Point) (ledger.Amount, erro
 
 // await queues the next event of an account, or closes it.
 func (r *replay) await(a *account) error {
-	for !a.asked.IsZero() {
+	for !a.asked.units.IsZero() {
 		if r.book.steps >= r.book.options.Events || a.events >= accountEvents || r.book.scanned >= maxScanned {
 			r.book.limit("some addresses have too many transfers to be followed (%d events, %d of one address)", r.book.options.Events, accountEvents)
 			r.shut(a, r.open)
@@ -72,15 +85,14 @@ func (r *replay) await(a *account) error {
 			return r.finish(a)
 		}
 		r.book.scanned++
-		if !e.Amount.Less(ledger.InfoOf(a.holder.Asset).Dust) {
+		if !e.Amount.Less(ledger.InfoOf(a.Asset).Dust) {
 			r.book.steps++
 			a.events++
 		}
 		if e.From == e.To {
 			continue
 		}
-		heap.Push(&r.queue, &item{at: e.At, account: a, event: e})
-		return nil
+		return r.push(a.Asset.Chain, &item{at: e.At, account: a, event: e})
 	}
 	r.shut(a, r.unlabelled)
 	return nil
@@ -91,7 +103,7 @@ func (r *replay) await(a *account) error {
 func (r *replay) finish(a *account) error {
 	where := r.open
 	if !r.back {
-		covered, err := r.idx.Covered(r.ctx, a.holder, a.trail.step.At.Pos)
+		covered, err := r.idx.Covered(r.ctx, a.Holder, a.opened.Pos)
 		if err != nil {
 			return err
 		}
@@ -104,10 +116,10 @@ func (r *replay) finish(a *account) error {
 }
 
 func (r *replay) shut(a *account, where map[ledger.Asset]ledger.Amount) {
-	r.end(where, a.holder.Asset, a.asked)
-	a.asked = ledger.Amount{}
+	r.end(where, a.Asset, a.asked)
+	a.asked = value{origin: a.origin}
 	a.stop()
-	delete(r.ledgers, a.holder)
+	delete(r.ledgers, a.lot)
 }
 
 // accountEvents bounds one unlabelled address: beyond, it is a service that nobody
@@ -116,36 +128,34 @@ const accountEvents = 2_000
 
 // event is the next transfer of an open account.
 func (r *replay) event(a *account, e ledger.Event) error {
-	leaves, other := e.From == a.holder.Address, e.To
+	leaves, other := e.From == a.Address, e.To
 	if r.back {
 		leaves, other = !leaves, e.From
 	}
 	if !leaves {
 		a.balance = a.balance.Plus(e.Amount)
-		a.asked = a.asked.Plus(a.brought)
-		a.brought = ledger.Amount{}
+		a.asked = a.asked.plus(a.brought)
+		a.brought = value{origin: a.origin}
 		return r.await(a)
 	}
 	// x above B would be a hole in the index: what is asked for goes whole.
-	taken := a.asked
+	units := a.asked.units
 	if e.Amount.Less(a.balance) {
-		taken, _ = a.asked.MulDiv(e.Amount, a.balance)
+		units, _ = units.MulDiv(e.Amount, a.balance)
 	}
-	a.asked = a.asked.Minus(taken)
+	taken := a.asked.take(units)
 	a.balance = a.balance.SubFloor(e.Amount)
-	if !taken.IsZero() {
+	switch {
+	case units.IsZero():
+	case e.Kind == ledger.TransferFee:
+		r.end(r.unlabelled, a.Asset, taken)
+	case e.Amount.Less(ledger.InfoOf(a.Asset).Dust):
+		// Whose dust it was is not looked into: thousands could send some, so that
+		// nothing else is.
+		r.end(r.open, a.Asset, taken)
+	default:
 		d := depth{a.depth.least + 1, a.depth.most + 1}
-		switch {
-		case e.Kind == ledger.TransferFee:
-			r.end(r.unlabelled, a.holder.Asset, taken)
-			return r.await(a)
-		case e.Amount.Less(ledger.InfoOf(a.holder.Asset).Dust):
-			// Whose dust it was is not looked into: thousands could send some, so that
-			// nothing else is.
-			r.end(r.open, a.holder.Asset, taken)
-			return r.await(a)
-		}
-		if err := r.arrive(ledger.Holder{Address: other, Asset: a.holder.Asset}, taken, d, &trail{stepOf(e), a.trail}); err != nil {
+		if err := r.arrive(ledger.Holder{Address: other, Asset: a.Asset}, taken, d, &trail{stepOf(a.Asset.Chain, e), a.trail}); err != nil {
 			return err
 		}
 	}
@@ -154,14 +164,14 @@ func (r *replay) event(a *account, e ledger.Event) error {
 
 // stepOf is the transfer of an event. What it is called costs a look at the
 // transaction, which most steps are spared: see name.
-func stepOf(e ledger.Event) Step { return Step{Kind: e.Kind, At: e.At} }
+func stepOf(c ledger.Chain, e ledger.Event) Step { return Step{Chain: c, Kind: e.Kind, At: e.At} }
 
 // name looks up the transaction, index and time of a step that has none yet.
-func (b *book) name(ctx context.Context, c ledger.Chain, s *Step) error {
+func (b *book) name(ctx context.Context, s *Step) error {
 	if s.Tx != (ledger.TxID{}) {
 		return nil
 	}
-	tx, err := b.idx.TxAt(ctx, c, s.At.Pos)
+	tx, err := b.idx.TxAt(ctx, s.Chain, s.At.Pos)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ type book struct {
 	idx     Index
 	options Options
 	rules   *Rules
+	network ledger.Chain
 	cluster ledger.Cluster
 	members map[ledger.Address]bool
 	known   map[ledger.Address][]ledger.Tag
@@ -139,6 +140,9 @@ func says(t ledger.Tag) bool {
 
 // owns reports an address of the screened cluster.
 func (b *book) owns(ctx context.Context, a ledger.Address) (bool, error) {
+	if b.cluster.Size == 1 { // it bears its address as its name
+		return a == b.cluster.Name, nil
+	}
 	if b.members[a] {
 		return true, nil
 	}

@@ -1,7 +1,7 @@
 package risk
 
 import (
-	"container/heap"
+	"slices"
 
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/tracer"
@@ -9,35 +9,51 @@ import (
 )
 
 // coin gives value to a transaction of a UTXO chain: backwards the one that made the
-// coin, forwards the one that spends it.
-func (r *replay) coin(pos ledger.Position, part ledger.Amount, d depth, by *trail, c ledger.Chain) error {
+// coin (its output index), forwards the one that spends it.
+func (r *replay) coin(c ledger.Chain, pos ledger.Position, index uint32, v value, d depth, by *trail) error {
 	asset := ledger.NativeAsset(c)
 	if pos == 0 {
 		if r.back {
-			r.end(r.open, asset, part)
+			r.end(r.open, asset, v)
 		} else {
-			r.end(r.unlabelled, asset, part) // unspent: it rests
+			r.end(r.unlabelled, asset, v) // unspent: it rests
 		}
 		return nil
 	}
-	if n := r.nodes[pos]; n != nil {
-		n.asked, n.depth = n.asked.Plus(part), n.depth.with(d)
+	n := r.nodes[nodeKey{c, pos, v.origin}]
+	if n == nil {
+		if d.least > r.book.options.Hops || r.book.steps >= r.book.options.Events {
+			r.book.limit("value beyond %d transfers, or %d events, is not followed", r.book.options.Hops, r.book.options.Events)
+			r.end(r.open, asset, v)
+			return nil
+		}
+		r.book.steps++
+		tx, err := r.idx.TxAt(r.ctx, c, pos)
+		if err != nil {
+			return err
+		}
+		n = &node{tx: &tx, asked: value{origin: v.origin}, depth: d, trail: by}
+	}
+	if leg, ok := r.bridged(n.tx, index); r.back && ok {
+		here := &trail{Step{c, n.tx.ID, index, ledger.TransferNative, ledger.Point{Pos: pos, Slot: index}, n.tx.Time}, by}
+		return r.bridge(leg, c, ledger.Holder{Asset: asset}, v, d, here, entity{})
+	}
+	known := !n.asked.units.IsZero() || !n.asked.worth.IsZero()
+	n.asked, n.depth = n.asked.plus(v), n.depth.with(d)
+	if known {
 		return nil
 	}
-	if d.least > r.book.options.Hops || r.book.steps >= r.book.options.Events {
-		r.book.limit("value beyond %d transfers, or %d events, is not followed", r.book.options.Hops, r.book.options.Events)
-		r.end(r.open, asset, part)
-		return nil
+	r.nodes[nodeKey{c, pos, v.origin}] = n
+	return r.push(c, &item{at: ledger.Point{Pos: pos}, node: n})
+}
+
+// bridged returns the notice by which an output was left to a bridge, or paid by one.
+func (r *replay) bridged(tx *ledger.Tx, index uint32) (ledger.Notice, bool) {
+	if len(tx.Notices) == 0 || int(index) >= len(tx.Outputs) {
+		return ledger.Notice{}, false
 	}
-	r.book.steps++
-	tx, err := r.idx.TxAt(r.ctx, c, pos)
-	if err != nil {
-		return err
-	}
-	n := &node{tx: &tx, asked: part, depth: d, trail: by}
-	r.nodes[pos] = n
-	heap.Push(&r.queue, &item{at: ledger.Point{Pos: pos}, node: n})
-	return nil
+	o := &tx.Outputs[index]
+	return tracer.BridgeLeg(tx, &ledger.Transfer{Slot: index, From: o.Address, To: o.Address, Asset: ledger.NativeAsset(tx.Chain), Amount: o.Value}, r.leg())
 }
 
 // coinJoinTag is what a CoinJoin counts as: a mixer that nobody needs to label.
@@ -49,9 +65,9 @@ func coinJoinTag(c ledger.Chain, v cluster.Verdict) ledger.Tag {
 // (backwards) or its outputs and the fee (forwards), in proportion.
 func (r *replay) transaction(n *node) error {
 	tx := n.tx
-	delete(r.nodes, tx.Pos)
+	delete(r.nodes, nodeKey{tx.Chain, tx.Pos, n.asked.origin})
 	asset := ledger.NativeAsset(tx.Chain)
-	here := &trail{Step{Tx: tx.ID, At: ledger.Point{Pos: tx.Pos}, Kind: ledger.TransferNative, Time: tx.Time}, n.trail}
+	here := &trail{Step{Chain: tx.Chain, Tx: tx.ID, At: ledger.Point{Pos: tx.Pos}, Kind: ledger.TransferNative, Time: tx.Time}, n.trail}
 	if tx.Coinbase && r.back {
 		r.sink(ledger.Address{}, "mining", ledger.Tag{Chain: tx.Chain, Label: "coinbase", Category: "mining"}, asset, n.asked, n.depth, here)
 		return nil
@@ -64,8 +80,13 @@ func (r *replay) transaction(n *node) error {
 	case cluster.None, cluster.Tx0, cluster.Possible:
 	}
 	weights, to := r.sides(tx)
-	for i, part := range share(n.asked, weights) {
-		if err := r.side(n, to[i], part, asset); err != nil {
+	units := share(n.asked.units, weights)
+	worth := units
+	if n.asked.worth != n.asked.units {
+		worth = share(n.asked.worth, weights)
+	}
+	for i := range units {
+		if err := r.side(n, to[i], value{units[i], worth[i], n.asked.origin}, asset); err != nil {
 			return err
 		}
 	}
@@ -108,40 +129,64 @@ func (r *replay) sides(tx *ledger.Tx) (weights []ledger.Amount, to []side) {
 	return append(weights, in.SubFloor(out)), append(to, side{known: true, fee: true})
 }
 
-func (r *replay) side(n *node, s side, part ledger.Amount, asset ledger.Asset) error {
+func (r *replay) side(n *node, s side, v value, asset ledger.Asset) error {
 	switch {
-	case part.IsZero():
-		return nil
 	case s.fee:
-		r.end(r.unlabelled, asset, part)
+		r.end(r.unlabelled, asset, v)
 		return nil
-	case !s.known:
-		r.end(r.open, asset, part)
+	case !s.known || v.units.IsZero():
+		r.end(r.open, asset, v)
 		return nil
 	}
 	d := n.depth
-	by := &trail{Step{Tx: n.tx.ID, Index: s.index, At: ledger.Point{Pos: n.tx.Pos, Slot: s.index}, Kind: ledger.TransferNative, Time: n.tx.Time}, n.trail}
 	own, err := r.book.owns(r.ctx, s.owner)
 	if err != nil {
 		return err
 	}
 	if own { // a move of its own: no transfer
-		return r.onward(s, part, d, n.trail, n.tx)
+		return r.onward(s, v, d, n.trail, n.tx)
 	}
-	if s.owner.Burn() {
-		r.end(r.unlabelled, asset, part)
-		return nil
+	by := &trail{Step{n.tx.Chain, n.tx.ID, s.index, ledger.TransferNative, ledger.Point{Pos: n.tx.Pos, Slot: s.index}, n.tx.Time}, n.trail}
+	if !r.back {
+		return r.pay(n.tx, s.index, v, d, by)
 	}
-	done, err := r.absorb(ledger.Holder{Address: s.owner, Asset: asset}, part, d, by)
-	if err != nil || done {
+	h := ledger.Holder{Address: s.owner, Asset: asset}
+	who, err := r.whose(h, by)
+	if err != nil {
 		return err
 	}
-	return r.onward(s, part, depth{d.least + 1, d.most + 1}, by, n.tx)
+	if who.own || who.category != "" {
+		r.absorb(h, who, v, d, by)
+		return nil
+	}
+	return r.onward(s, v, depth{d.least + 1, d.most + 1}, by, n.tx)
+}
+
+// pay follows an output that is not of the cluster itself.
+func (r *replay) pay(tx *ledger.Tx, index uint32, v value, d depth, by *trail) error {
+	out := &tx.Outputs[index]
+	h := ledger.Holder{Address: out.Address, Asset: ledger.NativeAsset(tx.Chain)}
+	if out.Address.Burn() {
+		r.end(r.unlabelled, h.Asset, v)
+		return nil
+	}
+	who, err := r.whose(h, by)
+	if err != nil {
+		return err
+	}
+	if leg, ok := r.bridged(tx, index); ok && !who.own && (who.category == "" || crossable(who.category)) {
+		return r.bridge(leg, tx.Chain, h, v, d, by, who)
+	}
+	if who.own || who.category != "" {
+		r.absorb(h, who, v, d, by)
+		return nil
+	}
+	return r.onward(side{owner: out.Address, next: out.SpentBy, index: index}, v, depth{d.least + 1, d.most + 1}, by, tx)
 }
 
 // onward gives value to the transaction beyond a coin. That a coin is not spent is
 // known only where every block since is held.
-func (r *replay) onward(s side, part ledger.Amount, d depth, by *trail, tx *ledger.Tx) error {
+func (r *replay) onward(s side, v value, d depth, by *trail, tx *ledger.Tx) error {
 	asset := ledger.NativeAsset(tx.Chain)
 	if !r.back && s.next == 0 {
 		covered, err := r.idx.Covered(r.ctx, ledger.Holder{Address: s.owner, Asset: asset}, tx.Pos)
@@ -149,11 +194,11 @@ func (r *replay) onward(s side, part ledger.Amount, d depth, by *trail, tx *ledg
 			return err
 		}
 		if !covered {
-			r.end(r.open, asset, part)
+			r.end(r.open, asset, v)
 			return nil
 		}
 	}
-	return r.coin(s.next, part, d, by, tx.Chain)
+	return r.coin(tx.Chain, s.next, s.index, v, d, by)
 }
 
 // share splits an amount in proportion to weights: floors, and the missing units
@@ -168,22 +213,24 @@ func share(total ledger.Amount, weights []ledger.Amount) []ledger.Amount {
 		parts[len(parts)-1] = total
 		return parts
 	}
-	rest := make([]ledger.Amount, len(weights))
+	type remainder struct {
+		of   int
+		rest ledger.Amount
+	}
+	rests := make([]remainder, len(weights))
 	left := total
 	for i, w := range weights {
-		parts[i], rest[i] = total.MulDiv(w, sum)
+		rests[i].of = i
+		parts[i], rests[i].rest = total.MulDiv(w, sum)
 		left = left.Minus(parts[i])
 	}
-	for !left.IsZero() {
-		best := 0
-		for i := range rest {
-			if rest[best].Less(rest[i]) {
-				best = i
-			}
-		}
-		parts[best] = parts[best].Plus(ledger.NewAmount(1))
-		rest[best] = ledger.Amount{}
-		left = left.Minus(ledger.NewAmount(1))
+	if left.IsZero() {
+		return parts
+	}
+	slices.SortStableFunc(rests, func(a, b remainder) int { return b.rest.Cmp(a.rest) })
+	missing, _ := left.Uint64() // fewer than there are weights
+	for _, r := range rests[:missing] {
+		parts[r.of] = parts[r.of].Plus(ledger.NewAmount(1))
 	}
 	return parts
 }

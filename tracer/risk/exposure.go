@@ -2,6 +2,7 @@ package risk
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/tracer/behavior"
@@ -27,11 +28,13 @@ func newFlows(ctx context.Context, b *book) *flows {
 // Address scores the whole history of an address and its T0 cluster.
 func Address(ctx context.Context, idx Index, rules *Rules, a ledger.Address, o Options) (*Assessment, error) {
 	b := newBook(idx, rules, o)
+	b.network = a.Chain
 	var err error
 	if b.cluster, err = idx.Cluster(ctx, a); err != nil {
 		return nil, err
 	}
 	f := newFlows(ctx, b)
+	f.in.whole, f.out.whole = true, true
 	members, err := b.read(ctx, a)
 	if err != nil {
 		return nil, err
@@ -69,8 +72,8 @@ func (b *book) behaviors(ctx context.Context, a ledger.Address, to *Assessment) 
 		for _, f := range found {
 			one := Behavior{Pattern: f.Pattern, Message: ledger.InfoOf(asset).Symbol + ": " + f.Message}
 			for _, s := range f.Events {
-				step := stepOf(s.Event)
-				if err := b.name(ctx, a.Chain, &step); err != nil {
+				step := stepOf(a.Chain, s.Event)
+				if err := b.name(ctx, &step); err != nil {
 					return err
 				}
 				one.Steps = append(one.Steps, step)
@@ -118,6 +121,8 @@ func assetsOf(c ledger.Chain) []ledger.Asset {
 	}
 	return assets
 }
+
+func counted(a ledger.Asset) bool { return slices.Contains(assetsOf(a.Chain), a) }
 
 // collect puts every transfer of a holder with somebody else, of no less than dust,
 // into the replays.
@@ -184,8 +189,7 @@ func (f *flows) transfer(ctx context.Context, b *book, h ledger.Holder, e ledger
 		return err
 	}
 	totals[h.Asset] = totals[h.Asset].Plus(e.Amount)
-	side.transfer(h.Asset, other, e.Amount, stepOf(e))
-	return nil
+	return side.transfer(h.Asset, other, e.Amount, stepOf(h.Asset.Chain, e))
 }
 
 // coins looks at a transaction that pays or spends coins of a holder. Where one of
@@ -235,22 +239,14 @@ func (f *flows) coin(b *book, tx *ledger.Tx, index uint32, sent bool) error {
 	asset := ledger.NativeAsset(tx.Chain)
 	if !sent {
 		f.totalIn[asset] = f.totalIn[asset].Plus(out.Value)
-		return f.in.coin(tx.Pos, out.Value, depth{1, 1}, nil, tx.Chain)
+		return f.in.coin(tx.Chain, tx.Pos, index, f.in.put(asset, out.Value), depth{1, 1}, nil)
 	}
 	if b.options.Own != nil && b.options.Own(out.Address) {
 		return nil
 	}
 	f.totalOut[asset] = f.totalOut[asset].Plus(out.Value)
-	by := &trail{step: Step{Tx: tx.ID, Index: index, Kind: ledger.TransferNative, At: ledger.Point{Pos: tx.Pos, Slot: index}, Time: tx.Time}}
-	if out.Address.Burn() {
-		f.out.end(f.out.unlabelled, asset, out.Value)
-		return nil
-	}
-	done, err := f.out.absorb(ledger.Holder{Address: out.Address, Asset: asset}, out.Value, depth{1, 1}, by)
-	if err != nil || done {
-		return err
-	}
-	return f.out.onward(side{owner: out.Address, next: out.SpentBy}, out.Value, depth{2, 2}, by, tx)
+	by := &trail{step: Step{Chain: tx.Chain, Tx: tx.ID, Index: index, Kind: ledger.TransferNative, At: ledger.Point{Pos: tx.Pos, Slot: index}, Time: tx.Time}}
+	return f.out.pay(tx, index, f.out.put(asset, out.Value), depth{1, 1}, by)
 }
 
 func (f *flows) run() error {
@@ -263,6 +259,7 @@ func (f *flows) run() error {
 // Transfer scores one payment: where that money came from, or where it went.
 func Transfer(ctx context.Context, idx Index, rules *Rules, p Payment, o Options) (*Assessment, error) {
 	b := newBook(idx, rules, o)
+	b.network = p.Seed.Chain
 	mine, other := p.Seed.Address, p.Seed.From
 	if p.Direction == Sent {
 		mine, other = p.Seed.From, p.Seed.Address
@@ -323,6 +320,5 @@ func (f *flows) payment(ctx context.Context, b *book, p Payment, other ledger.Ad
 		side, totals = f.out, f.totalOut
 	}
 	totals[s.Asset] = totals[s.Asset].Plus(s.Amount)
-	side.transfer(s.Asset, other, s.Amount, Step{Tx: s.Tx, Index: s.Index, Kind: s.Kind, At: s.At, Time: s.Time})
-	return nil
+	return side.transfer(s.Asset, other, s.Amount, Step{Chain: s.Chain, Tx: s.Tx, Index: s.Index, Kind: s.Kind, At: s.At, Time: s.Time})
 }

@@ -54,7 +54,7 @@ func (b *book) namePaths(ctx context.Context, all []Exposure) error {
 	for _, e := range all {
 		for _, p := range e.Paths {
 			for i := range p.Transfers {
-				if err := b.name(ctx, e.Asset.Chain, &p.Transfers[i]); err != nil {
+				if err := b.name(ctx, &p.Transfers[i]); err != nil {
 					return err
 				}
 			}
@@ -81,6 +81,20 @@ func ppm(part, whole ledger.Amount) uint32 {
 	q, _ := part.MulDiv(ledger.NewAmount(1_000_000), whole)
 	n, _ := q.Uint64()
 	return uint32(min(n, 1_000_000))
+}
+
+// without takes off what was set aside: it says nothing of anybody else.
+func (r *replay) without(totals map[ledger.Asset]ledger.Amount) map[ledger.Asset]ledger.Amount {
+	if len(r.aside) == 0 {
+		return totals
+	}
+	rest := map[ledger.Asset]ledger.Amount{}
+	for asset, whole := range totals {
+		if left := whole.SubFloor(r.aside[asset]); !left.IsZero() {
+			rest[asset] = left
+		}
+	}
+	return rest
 }
 
 // labelled is the least share, over the assets, of value that entities absorbed.

@@ -107,8 +107,9 @@ type Path struct {
 	Transfers []Step // from the screened address outward
 }
 
-// Step is one transfer of a path.
+// Step is one transfer of a path. Behind a bridge it is on another network.
 type Step struct {
+	Chain ledger.Chain
 	Tx    ledger.TxID
 	Index uint32
 	Kind  ledger.TransferKind

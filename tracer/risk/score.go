@@ -12,11 +12,12 @@ import (
 // assess turns what the replays found into an assessment.
 func (b *book) assess(ctx context.Context, f *flows) (*Assessment, error) {
 	a := &Assessment{Cluster: b.cluster, RuleVersion: b.rules.Version}
-	a.Exposures = append(b.exposures(f.in, Received, f.totalIn), b.exposures(f.out, Sent, f.totalOut)...)
+	totalIn, totalOut := f.in.without(f.totalIn), f.out.without(f.totalOut)
+	a.Exposures = append(b.exposures(f.in, Received, totalIn), b.exposures(f.out, Sent, totalOut)...)
 	if err := b.namePaths(ctx, a.Exposures); err != nil {
 		return nil, err
 	}
-	a.ReceivedPPM, a.SentPPM = labelled(f.in, f.totalIn), labelled(f.out, f.totalOut)
+	a.ReceivedPPM, a.SentPPM = labelled(f.in, totalIn), labelled(f.out, totalOut)
 	if b.cut {
 		// Of what was not read nobody knows whose it is: no rule that triggers, no score.
 		a.ReceivedPPM, a.SentPPM = 0, 0
@@ -34,7 +35,7 @@ func (b *book) assess(ctx context.Context, f *flows) (*Assessment, error) {
 			at ledger.Point
 			to *int64
 		}{{f.firstAt, &a.FirstAt}, {f.lastAt, &a.LastAt}} {
-			tx, err := b.idx.TxAt(ctx, b.chain(f), part.at.Pos)
+			tx, err := b.idx.TxAt(ctx, b.network, part.at.Pos)
 			if err != nil {
 				return nil, err
 			}
@@ -44,16 +45,6 @@ func (b *book) assess(ctx context.Context, f *flows) (*Assessment, error) {
 	b.decide(a)
 	a.Limits = b.limits
 	return a, nil
-}
-
-func (b *book) chain(f *flows) ledger.Chain {
-	for asset := range f.totalIn {
-		return asset.Chain
-	}
-	for asset := range f.totalOut {
-		return asset.Chain
-	}
-	return b.cluster.Name.Chain
 }
 
 // own adds who the address itself is, and judges again.
