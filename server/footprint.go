@@ -23,6 +23,10 @@ const everything = "*"
 // the labels and the members of that cluster.
 func eventsOf(a ledger.Address) string { return "events " + a.Qualified() }
 
+// noticesOf is the evidence that nothing further is noted of an account, or under
+// the id of a bridge: that one may be the other half of a crossing.
+func noticesOf(a ledger.Address) string { return "notices " + a.Qualified() }
+
 // footprint is an index that notes what a score reads of it, as far as blocks and
 // labels to come can change it. The past of a block cannot: what was read up to a
 // point, or backwards from it, is not noted. It is of one score alone.
@@ -104,6 +108,18 @@ func (f *footprint) Covered(ctx context.Context, h ledger.Holder, from ledger.Po
 		f.note(eventsOf(h.Address))
 	}
 	return f.Index.Covered(ctx, h, from)
+}
+
+// Notices implements tracer.Index.
+func (f *footprint) Notices(ctx context.Context, subject ledger.Address, after ledger.Point) iter.Seq2[ledger.Noted, error] {
+	return func(yield func(ledger.Noted, error) bool) {
+		for n, err := range f.Index.Notices(ctx, subject, after) {
+			if !yield(n, err) {
+				return
+			}
+		}
+		f.note(noticesOf(subject))
+	}
 }
 
 // LatestAssets implements behavior.Index.

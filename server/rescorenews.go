@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"maps"
 
 	"github.com/spoortrace/spoor/labels"
 	"github.com/spoortrace/spoor/ledger"
@@ -22,6 +23,7 @@ const labelsSeen = "labels"
 
 // news is what changed since the last look.
 type news struct {
+	noticed  map[string]bool           // the evidence of what was noted
 	moved    map[string]uint64         // addresses, NETWORK:ADDRESS, with the last block that touches them
 	frozen   map[string]ledger.Noted   // freezes and their ends, by the address that they are about
 	known    map[string]bool           // addresses and clusters of which something else is known than before
@@ -34,7 +36,7 @@ type news struct {
 // news collects what a look is about. A network that was never looked at begins at its tip.
 func (r *rescorer) news(ctx context.Context, v *view) (*news, error) {
 	n := &news{
-		moved: map[string]uint64{}, frozen: map[string]ledger.Noted{}, known: map[string]bool{},
+		noticed: map[string]bool{}, moved: map[string]uint64{}, frozen: map[string]ledger.Noted{}, known: map[string]bool{},
 		replaced: map[ledger.Chain]uint64{}, marks: map[string]screening.Mark{},
 	}
 	for _, c := range v.Chains() {
@@ -126,6 +128,9 @@ func (n *news) transaction(tx *ledger.Tx, height uint64) {
 		}
 	}
 	for _, x := range tx.Notices {
+		for _, a := range x.Subjects(tx.Chain) {
+			n.noticed[noticesOf(a)] = true
+		}
 		if x.Kind == ledger.NoticeFrozen || x.Kind == ledger.NoticeUnfrozen {
 			n.frozen[x.Account.Qualified()] = ledger.Noted{Notice: x, Tx: tx.ID, At: ledger.Point{Pos: tx.Pos, Slot: x.Slot}, Time: tx.Time}
 			n.known[x.Account.Qualified()] = true
@@ -260,7 +265,7 @@ func (n *news) label(ctx context.Context, v *view, a ledger.Address) error {
 
 // evidence is all that the news change, as scores list it.
 func (n *news) evidence() map[string]bool {
-	all := map[string]bool{}
+	all := maps.Clone(n.noticed)
 	for e := range n.known {
 		all[e] = true
 	}

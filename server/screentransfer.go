@@ -218,17 +218,20 @@ func (s *screenService) judgePayments(ctx context.Context, v *view, r *screening
 
 // watched scores an address as screen does, and lists what the score rests on.
 func (s *screenService) watched(ctx context.Context, v *view, a ledger.Address) (*spoorv1.Screening, []string, error) {
-	ctx, cancel := context.WithTimeout(ctx, scoreFor)
-	defer cancel()
-	tenant := Principal(ctx).Tenant
-	rules, err := s.rulesOf(tenant)
+	rules, err := s.rulesOf(Principal(ctx).Tenant)
 	if err != nil {
 		return nil, nil, err
 	}
+	return s.watchedBy(ctx, v, rules, a)
+}
+
+func (s *screenService) watchedBy(ctx context.Context, v *view, rules *risk.Rules, a ledger.Address) (*spoorv1.Screening, []string, error) {
+	ctx, cancel := context.WithTimeout(ctx, scoreFor)
+	defer cancel()
 	read := newFootprint(v.riskIndex())
 	read.noteAddress(a)
 	read.note(eventsOf(a))
-	found, err := s.score.Address(ctx, read, rules, a, read.options(s.options(tenant)))
+	found, err := s.score.Address(ctx, read, rules, a, read.options(s.options(Principal(ctx).Tenant)))
 	if err != nil {
 		return nil, nil, err
 	}

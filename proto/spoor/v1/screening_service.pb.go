@@ -2779,7 +2779,9 @@ type TestRulesResponse struct {
 	// How many have which level under the rules in force and under those tested.
 	Levels []*LevelPair `protobuf:"bytes,2,rep,name=levels,proto3" json:"levels,omitempty"`
 	// Transfers whose level differs, the first 1000.
-	Differences   []*RuleDifference `protobuf:"bytes,3,rep,name=differences,proto3" json:"differences,omitempty"`
+	Differences []*RuleDifference `protobuf:"bytes,3,rep,name=differences,proto3" json:"differences,omitempty"`
+	// How many transfers have another level.
+	Changed       uint64 `protobuf:"varint,4,opt,name=changed,proto3" json:"changed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2833,6 +2835,13 @@ func (x *TestRulesResponse) GetDifferences() []*RuleDifference {
 		return x.Differences
 	}
 	return nil
+}
+
+func (x *TestRulesResponse) GetChanged() uint64 {
+	if x != nil {
+		return x.Changed
+	}
+	return 0
 }
 
 // LevelPair counts transfers; an empty level is no score.
@@ -3216,11 +3225,12 @@ const file_spoor_v1_screening_service_proto_rawDesc = "" +
 	"\x10TestRulesRequest\x12\x1f\n" +
 	"\x04text\x18\x01 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\x80\x80@R\x04text\x12.\n" +
 	"\x04from\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
-	"\x02to\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\"\x9a\x01\n" +
+	"\x02to\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\"\xb4\x01\n" +
 	"\x11TestRulesResponse\x12\x1c\n" +
 	"\ttransfers\x18\x01 \x01(\x04R\ttransfers\x12+\n" +
 	"\x06levels\x18\x02 \x03(\v2\x13.spoor.v1.LevelPairR\x06levels\x12:\n" +
-	"\vdifferences\x18\x03 \x03(\v2\x18.spoor.v1.RuleDifferenceR\vdifferences\"E\n" +
+	"\vdifferences\x18\x03 \x03(\v2\x18.spoor.v1.RuleDifferenceR\vdifferences\x12\x18\n" +
+	"\achanged\x18\x04 \x01(\x04R\achanged\"E\n" +
 	"\tLevelPair\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\tR\x02to\x12\x14\n" +

@@ -75,7 +75,7 @@ type ScreeningServiceClient interface {
 	ImportRules(ctx context.Context, in *ImportRulesRequest, opts ...grpc.CallOption) (*RuleSet, error)
 	// GetRules reads the tenant's rule set.
 	GetRules(ctx context.Context, in *GetRulesRequest, opts ...grpc.CallOption) (*RuleSet, error)
-	// TestRules scores registered transfers under a rule file without taking it, and compares the levels.
+	// TestRules evaluates a rule file over the exposures of registered transfers without taking it, and compares the levels.
 	TestRules(ctx context.Context, in *TestRulesRequest, opts ...grpc.CallOption) (*TestRulesResponse, error)
 }
 
@@ -288,7 +288,7 @@ type ScreeningServiceServer interface {
 	ImportRules(context.Context, *ImportRulesRequest) (*RuleSet, error)
 	// GetRules reads the tenant's rule set.
 	GetRules(context.Context, *GetRulesRequest) (*RuleSet, error)
-	// TestRules scores registered transfers under a rule file without taking it, and compares the levels.
+	// TestRules evaluates a rule file over the exposures of registered transfers without taking it, and compares the levels.
 	TestRules(context.Context, *TestRulesRequest) (*TestRulesResponse, error)
 	mustEmbedUnimplementedScreeningServiceServer()
 }

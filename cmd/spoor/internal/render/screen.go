@@ -162,7 +162,7 @@ func RulesCSV(w io.Writer, m *spoorv1.RuleSet) error {
 // RuleTest prints how many transfers have another level under other rules.
 func RuleTest(w io.Writer, m *spoorv1.TestRulesResponse, _ Style) error {
 	p := &paper{w: w}
-	p.line("%s scored", plural(int64(m.GetTransfers()), "transfer", "transfers"))
+	p.line("%s scored, %s of another level", plural(int64(m.GetTransfers()), "transfer", "transfers"), number(int64(m.GetChanged())))
 	g := &grid{}
 	g.add("level in force", "level tested", "transfers")
 	for _, l := range m.GetLevels() {
