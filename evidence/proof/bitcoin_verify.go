@@ -108,18 +108,9 @@ func verifyBitcoinTx(chain ledger.Chain, field string, p BitcoinTx) (bitcoinTx, 
 	if err := same(field+", id", p.ID, t.printed()); err != nil {
 		return t, BitcoinFacts{}, err
 	}
-	first := t
-	if p.Index == 0 {
-		if p.Coinbase != "" || p.CoinbaseBranch != nil {
-			return t, BitcoinFacts{}, ledger.Invalid(field+", coinbase", "none, where the transaction is the coinbase", p.Coinbase)
-		}
-	} else if first, err = verifyLeaf(field+", coinbase", p.Coinbase, 0, p.CoinbaseBranch, root); err != nil {
+	first, err := verifyFirst(field, p, t, root)
+	if err != nil {
 		return t, BitcoinFacts{}, err
-	} else if len(p.CoinbaseBranch) != len(p.Branch) {
-		return t, BitcoinFacts{}, ledger.Invalid(field+", branch", fmt.Sprintf("the depth of the coinbase, %d", len(p.CoinbaseBranch)), fmt.Sprint(len(p.Branch)))
-	}
-	if !first.coinbase() || t.coinbase() != (p.Index == 0) {
-		return t, BitcoinFacts{}, ledger.Invalid(field, "a coinbase at the block's first place, and no other", p.ID)
 	}
 	facts := BitcoinFacts{
 		ID: t.printed(), Block: ledger.Hash(blockID(header)), Index: p.Index, Time: int64(binary.LittleEndian.Uint32(header[68:])) * 1000, Work: work, Coinbase: p.Index == 0,
@@ -131,6 +122,30 @@ func verifyBitcoinTx(chain ledger.Chain, field string, p BitcoinTx) (bitcoinTx, 
 		facts.Outputs = append(facts.Outputs, ledger.Output{Address: ledger.ScriptAddress(chain, out.script), Value: ledger.NewAmount(out.value)})
 	}
 	return t, facts, nil
+}
+
+// verifyFirst checks the block's coinbase, and that the transaction lies as deep as it.
+func verifyFirst(field string, p BitcoinTx, t bitcoinTx, root [32]byte) (bitcoinTx, error) {
+	if t.coinbase() != (p.Index == 0) {
+		return t, ledger.Invalid(field, "a coinbase at the block's first place, and no other", p.ID)
+	}
+	if p.Index == 0 {
+		if p.Coinbase != "" || p.CoinbaseBranch != nil {
+			return t, ledger.Invalid(field+", coinbase", "none, where the transaction is the coinbase", p.Coinbase)
+		}
+		return t, nil
+	}
+	first, err := verifyLeaf(field+", coinbase", p.Coinbase, 0, p.CoinbaseBranch, root)
+	if err != nil {
+		return first, err
+	}
+	if !first.coinbase() {
+		return first, ledger.Invalid(field+", coinbase", "a transaction that spends nothing", p.Coinbase)
+	}
+	if len(p.CoinbaseBranch) != len(p.Branch) {
+		return first, ledger.Invalid(field+", branch", fmt.Sprintf("the depth of the coinbase, %d", len(p.CoinbaseBranch)), fmt.Sprint(len(p.Branch)))
+	}
+	return first, nil
 }
 
 // verifyLeaf reads a transaction and climbs from it to the root.

@@ -3,6 +3,7 @@ package proof
 import (
 	"bytes"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/spoortrace/spoor/ledger"
@@ -113,6 +114,29 @@ func TestEditsAreRefused(t *testing.T) {
 	t.Run("bitcoin", func(t *testing.T) { survive(t, realBitcoin(t), isBitcoin) })
 	t.Run("ethereum", func(t *testing.T) { survive(t, realEthereum(t), isEthereum) })
 	t.Run("tron", func(t *testing.T) { survive(t, realTron(t), isTron) })
+}
+
+// A proof has one spelling.
+func TestOneForm(t *testing.T) {
+	whole := string(realTron(t)[0])
+	for name, other := range map[string]string{
+		"a space":                  " " + whole,
+		"a line end":               whole + "\n",
+		"another proof after it":   whole + whole,
+		"a field in capitals":      strings.Replace(whole, `"header"`, `"HEADER"`, 1),
+		"a field that is not read": strings.Replace(whole, `{`, `{"more":"",`, 1),
+		"a field twice":            strings.Replace(whole, `{`, `{"block":"00",`, 1),
+		"an escape":                strings.Replace(whole, `"header":"0`, `"header":"\u0030`, 1),
+		"hex in capitals":          strings.Replace(whole, "ff", "FF", 1),
+		"hex with a prefix":        strings.Replace(whole, `"header":"`, `"header":"0x`, 1),
+		"an empty sibling":         strings.Replace(whole, `{"right":`, `{"left":"","right":`, 1),
+		"null":                     "null",
+		"nothing":                  "",
+	} {
+		if _, ok := accepts([]byte(other), isTron); ok || other == whole {
+			t.Errorf("%s is accepted:\n%s", name, other)
+		}
+	}
 }
 
 // Fields of one proof in another do not verify.
