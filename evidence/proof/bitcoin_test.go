@@ -277,3 +277,26 @@ func TestBitcoinInnerNode(t *testing.T) {
 		t.Errorf("got %v, want a transaction of 64 bytes to be refused", err)
 	}
 }
+
+// A transaction that pays more than it spends, or spends what is not there, is in no valid block.
+func TestBitcoinOverspending(t *testing.T) {
+	base := coinbaseOf(1)
+	from := must[*BitcoinBlock](t)(ReadBitcoinBlock(miniature(base)))
+	for name, tx := range map[string][]byte{
+		"more than its input":         spend(doubleHash(base), 0, nil, 51, []byte{0x51}),
+		"an output that is not there": spend(doubleHash(base), 1, nil, 1, []byte{0x51}),
+	} {
+		b := must[*BitcoinBlock](t)(ReadBitcoinBlock(miniature(coinbaseOf(2), tx)))
+		if _, err := BuildBitcoin("bitcoin-regtest", b, b.IDs()[1], lookup(from)); err == nil {
+			t.Errorf("%s is accepted", name)
+		}
+		if p, err := BuildBitcoin("bitcoin-regtest", b, b.IDs()[1], lookup()); err != nil || p.Previous != nil {
+			t.Errorf("%s, which is not known: got %v, %v", name, p.Previous, err)
+		}
+	}
+	tx := spend(doubleHash(base), 0, nil, 49, []byte{0x51})
+	b := must[*BitcoinBlock](t)(ReadBitcoinBlock(miniature(coinbaseOf(2), tx)))
+	if _, err := BuildBitcoin("bitcoin-regtest", b, b.IDs()[1], lookup(from)); err != nil {
+		t.Errorf("a payment of 49 out of 50: %v", err)
+	}
+}

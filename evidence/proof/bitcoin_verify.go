@@ -38,29 +38,39 @@ func VerifyBitcoin(chain ledger.Chain, p Bitcoin) (BitcoinFacts, error) {
 		facts.Grade = proven("the block's own coinbase: it spends no output, and stands in a header with proof of work")
 		return facts, nil
 	}
-	known := 0
+	known, err := facts.spend(chain, t, spent)
+	if err != nil {
+		return BitcoinFacts{}, err
+	}
+	facts.Grade = gradeInputs(known, len(t.inputs))
+	return facts, nil
+}
+
+// spend fills in the inputs and returns how many of their amounts are known. Where all are, they hold what the outputs pay.
+func (f *BitcoinFacts) spend(chain ledger.Chain, t bitcoinTx, spent map[ledger.TxID]*bitcoinTx) (known int, err error) {
 	var paid, got uint64
 	for _, in := range t.inputs {
 		input := ledger.Input{Prev: in}
 		if from := spent[in.Tx]; from != nil {
 			if uint64(in.Index) >= uint64(len(from.outputs)) {
-				return BitcoinFacts{}, ledger.Invalid("input", fmt.Sprintf("an output of %s", in.Tx), fmt.Sprintf("number %d of %d", in.Index, len(from.outputs)))
+				return 0, ledger.Invalid("input", fmt.Sprintf("one of %d outputs of %s", len(from.outputs), in.Tx), fmt.Sprint(in.Index))
 			}
 			out := from.outputs[in.Index]
 			input.Address, input.Value, input.Known = ledger.ScriptAddress(chain, out.script), ledger.NewAmount(out.value), true
 			known++
-			paid += out.value
+			if paid += out.value; paid > maxMoney {
+				return 0, ledger.Invalid("transaction", "inputs of at most 21 million coins", fmt.Sprint(paid))
+			}
 		}
-		facts.Inputs = append(facts.Inputs, input)
+		f.Inputs = append(f.Inputs, input)
 	}
 	for _, out := range t.outputs {
 		got += out.value
 	}
 	if known == len(t.inputs) && paid < got {
-		return BitcoinFacts{}, ledger.Invalid("transaction", fmt.Sprintf("outputs of at most %d, which its inputs hold", paid), fmt.Sprint(got))
+		return 0, ledger.Invalid("transaction", fmt.Sprintf("outputs of at most %d, which its inputs hold", paid), fmt.Sprint(got))
 	}
-	facts.Grade = gradeInputs(known, len(t.inputs))
-	return facts, nil
+	return known, nil
 }
 
 func gradeInputs(known, all int) Grade {

@@ -70,7 +70,10 @@ func VerifyEthereum(chain ledger.Chain, p Ethereum) (EthereumFacts, error) {
 		ID: ledger.TxID(keccak(bytes)), Block: h.hash, Height: h.height, Time: h.time, Index: p.Index, Type: t.kind,
 		From: ledger.AccountAddress(chain, t.from), To: ledger.AccountAddress(chain, t.to), Value: t.value, chain: chain,
 	}
-	return f, f.receipt(h.receiptRoot, t, p)
+	if err := f.receipt(h.receiptRoot, t, p); err != nil {
+		return EthereumFacts{}, err
+	}
+	return f, nil
 }
 
 // receipt reads outcome and logs.
