@@ -151,7 +151,7 @@ func (r *replay) push(chain ledger.Chain, it *item) error {
 			}
 		}
 	}
-	it.network = uint8(n) //nolint:gosec // networks are few
+	it.network = uint8(n)
 	if len(q.networks) > 1 {
 		var err error
 		if it.clock, err = r.clockOf(chain, it.at.Pos); err != nil {

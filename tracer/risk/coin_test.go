@@ -14,6 +14,11 @@ import (
 // transaction a block; without ins it is a coinbase.
 func coins(t testing.TB, text string, tags map[string]string, clusters ...string) world {
 	t.Helper()
+	return told(t, coinBlocks(t, text), tags, clusters...)
+}
+
+func coinBlocks(t testing.TB, text string) []*ledger.Block {
+	t.Helper()
 	// The coin of the first block can never be spent: it is nobody's.
 	blocks := []*ledger.Block{{Ref: ledger.BlockRef{Chain: "bitcoin"}}}
 	for i, line := range strings.Split(strings.TrimSpace(text), "\n") {
@@ -42,7 +47,7 @@ func coins(t testing.TB, text string, tags map[string]string, clusters ...string
 		}
 		blocks = append(blocks, &ledger.Block{Ref: ref, Txs: []ledger.Tx{tx}})
 	}
-	return told(t, blocks, tags, clusters...)
+	return blocks
 }
 
 func TestCoins(t *testing.T) {

@@ -23,7 +23,8 @@ type exchangeKey struct {
 }
 
 // exchanged is what of one exchange went through so far, so that the parts of several
-// transfers add up to the floor of the whole.
+// transfers add up to the floor of the whole. Money that goes in a circle through the
+// screened address passes twice: it may be more than was exchanged.
 type exchanged struct{ in, out ledger.Amount }
 
 // crossing is one exchange or bridge in the direction of the replay.
@@ -127,12 +128,12 @@ func (r *replay) inside(to ledger.Holder, by *trail) (bool, error) {
 
 // convert sends value on to where a crossing paid it, or was paid it.
 func (r *replay) convert(c crossing, asset ledger.Asset, v value, d depth, by *trail) error {
-	part, _ := c.got.MulDiv(ledger.Min(v.units, c.gave), c.gave)
+	part, _ := c.got.MulDiv(v.units, c.gave)
 	if !c.bridge {
 		key := exchangeKey{by.step.At.Pos, asset, v.origin}
 		x := r.exchanged[key]
 		x.in = x.in.Plus(v.units)
-		whole, _ := c.got.MulDiv(ledger.Min(x.in, c.gave), c.gave)
+		whole, _ := c.got.MulDiv(x.in, c.gave)
 		part = whole.Minus(x.out)
 		x.out = whole
 		if r.exchanged == nil {
