@@ -52,8 +52,8 @@ func (b *book) limit(format string, args ...any) {
 
 // entity is who an address is known to be.
 type entity struct {
-	tag      ledger.Tag
-	category string // empty: nobody says
+	tag      *ledger.Tag // of the book's; not changed
+	category string      // empty: nobody says
 	own      bool
 }
 
@@ -100,7 +100,8 @@ func (b *book) entity(ctx context.Context, a ledger.Address, when func() (int64,
 		return entity{}, err
 	}
 	var best entity
-	for _, t := range tags {
+	for i := range tags {
+		t := &tags[i]
 		if !says(t) {
 			continue
 		}
@@ -113,9 +114,8 @@ func (b *book) entity(ctx context.Context, a ledger.Address, when func() (int64,
 				continue
 			}
 		}
-		better := t.Confidence > best.tag.Confidence ||
-			t.Confidence == best.tag.Confidence && b.rules.severity(t.Category) > b.rules.severity(best.category)
-		if best.category == "" || better {
+		if best.tag == nil || t.Confidence > best.tag.Confidence ||
+			t.Confidence == best.tag.Confidence && b.rules.severity(t.Category) > b.rules.severity(best.category) {
 			best = entity{tag: t, category: t.Category}
 		}
 	}
@@ -131,10 +131,10 @@ func neutral(category string) bool {
 	return false
 }
 
-func counts(t ledger.Tag, ms int64) bool { return says(t) && t.ValidAt(ms) }
+func counts(t *ledger.Tag, ms int64) bool { return says(t) && t.ValidAt(ms) }
 
 // says reports a tag that says of its address who owns it, with confidence enough.
-func says(t ledger.Tag) bool {
+func says(t *ledger.Tag) bool {
 	return t.Tx == nil && !neutral(t.Category) && t.Confidence >= tracer.MinTagConfidence
 }
 

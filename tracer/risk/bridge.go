@@ -23,7 +23,7 @@ func (r *replay) bridge(n ledger.Notice, chain ledger.Chain, vault ledger.Holder
 	if who.category == "" {
 		protocol, _, _ := strings.Cut(n.Ref, ":")
 		tag := ledger.Tag{Address: vault.Address, Chain: chain, Label: protocol, Source: "docs/method.md, Crossings", Category: "bridge", Confidence: tracer.MinTagConfidence}
-		who = entity{tag: tag, category: tag.Category}
+		who = entity{tag: &tag, category: tag.Category}
 	}
 	r.absorb(vault, who, v, d, by)
 	return nil

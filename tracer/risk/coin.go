@@ -57,8 +57,8 @@ func (r *replay) bridged(tx *ledger.Tx, index uint32) (ledger.Notice, bool) {
 }
 
 // coinJoinTag is what a CoinJoin counts as: a mixer that nobody needs to label.
-func coinJoinTag(c ledger.Chain, v cluster.Verdict) ledger.Tag {
-	return ledger.Tag{Chain: c, Label: "CoinJoin (" + v.String() + ")", Source: "docs/method.md, Clusters", Category: "mixing", Confidence: tracer.MinTagConfidence}
+func coinJoinTag(c ledger.Chain, v cluster.Verdict) *ledger.Tag {
+	return &ledger.Tag{Chain: c, Label: "CoinJoin (" + v.String() + ")", Source: "docs/method.md, Clusters", Category: "mixing", Confidence: tracer.MinTagConfidence}
 }
 
 // transaction shares what is asked of a transaction out over its inputs
@@ -69,7 +69,7 @@ func (r *replay) transaction(n *node) error {
 	asset := ledger.NativeAsset(tx.Chain)
 	here := &trail{Step{Chain: tx.Chain, Tx: tx.ID, At: ledger.Point{Pos: tx.Pos}, Kind: ledger.TransferNative, Time: tx.Time}, n.trail}
 	if tx.Coinbase && r.back {
-		r.sink(ledger.Address{}, "mining", ledger.Tag{Chain: tx.Chain, Label: "coinbase", Category: "mining"}, asset, n.asked, n.depth, here)
+		r.sink(ledger.Address{}, "mining", &ledger.Tag{Chain: tx.Chain, Label: "coinbase", Category: "mining"}, asset, n.asked, n.depth, here)
 		return nil
 	}
 	switch v := cluster.VerdictOf(tx); v {

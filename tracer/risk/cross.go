@@ -41,7 +41,7 @@ type crossing struct {
 
 // crossable are categories that value passes through where it is known how.
 func crossable(category string) bool {
-	return Within(category, "bridge") || Within(category, "decentralized_exchange")
+	return category == "bridge" || category == "decentralized_exchange"
 }
 
 // cross sends a transfer through the crossing that it is part of; false: it is part of

@@ -153,7 +153,7 @@ func TestBackwardsIsForwardsAcross(t *testing.T) {
 			for _, label := range []string{"thief", "binance"} {
 				got, sum := new(big.Rat), ledger.Amount{}
 				for k, s := range f.in.found {
-					if k.asset == (tale{chain: "tron"}).asset(name) && k.entity == addr("tron", label) {
+					if f.in.origins[k.origin] == (tale{chain: "tron"}).asset(name) && k.entity == addr("tron", label) {
 						sum = sum.Plus(s.amount)
 					}
 				}
@@ -189,7 +189,7 @@ func TestConservationAcross(t *testing.T) {
 			for asset, total := range part.total {
 				sum := part.r.unlabelled[asset].Plus(part.r.open[asset]).Plus(part.r.aside[asset])
 				for k, s := range part.r.found {
-					if k.asset == asset {
+					if part.r.origins[k.origin] == asset {
 						sum = sum.Plus(s.amount)
 					}
 				}

@@ -18,13 +18,14 @@ func (b *book) exposures(r *replay, d Direction, totals map[ledger.Asset]ledger.
 	}
 	all := map[key]*Exposure{}
 	for k, s := range r.found {
-		at := key{Indirect, k.category, k.asset}
+		asset := r.origins[k.origin]
+		at := key{Indirect, k.category, asset}
 		if k.direct {
 			at.kind = Direct
 		}
 		e := all[at]
 		if e == nil {
-			e = &Exposure{Category: k.category, Direction: d, Kind: at.kind, Asset: k.asset, MinHops: s.depth.least, MaxHops: s.depth.most}
+			e = &Exposure{Category: k.category, Direction: d, Kind: at.kind, Asset: asset, MinHops: s.depth.least, MaxHops: s.depth.most}
 			all[at] = e
 		}
 		e.Amount = e.Amount.Plus(s.amount)
@@ -105,7 +106,7 @@ func labelled(r *replay, totals map[ledger.Asset]ledger.Amount) uint32 {
 	}
 	sums := map[ledger.Asset]ledger.Amount{}
 	for k, s := range r.found {
-		sums[k.asset] = sums[k.asset].Plus(s.amount)
+		sums[r.origins[k.origin]] = sums[r.origins[k.origin]].Plus(s.amount)
 	}
 	for asset := range maps.Keys(totals) {
 		least = min(least, ppm(sums[asset], totals[asset]))

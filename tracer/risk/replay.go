@@ -126,7 +126,7 @@ type node struct {
 type sinkKey struct {
 	entity   ledger.Address
 	category string
-	asset    ledger.Asset
+	origin   int // of the value: what it is counted in
 	direct   bool
 }
 
@@ -343,16 +343,16 @@ func (r *replay) absorb(h ledger.Holder, who entity, v value, d depth, by *trail
 	r.sink(h.Address, who.category, who.tag, h.Asset, v, d, by)
 }
 
-func (r *replay) sink(entity ledger.Address, category string, tag ledger.Tag, asset ledger.Asset, v value, d depth, by *trail) {
+func (r *replay) sink(entity ledger.Address, category string, tag *ledger.Tag, asset ledger.Asset, v value, d depth, by *trail) {
 	book := r.sheet(asset)
 	book.absorbed = book.absorbed.Plus(v.units)
 	if v.worth.IsZero() { // so little that it is no unit of what was put in
 		return
 	}
-	key := sinkKey{entity, category, r.origins[v.origin], d.least <= 1}
+	key := sinkKey{entity, category, v.origin, d.least <= 1}
 	s := r.found[key]
 	if s == nil {
-		s = &sink{tag: tag, depth: d, trail: by}
+		s = &sink{tag: *tag, depth: d, trail: by}
 		r.found[key] = s
 	}
 	s.amount, s.depth = s.amount.Plus(v.worth), s.depth.with(d)

@@ -58,7 +58,7 @@ func (b *book) own(ctx context.Context, address ledger.Address, a *Assessment) e
 	var owned []Exposure
 	for _, t := range tags {
 		same := func(e Exposure) bool { return e.Category == t.Category }
-		if !counts(t, max(a.LastAt, 1)) || slices.ContainsFunc(owned, same) {
+		if !counts(&t, max(a.LastAt, 1)) || slices.ContainsFunc(owned, same) {
 			continue
 		}
 		owned = append(owned, Exposure{Category: t.Category, Kind: Ownership, Asset: ledger.NativeAsset(address.Chain), Paths: []Path{{Entity: address, Tag: t}}})
