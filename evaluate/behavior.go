@@ -39,27 +39,12 @@ func behaviors(ctx context.Context, o Options, m *meter, of string, asset ledger
 	if err != nil {
 		return err
 	}
-	deposits, paying, users, pairs := 0, 0, map[ledger.Address]bool{}, 0
+	var d deposits
 	found := map[string]int{}
 	for a := range addresses {
 		h := ledger.Holder{Address: a, Asset: asset}
-		pays, err := paysExchange(ctx, idx, h)
-		if err != nil {
+		if err := d.count(ctx, idx, h); err != nil {
 			return err
-		}
-		d, err := behavior.DepositOf(ctx, idx, h)
-		if err != nil {
-			return err
-		}
-		if pays {
-			paying++
-		}
-		if d != nil {
-			deposits++
-			pairs += len(d.Pairs)
-			for _, u := range d.Users() {
-				users[u] = true
-			}
 		}
 		patterns, _, err := behavior.Patterns(ctx, idx, h)
 		if err != nil {
@@ -69,8 +54,7 @@ func behaviors(ctx context.Context, o Options, m *meter, of string, asset ledger
 			found[p.Pattern]++
 		}
 	}
-	m.share("deposit reuse", "unlabelled addresses that pay an exchange and are found to be its deposit addresses "+of, deposits, paying,
-		fmt.Sprintf("%d payments by %d users were carried on; the data does not say which are right", pairs, len(users)))
+	d.report(m, of, asset)
 	for _, name := range behavior.Names(asset.Chain) {
 		if why := blind(name, asset); why != "" {
 			m.without(name, "addresses that show it "+of, why)
@@ -79,6 +63,55 @@ func behaviors(ctx context.Context, o Options, m *meter, of string, asset ledger
 		m.share(name, "addresses that show it "+of, found[name], len(addresses), "how often it is found; the data does not say what it means")
 	}
 	return nil
+}
+
+// deposits counts addresses that pay an exchange.
+type deposits struct {
+	paying, reused, signed, emptied int
+	pairs                           int
+	users                           map[ledger.Address]bool
+}
+
+func (d *deposits) count(ctx context.Context, idx Index, h ledger.Holder) error {
+	pays, err := paysExchange(ctx, idx, h)
+	if err != nil || !pays {
+		return err
+	}
+	d.paying++
+	exact, of, err := behavior.ExactSweeps(ctx, idx, h)
+	if err != nil {
+		return err
+	}
+	if exact > 0 && 2*exact >= of {
+		d.emptied++
+	}
+	found, err := behavior.DepositOf(ctx, idx, h)
+	if err != nil || found == nil {
+		return err
+	}
+	if found.Heuristic == behavior.DepositSignature {
+		d.signed++
+		return nil
+	}
+	d.reused++
+	d.pairs += len(found.Pairs)
+	if d.users == nil {
+		d.users = map[ledger.Address]bool{}
+	}
+	for _, u := range found.Users() {
+		d.users[u] = true
+	}
+	return nil
+}
+
+func (d *deposits) report(m *meter, of string, asset ledger.Asset) {
+	m.share(behavior.DepositReuse, "unlabelled addresses that pay an exchange and are found to be its deposit addresses "+of, d.reused, d.paying,
+		fmt.Sprintf("%d payments by %d users were carried on; the data does not say which are right", d.pairs, len(d.users)))
+	if asset.Chain.Family() != ledger.FamilyTRON {
+		return
+	}
+	m.share(behavior.DepositSignature, "unlabelled addresses that pay one exchange, in half of their payments or more all that they hold, "+of, d.emptied, d.paying,
+		fmt.Sprintf("the half of the signature that transfers of USDT show; %d are given TRX or energy by the exchange, of which the export holds nothing", d.signed))
 }
 
 // movers are the addresses with a transfer of the asset.

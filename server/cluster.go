@@ -9,6 +9,7 @@ import (
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 	"github.com/spoortrace/spoor/rates"
+	"github.com/spoortrace/spoor/tracer/behavior"
 )
 
 // clusterOf finds the cluster of an address up to a tier: of itself where its
@@ -59,28 +60,9 @@ func (s *traces) GetCluster(ctx context.Context, m *spoorv1.GetClusterRequest) (
 		return nil, err
 	}
 	defer v.close()
-	found, refused, err := v.agreed(ctx, a, tier)
-	if err != nil {
-		return nil, err
-	}
 	answer := &spoorv1.GetClusterResponse{Address: a.String()}
-	if refused != "" {
-		answer.Limits, tier = append(answer.Limits, refused), found.Tier
-	}
-	if !a.Chain.UTXO() {
-		if err := v.companions(ctx, answer, a, tier); err != nil {
-			return nil, err
-		}
-		found.Size += uint64(len(answer.GetPath()))
-		found.Tier = tier
-	}
 	l := &lookup{view: v, conv: v.converter(ctx), ctx: ctx}
-	var coverage *spoorv1.Coverage
-	if answer.AsOf, coverage, err = l.basis(a.Chain); err != nil {
-		return nil, err
-	}
-	answer.Coverage = coverage
-	if answer.Cluster, err = v.clusterMessage(ctx, found); err != nil {
+	if answer.AsOf, answer.Coverage, err = l.basis(a.Chain); err != nil {
 		return nil, err
 	}
 	tags, err := v.Tags(ctx, a)
@@ -90,15 +72,33 @@ func (s *traces) GetCluster(ctx context.Context, m *spoorv1.GetClusterRequest) (
 	for _, t := range tags {
 		answer.Labels = append(answer.Labels, v.labelMessage(t))
 	}
-	if err := v.explain(ctx, answer, a, m.GetWhy(), tier); err != nil {
+	if !a.Chain.UTXO() {
+		err = v.accountCluster(ctx, answer, a, tier, m.GetWhy())
+	} else {
+		err = v.coinCluster(ctx, answer, a, tier, m.GetWhy())
+	}
+	if err != nil {
 		return nil, err
 	}
-	if a.Chain.UTXO() {
-		for _, name := range []string{"co-spend", "coinjoin", "change"}[:min(int(found.Tier)+2, 3)] {
-			answer.Heuristics = append(answer.Heuristics, rates.Quote(name)...)
-		}
-	}
 	return answer, nil
+}
+
+// coinCluster answers from the index of clusters.
+func (v *view) coinCluster(ctx context.Context, answer *spoorv1.GetClusterResponse, a ledger.Address, tier ledger.Tier, why string) error {
+	found, refused, err := v.agreed(ctx, a, tier)
+	if err != nil {
+		return err
+	}
+	if refused != "" {
+		answer.Limits, tier = append(answer.Limits, refused), found.Tier
+	}
+	if answer.Cluster, err = v.clusterMessage(ctx, found); err != nil {
+		return err
+	}
+	for _, name := range []string{"co-spend", "coinjoin", "change"}[:min(int(found.Tier)+2, 3)] {
+		answer.Heuristics = append(answer.Heuristics, rates.Quote(name)...)
+	}
+	return v.explain(ctx, answer, a, why, tier)
 }
 
 // explain adds the path of joins to another address.
@@ -111,7 +111,7 @@ func (v *view) explain(ctx context.Context, answer *spoorv1.GetClusterResponse, 
 		return err
 	}
 	known, err := v.known(ctx)
-	if err != nil || known == nil || !a.Chain.UTXO() {
+	if err != nil || known == nil {
 		return err
 	}
 	path, err := known.Why(ctx, a, b, tier)
@@ -178,6 +178,23 @@ func (v *view) clusterMessage(ctx context.Context, c ledger.Cluster) (*spoorv1.C
 	return m, err
 }
 
+// membersOf yields the addresses of a cluster, on any network, from the one after
+// an address on; zero: from the first.
+func (v *view) membersOf(ctx context.Context, a ledger.Address, tier ledger.Tier, after ledger.Address) (iter.Seq2[ledger.Address, error], error) {
+	if !a.Chain.UTXO() {
+		found, err := behavior.ClusterOf(ctx, v, behavior.Question{Of: a, Tier: tier})
+		if err != nil {
+			return nil, err
+		}
+		return listed(found.MembersAfter(after)), nil
+	}
+	c, _, err := v.agreed(ctx, a, tier)
+	if err != nil {
+		return nil, err
+	}
+	return v.membersAfter(ctx, c, after), nil
+}
+
 // ListClusterMembers pages through the addresses of a cluster.
 func (s *traces) ListClusterMembers(ctx context.Context, m *spoorv1.ListClusterMembersRequest) (*spoorv1.ListClusterMembersResponse, error) {
 	query := fmt.Sprintf("members %s %s %s", m.GetAddress(), m.GetTier(), m.GetAsOf())
@@ -194,7 +211,7 @@ func (s *traces) ListClusterMembers(ctx context.Context, m *spoorv1.ListClusterM
 		return nil, err
 	}
 	defer v.close()
-	c, _, err := v.agreed(ctx, a, tier)
+	members, err := v.membersOf(ctx, a, tier, ledger.Address{})
 	if err != nil {
 		return nil, err
 	}
@@ -205,7 +222,7 @@ func (s *traces) ListClusterMembers(ctx context.Context, m *spoorv1.ListClusterM
 	answer := &spoorv1.ListClusterMembersResponse{AsOf: v.asOfMessage(tip)}
 	end := skip + uint64(pageSize(m.GetPageSize()))
 	n := uint64(0)
-	for member, err := range v.Members(ctx, c) {
+	for member, err := range members {
 		if err != nil {
 			return nil, err
 		}

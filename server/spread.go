@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"iter"
 	"slices"
 
 	"github.com/spoortrace/spoor/ledger"
@@ -27,8 +28,13 @@ func (v *view) ClusterTags(ctx context.Context, c ledger.Cluster) ([]ledger.Tag,
 	if c.Size > small {
 		return v.spreadTo(ctx, c)
 	}
+	return v.definers(ctx, v.Members(ctx, c))
+}
+
+// definers returns the tags of members that say something of the whole cluster.
+func (v *view) definers(ctx context.Context, members iter.Seq2[ledger.Address, error]) ([]ledger.Tag, error) {
 	var all []ledger.Tag
-	for m, err := range v.Members(ctx, c) {
+	for m, err := range members {
 		if err != nil {
 			return nil, err
 		}

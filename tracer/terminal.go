@@ -175,15 +175,27 @@ func exemptFromService(tags []ledger.Tag, at int64) bool {
 func exempting(tags []ledger.Tag) []ledger.Tag {
 	var exempt []ledger.Tag
 	for _, t := range tags {
-		if t.Confidence < MinTagConfidence {
-			continue
-		}
-		switch topCategory(t.Category) {
-		case "scam", "ransomware", "stolen_funds":
+		if t.Confidence >= MinTagConfidence && Hunted(t.Category) {
 			exempt = append(exempt, t)
 		}
 	}
 	return exempt
+}
+
+// Hunted reports a category of what traces look for: it is never a suspected service.
+func Hunted(category string) bool {
+	switch topCategory(category) {
+	case "scam", "ransomware", "stolen_funds":
+		return true
+	}
+	return false
+}
+
+// ServesMany reports a category at which a trace stops since many people's money
+// meets there. What an issuer froze is still somebody's own.
+func ServesMany(category string) bool {
+	reason, stops := stopCategories()[topCategory(category)]
+	return stops && reason != Frozen
 }
 
 // topCategory cuts a sub-category ("scam.romance") to its parent.

@@ -125,9 +125,15 @@ func exchange(ctx context.Context, idx tracer.Index, a ledger.Address, ms int64)
 
 // service reports an address that is labelled with any category that says whose it is.
 func service(ctx context.Context, idx tracer.Index, a ledger.Address) (bool, error) {
+	return labelled(ctx, idx, a, func(string) bool { return true })
+}
+
+// labelled reports an address with a label of a category that says whose it is, and
+// that counts.
+func labelled(ctx context.Context, idx tracer.Index, a ledger.Address, counts func(category string) bool) (bool, error) {
 	tags, err := idx.Tags(ctx, a)
 	for _, t := range tags {
-		if t.Category != "" && t.Category != "none" && t.Confidence >= tracer.MinTagConfidence {
+		if counts(t.Category) && t.Category != "" && t.Category != "none" && t.Confidence >= tracer.MinTagConfidence {
 			return true, err
 		}
 	}

@@ -113,18 +113,6 @@ func TestDepositOf(t *testing.T) {
 	}
 }
 
-func TestJoins(t *testing.T) {
-	w := tell(t, usdt, "1 0 alice d 100\n2 0 d x1 100\n3 0 bob d 50\n4 0 d x1 50\n5 0 x2 d 7\n6 0 d x1 7\n7 0 alice eve 5")
-	joins, limits, err := Joins(t.Context(), w, ledger.Holder{Address: addr("alice"), Asset: usdt})
-	if err != nil || len(limits) != 0 {
-		t.Fatal(limits, err)
-	}
-	// x2 is an exchange itself: it is nobody's second wallet.
-	if len(joins) != 1 || joins[0].A != addr("alice") || joins[0].B != addr("bob") || joins[0].Tier != ledger.TierBehavior || joins[0].Heuristic != "deposit reuse" {
-		t.Errorf("got %+v", joins)
-	}
-}
-
 // many repeats a line for n names, a minute apart.
 func many(n int, format string) string {
 	var lines []string

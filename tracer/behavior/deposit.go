@@ -1,12 +1,13 @@
 package behavior
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spoortrace/spoor/ledger"
+	"github.com/spoortrace/spoor/tracer"
 )
 
 // The bounds of deposit reuse (Victor, "Address clustering heuristics for Ethereum",
@@ -22,13 +23,23 @@ const (
 	maxPayees = 200
 )
 
+// The heuristics by which a deposit address is found.
+const (
+	DepositReuse     = "deposit reuse"
+	DepositSignature = "TRON deposit signature"
+)
+
 // Deposit is an address at which one exchange takes deposits.
 type Deposit struct {
 	Address   ledger.Address
 	Exchange  ledger.Tag // of the address that it is swept to
-	Heuristic string     // "deposit reuse"
+	Heuristic string     // DepositReuse or DepositSignature
 	Pairs     []Pair
+	Gas       *Gas // of a deposit signature
 	Cut       bool // it has more transfers than were looked at
+
+	swept   []Seen
+	carried int // sweeps that are explained
 }
 
 // Pair is a payment in, and the one that took it to the exchange.
@@ -46,46 +57,100 @@ func (d *Deposit) Users() []ledger.Address {
 	return all
 }
 
-// DepositOf says whether an address forwards what it is paid to one labelled
-// exchange: it pays nobody else, and at least half of its payments carry one that it
-// was paid on, within the bounds above (judgment: some sweeps gather several). nil
-// when it does not. Its own label, if it has one, must not be that of a service.
+// DepositOf says whether an address takes deposits of one labelled exchange: it pays
+// nobody else, and at least half of its payments carry one that it was paid on, within
+// the bounds above (judgment: some sweeps gather several), or, on TRON, it bears the
+// deposit signature. nil when it does not. Its own label, if it has one, must
+// not be that of a service; that of a crime says what it is used for, not whose it is.
 func DepositOf(ctx context.Context, idx Index, h ledger.Holder) (*Deposit, error) {
-	if known, err := service(ctx, idx, h.Address); err != nil || known {
+	if known, err := labelled(ctx, idx, h.Address, ofHolder); err != nil || known {
 		return nil, err
 	}
 	all, cut, err := past(ctx, idx, h, MaxEvents)
 	if err != nil {
 		return nil, err
 	}
-	d := &Deposit{Address: h.Address, Heuristic: "deposit reuse", Cut: cut}
-	var waiting []Seen
-	swept := 0
-	for _, s := range all.events {
-		if !all.counts(s) {
-			continue
+	tag, swept, err := sweeps(ctx, idx, &all)
+	if err != nil || swept == nil {
+		return nil, err
+	}
+	d := &Deposit{Address: h.Address, Exchange: tag, Heuristic: DepositReuse, Cut: cut, swept: swept}
+	d.reused(&all)
+	if !d.holds() {
+		if err := d.signed(ctx, idx, &all); err != nil {
+			return nil, err
 		}
-		if all.in(s) {
-			if !s.From.IsZero() {
-				waiting = append(waiting, s)
-			}
+	}
+	if !d.holds() {
+		return nil, nil //nolint:nilnil // none
+	}
+	return d, nil
+}
+
+// ofHolder reports a category that says who holds an address.
+func ofHolder(category string) bool { return !tracer.Hunted(category) && category != "issuer_frozen" }
+
+// holds reports that at least half of the sweeps are explained. An address of many
+// users is no customer's, unless the exchange itself feeds it.
+func (d *Deposit) holds() bool {
+	return d.carried > 0 && 2*d.carried >= len(d.swept) && (d.Gas != nil || len(d.Users()) <= MaxUsers)
+}
+
+// sweeps returns the payments of an address if all of them go to one exchange.
+func sweeps(ctx context.Context, idx Index, all *history) (of ledger.Tag, swept []Seen, err error) {
+	for _, s := range all.events {
+		if all.in(s) || !all.counts(s) {
 			continue
 		}
 		tag, is, err := exchange(ctx, idx, s.To, s.Time)
 		if err != nil {
-			return nil, err
+			return of, nil, err
 		}
-		if !is || d.Exchange.Label != "" && tag.Actor+tag.Label != d.Exchange.Actor+d.Exchange.Label {
-			return nil, nil //nolint:nilnil // it pays somebody else, too
+		if !is || len(swept) > 0 && !sameExchange(tag, of) {
+			return of, nil, nil // it pays somebody else, too
 		}
-		d.Exchange = tag
-		swept++
-		waiting = d.match(waiting, s)
+		of = tag
+		swept = append(swept, s)
 	}
-	if len(d.Pairs) == 0 || 2*len(d.Pairs) < swept || len(d.Users()) > MaxUsers {
-		return nil, nil //nolint:nilnil // none
+	return of, swept, nil
+}
+
+// sameExchange compares the actors of two labels, or their names without what tells
+// wallets of one exchange apart: "Binance-Hot 1" and "Binance 2" (judgment).
+func sameExchange(x, y ledger.Tag) bool {
+	if x.Actor != "" && y.Actor != "" {
+		return x.Actor == y.Actor
 	}
-	return d, nil
+	return brand(x.Label) == brand(y.Label)
+}
+
+func brand(label string) string {
+	rest := strings.ToLower(strings.TrimSpace(label))
+	for {
+		cut := strings.TrimRight(rest, "0123456789")
+		for _, word := range []string{"hot", "cold", "wallet", "deposit"} {
+			cut = strings.TrimSuffix(cut, word)
+		}
+		name := strings.TrimRight(cut, " -:_.")
+		if cut == rest || name == cut || name == "" {
+			return rest // it ends in a word of its own, "MXC2" or "Hotbit"
+		}
+		rest = name
+	}
+}
+
+// reused pairs each sweep with the payment that it carries on.
+func (d *Deposit) reused(all *history) {
+	var waiting []Seen
+	for _, s := range all.events {
+		switch {
+		case !all.counts(s):
+		case !all.in(s):
+			waiting = d.match(waiting, s)
+		case !s.From.IsZero():
+			waiting = append(waiting, s)
+		}
+	}
 }
 
 // match finds the payment that a sweep carries on: the latest that fits.
@@ -93,6 +158,7 @@ func (d *Deposit) match(waiting []Seen, out Seen) []Seen {
 	for i := len(waiting) - 1; i >= 0; i-- {
 		if carries(waiting[i], out) {
 			d.Pairs = append(d.Pairs, Pair{waiting[i], out})
+			d.carried++
 			return slices.Delete(waiting, i, i+1)
 		}
 	}
@@ -127,64 +193,73 @@ func fee(a ledger.Asset) ledger.Amount {
 	return ledger.NewAmount(MaxFee)
 }
 
-// Joins returns the T2 joins of an address: with everybody who uses a deposit address
-// that it uses. limits says what was not looked at.
-func Joins(ctx context.Context, idx Index, h ledger.Holder) (joins []ledger.Join, limits []string, err error) {
-	all, cut, err := past(ctx, idx, h, MaxEvents)
+// depositUsers joins an address with everybody who uses a deposit address that it uses.
+func (k *asking) depositUsers(ctx context.Context, a ledger.Address) ([]ledger.Join, error) {
+	var joins []ledger.Join
+	for _, asset := range k.assets {
+		payees, err := k.payees(ctx, ledger.Holder{Address: a, Asset: asset})
+		if err != nil {
+			return nil, err
+		}
+		for _, payee := range payees {
+			d, err := k.deposit(ctx, ledger.Holder{Address: payee, Asset: asset})
+			if err != nil {
+				return nil, err
+			}
+			if d == nil || !slices.Contains(d.Users(), a) {
+				continue
+			}
+			if len(d.Users()) > MaxUsers {
+				k.limit("more than %d pay into the deposit address %s: it joins nobody", MaxUsers, d.Address)
+				continue // a scammer's, whom his victims pay
+			}
+			of, err := d.joins(ctx, k, a)
+			if err != nil {
+				return nil, err
+			}
+			joins = append(joins, of...)
+		}
+	}
+	return joins, nil
+}
+
+// deposit is DepositOf, asked once for each address.
+func (k *asking) deposit(ctx context.Context, h ledger.Holder) (*Deposit, error) {
+	if d, asked := k.deposits[h]; asked {
+		return d, nil
+	}
+	d, err := DepositOf(ctx, k, h)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if cut {
-		limits = append(limits, fmt.Sprintf("only the latest %d transfers of %s were looked at", MaxEvents, h.Address))
+	if d != nil && d.Cut {
+		k.limit("only the latest %d transfers of %s were looked at", MaxEvents, d.Address)
 	}
-	done := map[ledger.Address]bool{}
-	for _, s := range all.events {
-		if all.in(s) || !all.counts(s) || done[s.To] || s.To.IsZero() {
-			continue
-		}
-		if len(done) == maxPayees {
-			limits = append(limits, fmt.Sprintf("only %d payees of %s were looked into", maxPayees, h.Address))
-			break
-		}
-		done[s.To] = true
-		d, err := DepositOf(ctx, idx, ledger.Holder{Address: s.To, Asset: h.Asset})
-		if err != nil {
-			return nil, nil, err
-		}
-		if d == nil || !slices.Contains(d.Users(), h.Address) {
-			continue
-		}
-		if d.Cut {
-			limits = append(limits, fmt.Sprintf("only the latest %d transfers of %s were looked at", MaxEvents, d.Address))
-		}
-		of, err := d.joins(ctx, idx, h.Address)
-		if err != nil {
-			return nil, nil, err
-		}
-		joins = append(joins, of...)
-	}
-	slices.SortStableFunc(joins, func(x, y ledger.Join) int { return cmp.Or(cmp.Compare(x.Pos, y.Pos), x.B.Compare(y.B)) })
-	return joins, limits, nil
+	k.deposits[h] = d
+	return d, nil
 }
 
 func (d *Deposit) joins(ctx context.Context, idx Index, a ledger.Address) ([]ledger.Join, error) {
 	var joins []ledger.Join
 	for _, user := range d.Users() {
-		if known, err := service(ctx, idx, user); err != nil || known || user == a {
-			if err != nil {
-				return nil, err
-			}
+		if user == a {
 			continue
 		}
-		at := slices.IndexFunc(d.Pairs, func(p Pair) bool { return p.In.From == user })
-		tx, err := idx.TxAt(ctx, user.Chain, d.Pairs[at].In.At.Pos)
+		// Both must have paid before it is known.
+		at := max(d.first(user), d.first(a))
+		tx, err := idx.TxAt(ctx, user.Chain, at)
 		if err != nil {
 			return nil, err
 		}
 		joins = append(joins, ledger.Join{
 			A: a, B: user, Tier: ledger.TierBehavior, Heuristic: d.Heuristic, Tx: tx.ID, Pos: tx.Pos,
-			Detail: fmt.Sprintf("both pay into %s, which forwards to %s", d.Address, d.Exchange.Label),
+			Detail: fmt.Sprintf("both pay into %s, which forwards to %s%s", d.Address, d.Exchange.Label, d.Gas),
 		})
 	}
 	return joins, nil
+}
+
+// first is where the first sweep of a user's money stands.
+func (d *Deposit) first(user ledger.Address) ledger.Position {
+	return d.Pairs[slices.IndexFunc(d.Pairs, func(p Pair) bool { return p.In.From == user })].Out.At.Pos
 }
