@@ -42,7 +42,7 @@ func (v *view) accountCluster(ctx context.Context, answer *spoorv1.GetClusterRes
 	for _, j := range joins {
 		answer.Path = append(answer.Path, v.joinMessage(j))
 	}
-	for _, name := range behavior.Heuristics(tier) {
+	for _, name := range behavior.Heuristics(a.Chain, tier) {
 		answer.Heuristics = append(answer.Heuristics, rates.Quote(name)...)
 	}
 	answer.Limits = append(answer.Limits, found.Limits...)

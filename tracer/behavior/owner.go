@@ -43,28 +43,37 @@ type Cluster struct {
 
 // heuristic is one reason for joins. A further one is a function and a row.
 type heuristic struct {
-	names []string
-	tier  ledger.Tier
-	find  func(k *asking, ctx context.Context, a ledger.Address) ([]ledger.Join, error)
+	name string
+	tron bool // of TRON alone
+	tier ledger.Tier
+	find func(k *asking, ctx context.Context, a ledger.Address) ([]ledger.Join, error)
 }
 
 func heuristics() []heuristic {
 	return []heuristic{
-		{[]string{PermissionKey}, ledger.TierExact, (*asking).sharedKeys},
-		{[]string{ContractCreator}, ledger.TierExact, (*asking).creators},
-		{[]string{DepositReuse, DepositSignature}, ledger.TierBehavior, (*asking).depositUsers},
-		{[]string{Funder}, ledger.TierBehavior, (*asking).siblings},
-		{[]string{EnergyDelegation}, ledger.TierBehavior, (*asking).lenders},
-		{[]string{ScamCollectors}, ledger.TierBehavior, (*asking).operators},
+		{PermissionKey, true, ledger.TierExact, (*asking).sharedKeys},
+		{ContractCreator, false, ledger.TierExact, (*asking).creators},
+		{DepositReuse, false, ledger.TierBehavior, (*asking).depositUsers},
+		{Funder, false, ledger.TierBehavior, (*asking).siblings},
+		{EnergyDelegation, true, ledger.TierBehavior, (*asking).lenders},
+		{ScamCollectors, false, ledger.TierBehavior, (*asking).operators},
 	}
 }
 
-// Heuristics lists what the clusters of a tier rest on.
-func Heuristics(tier ledger.Tier) []string {
+// of reports that a heuristic is of a network, and of a tier or one before it.
+func (h *heuristic) of(c ledger.Chain, tier ledger.Tier) bool {
+	return h.tier <= tier && (!h.tron || c.Family() == ledger.FamilyTRON)
+}
+
+// Heuristics lists what the clusters of a network and a tier rest on.
+func Heuristics(c ledger.Chain, tier ledger.Tier) []string {
 	var names []string
 	for _, h := range heuristics() {
-		if h.tier <= tier {
-			names = append(names, h.names...)
+		if h.of(c, tier) {
+			names = append(names, h.name)
+			if h.name == DepositReuse && c.Family() == ledger.FamilyTRON {
+				names = append(names, DepositSignature) // both say what a deposit address is
+			}
 		}
 	}
 	return names
@@ -131,12 +140,12 @@ func (k *asking) follow(ctx context.Context, c *Cluster) error {
 func (k *asking) joins(ctx context.Context, a ledger.Address) ([]ledger.Join, error) {
 	var all []ledger.Join
 	for _, h := range heuristics() {
-		if h.tier > k.q.Tier {
+		if !h.of(a.Chain, k.q.Tier) {
 			continue
 		}
 		found, err := h.find(k, ctx, a)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", h.names[0], err)
+			return nil, fmt.Errorf("%s: %w", h.name, err)
 		}
 		all = append(all, found...)
 	}

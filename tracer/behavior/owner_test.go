@@ -214,3 +214,20 @@ func TestClusterOfAccounts(t *testing.T) {
 		}
 	}
 }
+
+func TestHeuristics(t *testing.T) {
+	for _, test := range []struct {
+		chain ledger.Chain
+		tier  ledger.Tier
+		want  string
+	}{
+		{"tron", ledger.TierExact, "permission key, contract creator"},
+		{"ethereum", ledger.TierChange, "contract creator"},
+		{"ethereum", ledger.TierBehavior, "contract creator, deposit reuse, funder, scam collectors"},
+		{"tron", ledger.TierBehavior, "permission key, contract creator, deposit reuse, TRON deposit signature, funder, energy delegation, scam collectors"},
+	} {
+		if got := strings.Join(Heuristics(test.chain, test.tier), ", "); got != test.want {
+			t.Errorf("%s, %s: got %s, want %s", test.chain, test.tier, got, test.want)
+		}
+	}
+}
