@@ -24,6 +24,8 @@ type Event struct {
 	From   Address
 	To     Address
 	Amount Amount
+	// Plain says for certain that nothing was exchanged: see Tx.Plain.
+	Plain bool
 }
 
 // Balance is what an account held just before a point.

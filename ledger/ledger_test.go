@@ -127,3 +127,22 @@ func TestKnownAssets(t *testing.T) {
 		t.Errorf("USDT on bitcoin is %s", a)
 	}
 }
+
+func TestPlain(t *testing.T) {
+	token, native, fee := ledger.Transfer{Kind: ledger.TransferToken}, ledger.Transfer{Kind: ledger.TransferNative}, ledger.Transfer{Kind: ledger.TransferFee}
+	for _, test := range []struct {
+		name string
+		tx   ledger.Tx
+		want bool
+	}{
+		{"one payment and its fee", ledger.Tx{Transfers: []ledger.Transfer{token, fee}}, true},
+		{"nothing but a fee", ledger.Tx{Transfers: []ledger.Transfer{fee}}, true},
+		{"two", ledger.Tx{Transfers: []ledger.Transfer{native, token}}, false},
+		{"one that was noted", ledger.Tx{Transfers: []ledger.Transfer{native}, Notices: []ledger.Notice{{Kind: ledger.NoticeWrapped}}}, false},
+		{"coins", ledger.Tx{Outputs: []ledger.Output{{}}}, false},
+	} {
+		if got := test.tx.Plain(); got != test.want {
+			t.Errorf("%s: got %t, want %t", test.name, got, test.want)
+		}
+	}
+}

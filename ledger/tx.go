@@ -123,6 +123,18 @@ type Tx struct {
 	Notices   []Notice
 }
 
+// Plain reports a transaction of accounts that moved value once, fees apart, and
+// did nothing that was noted: it exchanged, wrapped and bridged nothing.
+func (tx *Tx) Plain() bool {
+	moved := 0
+	for i := range tx.Transfers {
+		if tx.Transfers[i].Kind != TransferFee {
+			moved++
+		}
+	}
+	return moved <= 1 && len(tx.Notices)+len(tx.Inputs)+len(tx.Outputs) == 0
+}
+
 // BlockRef names a block. In an export Height is Unix milliseconds and Hash is
 // the digest of the set of files.
 type BlockRef struct {

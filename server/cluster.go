@@ -198,20 +198,24 @@ func (v *view) membersOf(ctx context.Context, a ledger.Address, tier ledger.Tier
 // ListClusterMembers pages through the addresses of a cluster.
 func (s *traces) ListClusterMembers(ctx context.Context, m *spoorv1.ListClusterMembersRequest) (*spoorv1.ListClusterMembersResponse, error) {
 	query := fmt.Sprintf("members %s %s %s", m.GetAddress(), m.GetTier(), m.GetAsOf())
-	asOf, skip := m.GetAsOf(), uint64(0)
+	pages, asOf, last := s.pages.of(ctx), m.GetAsOf(), ledger.Address{}
 	if token := m.GetPageToken(); token != "" {
-		cursor, err := s.pages.cursor(query, token, 2)
+		of, err := ledger.ParseQualified(m.GetAddress())
 		if err != nil {
 			return nil, err
 		}
-		skip, asOf = cursor[0], strconv.FormatUint(cursor[1], 10)
+		var height uint64
+		if last, height, err = pages.readAfter(query, token, of.Chain); err != nil {
+			return nil, err
+		}
+		asOf = strconv.FormatUint(height, 10)
 	}
 	a, tier, v, err := s.clusterQuestion(ctx, m.GetAddress(), m.GetTier(), asOf)
 	if err != nil {
 		return nil, err
 	}
 	defer v.close()
-	members, err := v.membersOf(ctx, a, tier, ledger.Address{})
+	members, err := v.membersOf(ctx, a, tier, last)
 	if err != nil {
 		return nil, err
 	}
@@ -220,20 +224,16 @@ func (s *traces) ListClusterMembers(ctx context.Context, m *spoorv1.ListClusterM
 		return nil, err
 	}
 	answer := &spoorv1.ListClusterMembersResponse{AsOf: v.asOfMessage(tip)}
-	end := skip + uint64(pageSize(m.GetPageSize()))
-	n := uint64(0)
 	for member, err := range members {
 		if err != nil {
 			return nil, err
 		}
-		if n == end {
-			answer.NextPageToken = s.pages.token(query, end, tip.Height)
+		if len(answer.GetAddresses()) == pageSize(m.GetPageSize()) {
+			answer.NextPageToken = pages.after(query, last, tip.Height)
 			break
 		}
-		if n >= skip {
-			answer.Addresses = append(answer.Addresses, member.String())
-		}
-		n++
+		answer.Addresses = append(answer.Addresses, member.String())
+		last = member
 	}
 	return answer, nil
 }

@@ -61,22 +61,48 @@ func badToken(token string) error {
 
 // cursor reads a token's numbers, n of them.
 func (p pager) cursor(query, token string, n int) ([]uint64, error) {
-	refused := badToken(token)
-	raw, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil || len(raw) < signature {
-		return nil, refused
-	}
-	body := raw[:len(raw)-signature]
-	if !hmac.Equal(p.sign(query, body), raw[len(raw)-signature:]) {
-		return nil, refused
+	body, err := p.body(query, token)
+	if err != nil {
+		return nil, err
 	}
 	var cursor []uint64
 	for range n {
 		v, size := binary.Uvarint(body)
 		if size <= 0 {
-			return nil, refused
+			return nil, badToken(token)
 		}
 		cursor, body = append(cursor, v), body[size:]
 	}
 	return cursor, nil
+}
+
+func (p pager) body(query, token string) ([]byte, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || len(raw) < signature {
+		return nil, badToken(token)
+	}
+	body := raw[:len(raw)-signature]
+	if !hmac.Equal(p.sign(query, body), raw[len(raw)-signature:]) {
+		return nil, badToken(token)
+	}
+	return body, nil
+}
+
+// after is a token that names an address of a chain, and a height.
+func (p pager) after(query string, a ledger.Address, height uint64) string {
+	body := append(binary.AppendUvarint(nil, height), byte(a.Kind))
+	body = append(body, a.Payload...)
+	return base64.RawURLEncoding.EncodeToString(append(body, p.sign(query, body)...))
+}
+
+func (p pager) readAfter(query, token string, c ledger.Chain) (ledger.Address, uint64, error) {
+	body, err := p.body(query, token)
+	if err != nil {
+		return ledger.Address{}, 0, err
+	}
+	height, size := binary.Uvarint(body)
+	if size <= 0 || len(body) <= size {
+		return ledger.Address{}, 0, badToken(token)
+	}
+	return ledger.Address{Chain: c, Kind: ledger.AddressKind(body[size]), Payload: string(body[size+1:])}, height, nil
 }

@@ -167,7 +167,7 @@ func (v *view) exposureMessage(e risk.Exposure, at int64) (*spoorv1.Exposure, er
 	m.Usd, m.UsdSource, _ = v.data.prices.Value(e.Amount, asset, at)
 	for _, p := range e.Paths {
 		m.Paths = append(m.Paths, &spoorv1.ExposurePath{
-			Address: p.Entity.String(), Label: v.labelMessage(p.Tag), Amount: p.Amount.String(), Hops: uint32(len(p.Transfers)), Transfers: stepTexts(e.Asset.Chain, p.Transfers),
+			Address: p.Entity.String(), Label: v.labelMessage(p.Tag), Amount: p.Amount.String(), Hops: uint32(p.Hops), Transfers: stepTexts(e.Asset.Chain, p.Transfers),
 		})
 	}
 	return m, nil
@@ -189,10 +189,15 @@ func percentage(ppm uint32) string {
 	return strconv.Itoa(int(ppm/10_000)) + "." + decimals[1:]
 }
 
+// stepTexts names transfers as REFs, with their network where it is not that of the answer.
 func stepTexts(c ledger.Chain, steps []risk.Step) []string {
 	var all []string
 	for _, s := range steps {
-		all = append(all, hashText(c, s.Tx)+":"+tracer.IndexText(c, s.Kind, s.Index))
+		text := hashText(s.Chain, s.Tx) + ":" + tracer.IndexText(s.Chain, s.Kind, s.Index)
+		if s.Chain != c {
+			text = string(s.Chain) + ":" + text
+		}
+		all = append(all, text)
 	}
 	return all
 }

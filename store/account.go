@@ -25,9 +25,13 @@ type entry struct {
 	at     ledger.Point
 	side   side
 	kind   ledger.TransferKind
+	plain  bool
 	peer   uint64
 	amount ledger.Amount
 }
+
+// plainFlag stands above the kind, in the byte that has side and kind.
+const plainFlag = 1 << 5
 
 // sums are what the events of a holder before a point add up to. Deficit is the
 // greatest value that out - in ever had: the least opening balance that keeps
@@ -88,7 +92,11 @@ func (g *group) encode(e *encoder) {
 	for _, v := range g.entries {
 		e.uint(uint64(v.at.Pos - last))
 		e.uint(uint64(v.at.Slot))
-		e.byte(byte(v.side) | byte(v.kind)<<2)
+		flags := byte(v.side) | byte(v.kind)<<2
+		if v.plain {
+			flags |= plainFlag
+		}
+		e.byte(flags)
 		e.uint(v.peer)
 		e.amount(v.amount)
 		last = v.at.Pos
@@ -103,7 +111,7 @@ func decodeGroup(in *decoder) group {
 		last += ledger.Position(in.uint())
 		slot, flags := uint32(in.uint()), in.byte()
 		g.entries[i] = entry{
-			at: ledger.Point{Pos: last, Slot: slot}, side: side(flags & 3), kind: ledger.TransferKind(flags >> 2),
+			at: ledger.Point{Pos: last, Slot: slot}, side: side(flags & 3), kind: ledger.TransferKind(flags >> 2 & 7), plain: flags&plainFlag != 0,
 			peer: in.uint(), amount: in.amount(),
 		}
 	}

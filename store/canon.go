@@ -156,7 +156,7 @@ func eventHash(h ledger.Holder, e *ledger.Event) [32]byte {
 // subjects; those of a failed transaction make none.
 func eventsOf(tx *ledger.Tx) func(yield func(ledger.Holder, ledger.Event) bool) {
 	return func(yield func(ledger.Holder, ledger.Event) bool) {
-		native := ledger.NativeAsset(tx.Chain)
+		native, plain := ledger.NativeAsset(tx.Chain), tx.Plain()
 		for i := range tx.Inputs {
 			in := &tx.Inputs[i]
 			e := ledger.Event{At: ledger.Point{Pos: tx.Pos, Slot: uint32(i)}, Kind: ledger.TransferNative, From: in.Address, Amount: in.Value}
@@ -182,7 +182,7 @@ func eventsOf(tx *ledger.Tx) func(yield func(ledger.Holder, ledger.Event) bool) 
 			if t.Status == ledger.StatusFailed {
 				continue
 			}
-			e := ledger.Event{At: ledger.Point{Pos: tx.Pos, Slot: t.Slot}, Kind: t.Kind, From: t.From, To: t.To, Amount: t.Amount}
+			e := ledger.Event{At: ledger.Point{Pos: tx.Pos, Slot: t.Slot}, Kind: t.Kind, From: t.From, To: t.To, Amount: t.Amount, Plain: plain}
 			if !t.From.IsZero() && !yield(ledger.Holder{Address: t.From, Asset: asset}, e) {
 				return
 			}

@@ -150,7 +150,7 @@ func collect(events map[ledger.Holder][]ledger.Event, tx *ledger.Tx) {
 		if tr.Status == ledger.StatusFailed {
 			continue
 		}
-		e := ledger.Event{At: ledger.Point{Pos: tx.Pos, Slot: tr.Slot}, Kind: tr.Kind, From: tr.From, To: tr.To, Amount: tr.Amount}
+		e := ledger.Event{At: ledger.Point{Pos: tx.Pos, Slot: tr.Slot}, Kind: tr.Kind, From: tr.From, To: tr.To, Amount: tr.Amount, Plain: tx.Plain()}
 		add(tr.From, tr.Asset, e)
 		if tr.To != tr.From {
 			add(tr.To, tr.Asset, e)

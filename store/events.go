@@ -68,7 +68,7 @@ func (s *Snapshot) events(ctx context.Context, h ledger.Holder, from ledger.Poin
 }
 
 func (n *naming) event(h ledger.Holder, e entry) ledger.Event {
-	event := ledger.Event{At: e.at, Kind: e.kind, From: h.Address, To: h.Address, Amount: e.amount}
+	event := ledger.Event{At: e.at, Kind: e.kind, From: h.Address, To: h.Address, Amount: e.amount, Plain: e.plain}
 	switch e.side {
 	case sideIn:
 		event.From = n.address(e.peer)

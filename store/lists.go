@@ -31,7 +31,7 @@ func (b *batch) addEvent(h ledger.Holder, e *ledger.Event) error {
 	if err != nil {
 		return err
 	}
-	v := entry{at: e.At, side: sideOf(h.Address, e), kind: e.Kind, amount: e.Amount}
+	v := entry{at: e.At, side: sideOf(h.Address, e), kind: e.Kind, plain: e.Plain, amount: e.Amount}
 	peer := e.To
 	if v.side == sideIn {
 		peer = e.From

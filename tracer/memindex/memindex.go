@@ -114,7 +114,7 @@ func (c *chain) add(i int) error {
 		if t.Status == ledger.StatusFailed {
 			continue
 		}
-		e := ledger.Event{At: ledger.Point{Pos: tx.Pos, Slot: t.Slot}, Kind: t.Kind, From: t.From, To: t.To, Amount: t.Amount}
+		e := ledger.Event{At: ledger.Point{Pos: tx.Pos, Slot: t.Slot}, Kind: t.Kind, From: t.From, To: t.To, Amount: t.Amount, Plain: tx.Plain()}
 		if !t.From.IsZero() {
 			h := ledger.Holder{Address: t.From, Asset: asset}
 			c.events[h] = append(c.events[h], e)

@@ -28,8 +28,15 @@ func (r *replay) enter(h ledger.Holder, v value, d depth, by *trail, at ledger.P
 	var events iter.Seq2[ledger.Event, error]
 	switch {
 	case r.back:
-		// What it held before it paid: no less than what it paid.
-		a.balance = ledger.Max(a.balance, v.units)
+		if a.balance.Less(v.units) {
+			// More may be asked for than was paid, where money went in circles; but
+			// nobody held less than he paid.
+			paid, err := r.amountAt(h, at)
+			if err != nil {
+				return err
+			}
+			a.balance = ledger.Max(a.balance, paid)
+		}
 		events = r.idx.EventsBefore(r.ctx, h, at)
 	case late:
 		a.balance = ledger.Max(a.balance, v.units)
@@ -39,7 +46,10 @@ func (r *replay) enter(h ledger.Holder, v value, d depth, by *trail, at ledger.P
 		if err != nil {
 			return err
 		}
-		a.balance = a.balance.Plus(ledger.Max(paid, v.units))
+		if paid.IsZero() {
+			paid = v.units
+		}
+		a.balance = a.balance.Plus(paid)
 		events = r.idx.Events(r.ctx, h, at)
 	}
 	a.next, a.stop = iter.Pull2(events)
@@ -164,7 +174,7 @@ func (r *replay) event(a *account, e ledger.Event) error {
 
 // stepOf is the transfer of an event. What it is called costs a look at the
 // transaction, which most steps are spared: see name.
-func stepOf(c ledger.Chain, e ledger.Event) Step { return Step{Chain: c, Kind: e.Kind, At: e.At} }
+func stepOf(c ledger.Chain, e ledger.Event) Step { return Step{Chain: c, Kind: e.Kind, At: e.At, plain: e.Plain} }
 
 // name looks up the transaction, index and time of a step that has none yet.
 func (b *book) name(ctx context.Context, s *Step) error {

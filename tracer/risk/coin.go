@@ -35,7 +35,7 @@ func (r *replay) coin(c ledger.Chain, pos ledger.Position, index uint32, v value
 		n = &node{tx: &tx, asked: value{origin: v.origin}, depth: d, trail: by}
 	}
 	if leg, ok := r.bridged(n.tx, index); r.back && ok {
-		here := &trail{Step{c, n.tx.ID, index, ledger.TransferNative, ledger.Point{Pos: pos, Slot: index}, n.tx.Time}, by}
+		here := &trail{Step{Chain: c, Tx: n.tx.ID, Index: index, Kind: ledger.TransferNative, At: ledger.Point{Pos: pos, Slot: index}, Time: n.tx.Time}, by}
 		return r.bridge(leg, c, ledger.Holder{Asset: asset}, v, d, here, entity{})
 	}
 	known := !n.asked.units.IsZero() || !n.asked.worth.IsZero()
@@ -146,7 +146,7 @@ func (r *replay) side(n *node, s side, v value, asset ledger.Asset) error {
 	if own { // a move of its own: no transfer
 		return r.onward(s, v, d, n.trail, n.tx)
 	}
-	by := &trail{Step{n.tx.Chain, n.tx.ID, s.index, ledger.TransferNative, ledger.Point{Pos: n.tx.Pos, Slot: s.index}, n.tx.Time}, n.trail}
+	by := &trail{Step{Chain: n.tx.Chain, Tx: n.tx.ID, Index: s.index, Kind: ledger.TransferNative, At: ledger.Point{Pos: n.tx.Pos, Slot: s.index}, Time: n.tx.Time}, n.trail}
 	if !r.back {
 		return r.pay(n.tx, s.index, v, d, by)
 	}

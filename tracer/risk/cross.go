@@ -47,6 +47,9 @@ func crossable(category string) bool {
 // cross sends a transfer through the crossing that it is part of; false: it is part of
 // none, or of one of a labelled pool that the net table cannot decide.
 func (r *replay) cross(h ledger.Holder, v value, d depth, by *trail, who entity) (bool, error) {
+	if by.step.plain {
+		return false, nil
+	}
 	chain, at := h.Asset.Chain, by.step.At
 	if err := r.look(chain, at.Pos); err != nil {
 		return false, err

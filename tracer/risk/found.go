@@ -30,7 +30,7 @@ func (b *book) exposures(r *replay, d Direction, totals map[ledger.Asset]ledger.
 		}
 		e.Amount = e.Amount.Plus(s.amount)
 		e.MinHops, e.MaxHops = min(e.MinHops, s.depth.least), max(e.MaxHops, s.depth.most)
-		e.Paths = append(e.Paths, Path{Entity: k.entity, Tag: s.tag, Amount: s.amount, Transfers: s.trail.steps()})
+		e.Paths = append(e.Paths, Path{Entity: k.entity, Tag: s.tag, Amount: s.amount, Hops: s.depth.least, Transfers: s.trail.steps()})
 	}
 	var list []Exposure
 	for _, e := range all {

@@ -104,6 +104,7 @@ type Path struct {
 	Entity    ledger.Address
 	Tag       ledger.Tag
 	Amount    ledger.Amount
+	Hops      int    // on the nearest way; crossings and moves of the cluster's own count none
 	Transfers []Step // from the screened address outward
 }
 
@@ -115,6 +116,8 @@ type Step struct {
 	Kind  ledger.TransferKind
 	At    ledger.Point
 	Time  int64 // Unix milliseconds
+
+	plain bool // nothing was exchanged in that transaction
 }
 
 // Trigger is a rule that triggered, or one that could not be evaluated.
