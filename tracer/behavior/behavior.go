@@ -52,8 +52,8 @@ type history struct {
 	noise  []Seen // what moves nothing of value: zero and unknown tokens
 }
 
-// past reads the latest transfers of a holder; cut reports that there are more.
-func past(ctx context.Context, idx Index, h ledger.Holder, limit int) (history, bool, error) {
+// past reads the latest MaxEvents transfers of a holder; cut reports that there are more.
+func past(ctx context.Context, idx Index, h ledger.Holder) (history, bool, error) {
 	out := history{of: h, dust: ledger.InfoOf(h.Asset).Dust}
 	cut := false
 	for e, err := range idx.EventsBefore(ctx, h, ledger.Point{Pos: ^ledger.Position(0), Slot: ^uint32(0)}) {
@@ -63,7 +63,7 @@ func past(ctx context.Context, idx Index, h ledger.Holder, limit int) (history, 
 		if e.Kind == ledger.TransferFee || e.From == e.To {
 			continue
 		}
-		if len(out.events) == limit {
+		if len(out.events) == MaxEvents {
 			cut = true
 			break
 		}

@@ -82,7 +82,7 @@ func (k *asking) victims(ctx context.Context, a ledger.Address) (map[ledger.Addr
 }
 
 func (k *asking) history(ctx context.Context, h ledger.Holder) (history, error) {
-	all, cut, err := past(ctx, k, h, MaxEvents)
+	all, cut, err := past(ctx, k, h)
 	if cut {
 		k.limit("only the latest %d transfers of %s were looked at", MaxEvents, h.Address)
 	}

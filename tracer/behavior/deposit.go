@@ -66,7 +66,7 @@ func DepositOf(ctx context.Context, idx Index, h ledger.Holder) (*Deposit, error
 	if known, err := labelled(ctx, idx, h.Address, ofHolder); err != nil || known {
 		return nil, err
 	}
-	all, cut, err := past(ctx, idx, h, MaxEvents)
+	all, cut, err := past(ctx, idx, h)
 	if err != nil {
 		return nil, err
 	}

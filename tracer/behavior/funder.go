@@ -16,6 +16,7 @@ const (
 	maxFunded  = 20  // accounts that one funds: beyond, it is a faucet
 	sweptShare = 90  // percent of what an account holds, that a sweep takes
 	maxUnpaid  = 100 // transfers that are looked at for the first that pays an account
+	maxPayers  = 20  // of an address that two accounts both pay: beyond, that is no trait
 )
 
 // grant is what an account's life began with.
@@ -73,30 +74,34 @@ func (k *asking) firstGrant(ctx context.Context, a ledger.Address) (*grant, erro
 	if err != nil || r.creation != nil {
 		return nil, err
 	}
-	var first *grant
-	if n := r.activation; n != nil && n.Peer != a {
-		first = &grant{n.Peer, a, n.Tx, n.At.Pos}
+	if n := r.activation; n != nil {
+		if n.Peer == a {
+			return nil, nil //nolint:nilnil // a self-made man
+		}
+		return &grant{n.Peer, a, n.Tx, n.At.Pos}, nil
 	}
 	h := ledger.Holder{Address: a, Asset: ledger.NativeAsset(a.Chain)}
+	if whole, err := k.Covered(ctx, h, 0); err != nil || !whole {
+		if !whole {
+			k.limit("who funded an account first is not known: %s is not held from its first block on", a.Chain)
+		}
+		return nil, err
+	}
 	n := 0
 	for e, err := range k.Events(ctx, h, ledger.Point{}) {
 		if err != nil {
 			return nil, err
 		}
-		if n++; n > maxUnpaid || first != nil && first.pos <= e.At.Pos {
+		if n++; n > maxUnpaid {
 			break
 		}
 		if e.To != a || e.From == a || e.From.IsZero() {
 			continue
 		}
-		// It held something before: who paid that is not known.
-		if b, err := k.Balance(ctx, h, e.At); err != nil || !b.Amount.IsZero() {
-			return nil, err
-		}
 		tx, err := k.TxAt(ctx, a.Chain, e.At.Pos)
 		return &grant{e.From, a, tx.ID, tx.Pos}, err
 	}
-	return first, nil
+	return nil, nil //nolint:nilnil // nobody
 }
 
 // fundedBy returns the accounts that an address brought into being; none where it
@@ -172,7 +177,7 @@ func (k *asking) nativePayees(ctx context.Context, f ledger.Address) (all []ledg
 
 // secondTrait says what else two accounts have in common, and where that shows:
 // both sweep to one address, or have a key in common, or paid the same address
-// first, within a day. Services and contracts are no trait.
+// first, within a day. Services, contracts and whom many pay are no trait.
 func (k *asking) secondTrait(ctx context.Context, a, b ledger.Address) (string, ledger.Position, error) {
 	x, err := k.habitsOf(ctx, a)
 	if err != nil {
@@ -229,7 +234,7 @@ func (k *asking) habitsOf(ctx context.Context, a ledger.Address) (*habits, error
 	h := &habits{sweeps: map[ledger.Address]Seen{}}
 	whole := true
 	for _, asset := range k.assets {
-		all, cut, err := past(ctx, k, ledger.Holder{Address: a, Asset: asset}, MaxEvents)
+		all, cut, err := past(ctx, k, ledger.Holder{Address: a, Asset: asset})
 		if err != nil {
 			return nil, err
 		}
@@ -243,25 +248,49 @@ func (k *asking) habitsOf(ctx context.Context, a ledger.Address) (*habits, error
 		h.first = nil
 	}
 	for _, p := range byAddress(h.sweeps) {
-		common, err := k.common(ctx, p)
+		private, err := k.private(ctx, p)
 		if err != nil {
 			return nil, err
 		}
-		if common {
+		if !private {
 			delete(h.sweeps, p)
 		}
 	}
 	if h.first != nil {
-		common, err := k.common(ctx, h.first.To)
+		private, err := k.private(ctx, h.first.To)
 		if err != nil {
 			return nil, err
 		}
-		if common {
+		if !private {
 			h.first = nil
 		}
 	}
 	k.habits[a] = h
 	return h, nil
+}
+
+// private reports an address that few pay: neither a service nor a contract, as far as
+// labels and notices tell, nor one that looks like either.
+func (k *asking) private(ctx context.Context, p ledger.Address) (bool, error) {
+	if common, err := k.common(ctx, p); err != nil || common {
+		return false, err
+	}
+	payers := map[ledger.Address]bool{}
+	for _, asset := range k.assets {
+		n := 0
+		for e, err := range k.Events(ctx, ledger.Holder{Address: p, Asset: asset}, ledger.Point{}) {
+			if err != nil {
+				return false, err
+			}
+			if e.To == p && e.From != p && !e.Amount.Less(ledger.InfoOf(asset).Dust) {
+				payers[e.From] = true
+			}
+			if n++; n > MaxEvents || len(payers) > maxPayers {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
 }
 
 // learn adds what an account does in one asset.

@@ -11,7 +11,8 @@ import (
 	"github.com/spoortrace/spoor/tracer/memindex"
 )
 
-// story is a made-up ledger of TRON, one transaction a line:
+// story is a made-up ledger of TRON from its first block on, one transaction a line
+// (the first height is 1):
 //
 //	height minute pay FROM TO COINS ASSET      TRX or USDT
 //	height minute keys ACCOUNT PERMISSIONS     "owner 1: bob 1; active 2: x 1, y 1"
@@ -55,15 +56,15 @@ func read(t testing.TB, text string) story {
 
 func (s *story) add(height uint64, tx ledger.Tx) {
 	for len(s.blocks) < int(height) {
-		n := uint64(len(s.blocks)) + 1
+		n := uint64(len(s.blocks))
 		b := &ledger.Block{Ref: ledger.BlockRef{Chain: "tron", Height: n, Time: tx.Time, Hash: ledger.Hash{0: 1, 31: byte(n)}}}
-		if n > 1 {
-			b.Parent = s.blocks[n-2].Ref.Hash
+		if n > 0 {
+			b.Parent = s.blocks[n-1].Ref.Hash
 		}
 		s.blocks = append(s.blocks, b)
 	}
 	b := s.blocks[height-1]
-	tx.Pos = ledger.At(height, uint32(len(b.Txs)))
+	tx.Pos = ledger.At(height-1, uint32(len(b.Txs)+1))
 	b.Txs = append(b.Txs, tx)
 }
 
@@ -175,6 +176,8 @@ func TestClusterOfAccounts(t *testing.T) {
 		{"paid the same first", funded + "2 0 pay u a 50 USDT\n3 0 pay a w 5 USDT\n4 0 pay v b 60 USDT\n5 1440 pay b w 5 USDT", "a", "a b"},
 		{"paid the same first, a day later", funded + "2 0 pay u a 50 USDT\n3 0 pay a w 5 USDT\n4 0 pay v b 60 USDT\n5 1441 pay b w 5 USDT", "a", "a"},
 		{"paid the same second", funded + "2 0 pay u a 50 USDT\n3 0 pay a w 5 USDT\n4 0 pay v b 60 USDT\n5 0 pay b y 5 USDT\n6 0 pay b w 5 USDT", "a", "a"},
+		{"swept to whom twenty pay", funded + crowdOf(18, "1 0 pay c%n w 5 USDT") + "\n2 0 pay u a 50 USDT\n3 0 pay a w 50 USDT\n4 0 pay v b 60 USDT\n5 9000 pay b w 55 USDT", "a", "a b"},
+		{"swept to whom twenty-one pay", funded + crowdOf(19, "1 0 pay c%n w 5 USDT") + "\n2 0 pay u a 50 USDT\n3 0 pay a w 50 USDT\n4 0 pay v b 60 USDT\n5 9000 pay b w 55 USDT", "a", "a"},
 		{"funded by two", "1 0 pay f a 5 TRX\n1 0 pay g b 5 TRX\n2 0 pay a w 4.9 TRX\n3 0 pay b w 4.9 TRX", "a", "a"},
 		{"activated", "1 0 activate f a\n2 0 activate f b\n3 0 keys a owner 2: a 1, k 1\n4 0 keys b owner 2: b 1, k 1", "a", "a b"},
 		{"funded by a service", funded + "2 0 pay a w 4.9 TRX\n3 0 pay b w 4.9 TRX\nlabel f exchange", "a", "a"},

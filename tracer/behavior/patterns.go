@@ -54,7 +54,7 @@ func Patterns(ctx context.Context, idx Index, h ledger.Holder) (found []Finding,
 	if h.Address.Chain.UTXO() {
 		return coinPatterns(ctx, idx, h)
 	}
-	all, cut, err := past(ctx, idx, h, MaxEvents)
+	all, cut, err := past(ctx, idx, h)
 	if err != nil {
 		return nil, nil, err
 	}

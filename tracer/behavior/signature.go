@@ -51,7 +51,7 @@ func ExactSweeps(ctx context.Context, idx Index, h ledger.Holder) (exact, of int
 	if known, err := labelled(ctx, idx, h.Address, ofHolder); err != nil || known {
 		return 0, 0, err
 	}
-	all, _, err := past(ctx, idx, h, MaxEvents)
+	all, _, err := past(ctx, idx, h)
 	if err != nil {
 		return 0, 0, err
 	}

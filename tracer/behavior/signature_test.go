@@ -75,7 +75,7 @@ func TestDepositSignatureOfUSDTAlone(t *testing.T) {
 func TestSignatureJoins(t *testing.T) {
 	text := "label x exchange\n1 0 lend x d\n2 0 pay a d 5 USDT\n3 0 pay b d 6 USDT\n5 0 pay d x 11 USDT"
 	got, c := owner(t, read(t, text).index(t, memindex.Options{}), Question{Of: tron("a"), Tier: ledger.TierBehavior}, text)
-	if strings.Join(got, "") != "ab" || len(c.Joins) != 1 || c.Joins[0].Heuristic != DepositSignature || c.Joins[0].Pos.Height() != 5 || !strings.Contains(c.Joins[0].Detail, "energy from "+tron("x").String()) {
+	if strings.Join(got, "") != "ab" || len(c.Joins) != 1 || c.Joins[0].Heuristic != DepositSignature || c.Joins[0].Pos.Height() != 4 || !strings.Contains(c.Joins[0].Detail, "energy from "+tron("x").String()) {
 		t.Errorf("got %v, %+v", got, c)
 	}
 }
