@@ -18,8 +18,10 @@ func (a *app) clusterCommand() *cobra.Command {
 		Short: "Show who shares an owner with an address, and why",
 		Long: `Show who shares an owner with an address, and why.
 
-T0 joins the inputs of one transaction, unless it may be a CoinJoin; T1 adds change outputs, by three rules that agree. A tier is
-never mixed with another silently: the answer names the one that it rests on, with its measured error rate.`,
+On Bitcoin T0 joins the inputs of one transaction, unless it may be a CoinJoin; T1 adds change outputs, by three rules that agree. On
+account networks T0 joins accounts that the same keys sign for, and contracts with their makers; T2 adds what owners do: deposit
+addresses, funders, energy, collectors of scams. A tier is never mixed with another silently: the answer names the one that it rests
+on, with its measured error rate.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if members < 0 {
@@ -45,7 +47,7 @@ never mixed with another silently: the answer names the one that it rests on, wi
 	}
 	f := cmd.Flags()
 	f.StringVar(&q.AsOf, "as-of", "", "`HEIGHT|TIME` of the data cut-off (default the tip)")
-	f.StringVar(&q.Tier, "tier", "", "T0 or T1 (default T0)")
+	f.StringVar(&q.Tier, "tier", "", "T0, T1 or T2 (default T0)")
 	f.StringVar(&q.Why, "why", "", "`ADDRESS` whose way into the cluster is to be shown")
 	f.IntVar(&members, "members", members, "how many addresses to print, at most 1,000; 0: none")
 	return cmd
