@@ -85,7 +85,10 @@ func Heuristics(c ledger.Chain, tier ledger.Tier) []string {
 func ClusterOf(ctx context.Context, idx Index, q Question) (*Cluster, error) {
 	k := ask(idx, q)
 	c := &Cluster{Members: []ledger.Address{q.Of}}
-	err := k.follow(ctx, c)
+	err := k.holder(ctx)
+	if err == nil {
+		err = k.follow(ctx, c)
+	}
 	if errors.Is(err, errSpent) {
 		k.limit("%d transfers and notices were looked at: members may be missing", k.reads)
 		err = nil
@@ -99,6 +102,23 @@ func ClusterOf(ctx context.Context, idx Index, q Question) (*Cluster, error) {
 	slices.SortFunc(c.Members, ledger.Address.Compare)
 	c.Limits = k.limits
 	return c, nil
+}
+
+// holder says of a deposit address whose it is: its users are no owners of it.
+func (k *asking) holder(ctx context.Context) error {
+	if k.q.Tier < ledger.TierBehavior {
+		return nil
+	}
+	for _, asset := range k.assets {
+		d, err := k.deposit(ctx, ledger.Holder{Address: k.q.Of, Asset: asset})
+		if err != nil {
+			return err
+		}
+		if d != nil {
+			k.limit("%s takes deposits for %s (%s%s): it is the exchange's, and its users are not looked for", d.Address, d.Exchange.Label, d.Heuristic, d.Gas)
+		}
+	}
+	return nil
 }
 
 func (k *asking) follow(ctx context.Context, c *Cluster) error {

@@ -80,6 +80,15 @@ func TestSignatureJoins(t *testing.T) {
 	}
 }
 
+// Whoever asks for a deposit address is told whose it is.
+func TestClusterOfDepositAddress(t *testing.T) {
+	text := "label x exchange\n1 0 lend x d\n2 0 pay a d 5 USDT\n3 0 pay b d 6 USDT\n5 0 pay d x 11 USDT"
+	got, c := owner(t, read(t, text).index(t, memindex.Options{}), Question{Of: tron("d"), Tier: ledger.TierBehavior}, text)
+	if strings.Join(got, "") != "d" || len(c.Limits) != 1 || !strings.Contains(c.Limits[0], "takes deposits for x (TRON deposit signature") {
+		t.Errorf("got %v, %v", got, c.Limits)
+	}
+}
+
 func TestBrand(t *testing.T) {
 	for _, test := range []struct {
 		x, y string
