@@ -378,13 +378,15 @@ func TestFailedIsTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	var left atomic.Int64
-	b.cfg.Scoring = &server.Scoring{Rules: rules, Parse: risk.ParseRules, Address: risk.Address,
+	b.cfg.Scoring = &server.Scoring{
+		Rules: rules, Parse: risk.ParseRules, Address: risk.Address,
 		Transfer: func(ctx context.Context, idx risk.Index, rules *risk.Rules, p risk.Payment, o risk.Options) (*risk.Assessment, error) {
 			if p.Seed.Tx == txID("to exchange") && left.Add(-1) >= 0 {
 				return nil, errors.New("a disk that does not read")
 			}
 			return risk.Transfer(ctx, idx, rules, p, o)
-		}}
+		},
+	}
 	b.open()
 	fails, beside := b.register("ann", fmt.Sprintf("%s:0", txID("to exchange")), "RECEIVED"), b.register("bob", fmt.Sprintf("%s:0", txID("to mule")), "RECEIVED")
 	left.Store(1)

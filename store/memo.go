@@ -14,8 +14,8 @@ import (
 // Names that fall into one slot push each other out. It is safe for concurrent use.
 type memo struct {
 	seed   maphash.Seed
-	ids    []atomic.Pointer[addressEntry] // by the hash of the address
-	names  []atomic.Pointer[addressEntry] // by the id
+	ids    []atomic.Pointer[addressEntry]         // by the hash of the address
+	names  []atomic.Pointer[addressEntry]         // by the id
 	assets [assetSlots]atomic.Pointer[assetEntry] // by the hash of the asset
 	coined [assetSlots]atomic.Pointer[assetEntry] // by the id
 }

@@ -11,19 +11,18 @@ import (
 	"os"
 	"os/exec"
 	"reflect"
-	"slices"
-	"strings"
-	"time"
-
-	httptransport "github.com/go-openapi/runtime/client"
-	"github.com/go-openapi/strfmt"
-
 	"restclient/client"
 	"restclient/client/admin_service"
 	"restclient/client/label_service"
 	"restclient/client/screening_service"
 	"restclient/client/trace_service"
 	"restclient/models"
+	"slices"
+	"strings"
+	"time"
+
+	httptransport "github.com/go-openapi/runtime/client"
+	"github.com/go-openapi/strfmt"
 )
 
 const (

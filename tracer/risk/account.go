@@ -174,7 +174,9 @@ func (r *replay) event(a *account, e ledger.Event) error {
 
 // stepOf is the transfer of an event. What it is called costs a look at the
 // transaction, which most steps are spared: see name.
-func stepOf(c ledger.Chain, e ledger.Event) Step { return Step{Chain: c, Kind: e.Kind, At: e.At, plain: e.Plain} }
+func stepOf(c ledger.Chain, e ledger.Event) Step {
+	return Step{Chain: c, Kind: e.Kind, At: e.At, plain: e.Plain}
+}
 
 // name looks up the transaction, index and time of a step that has none yet.
 func (b *book) name(ctx context.Context, s *Step) error {
