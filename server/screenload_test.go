@@ -330,7 +330,7 @@ func flooding(order string) error {
 	}
 	defer conn.Close()
 	got := l.ask(with(context.Background(), "x-api-key", key), spoorv1.NewScreeningServiceClient(conn), tick, length)
-	fmt.Printf("beside a flood of %d answers, %d refusals, %d failures\n", len(got.took), got.refused, got.failed)
+	fmt.Fprintf(os.Stdout, "beside a flood of %d answers, %d refusals, %d failures\n", len(got.took), got.refused, got.failed)
 	return nil
 }
 
