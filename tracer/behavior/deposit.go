@@ -63,7 +63,7 @@ func (d *Deposit) Users() []ledger.Address {
 // deposit signature. nil when it does not. Its own label, if it has one, must
 // not be that of a service; that of a crime says what it is used for, not whose it is.
 func DepositOf(ctx context.Context, idx Index, h ledger.Holder) (*Deposit, error) {
-	if known, err := labelled(ctx, idx, h.Address, ofHolder); err != nil || known {
+	if known, err := labelled(ctx, idx, h.Address, tracer.ServesMany); err != nil || known {
 		return nil, err
 	}
 	all, cut, err := past(ctx, idx, h)
@@ -86,9 +86,6 @@ func DepositOf(ctx context.Context, idx Index, h ledger.Holder) (*Deposit, error
 	}
 	return d, nil
 }
-
-// ofHolder reports a category that says who holds an address.
-func ofHolder(category string) bool { return !tracer.Hunted(category) && category != "issuer_frozen" }
 
 // holds reports that at least half of the sweeps are explained. An address of many
 // users is no customer's, unless the exchange itself feeds it.
@@ -209,11 +206,7 @@ func (k *asking) depositUsers(ctx context.Context, a ledger.Address) ([]ledger.J
 			if d == nil || !slices.Contains(d.Users(), a) {
 				continue
 			}
-			if len(d.Users()) > MaxUsers {
-				k.limit("more than %d pay into the deposit address %s: it joins nobody", MaxUsers, d.Address)
-				continue // a scammer's, whom his victims pay
-			}
-			of, err := d.joins(ctx, k, a)
+			of, err := k.users(ctx, d, a)
 			if err != nil {
 				return nil, err
 			}
@@ -221,6 +214,22 @@ func (k *asking) depositUsers(ctx context.Context, a ledger.Address) ([]ledger.J
 		}
 	}
 	return joins, nil
+}
+
+// users joins those of a deposit address, unless it looks like that of somebody whom
+// others pay: a scammer's, a money changer's.
+func (k *asking) users(ctx context.Context, d *Deposit, a ledger.Address) ([]ledger.Join, error) {
+	if len(d.Users()) > MaxUsers {
+		k.limit("more than %d pay into the deposit address %s: it joins nobody", MaxUsers, d.Address)
+		return nil, nil
+	}
+	if known, err := service(ctx, k, d.Address); err != nil || known {
+		if known {
+			k.limit("the deposit address %s has a label of its own: it joins nobody who pays into it", d.Address)
+		}
+		return nil, err
+	}
+	return d.joins(ctx, k, a)
 }
 
 // deposit is DepositOf, asked once for each address.

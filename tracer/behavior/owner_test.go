@@ -201,7 +201,8 @@ func TestClusterOfAccounts(t *testing.T) {
 		{"consolidated at a service", "label w exchange\nlabel a scam\nlabel b scam\n1 0 pay u a 100 USDT\n2 10 pay v b 100 USDT\n3 1440 pay a w 80 USDT\n4 1450 pay b w 90 USDT", "a", "a"},
 
 		{"one deposit address", "label x exchange\n1 0 pay a d 5 USDT\n2 0 pay d x 5 USDT\n3 0 pay b d 6 USDT\n4 0 pay d x 6 USDT", "a", "a b"},
-		{"a scam's deposit address", "label x exchange\nlabel b scam\n1 0 pay a d 5 USDT\n2 0 pay d x 5 USDT\n3 0 pay b d 6 USDT\n4 0 pay d x 6 USDT", "a", "a b"},
+		{"a money changer's deposit address", "label x exchange\nlabel d terrorist_financing\n1 0 pay a d 5 USDT\n2 0 pay d x 5 USDT\n3 0 pay b d 6 USDT\n4 0 pay d x 6 USDT", "a", "a"},
+		{"a scam that pays one", "label x exchange\nlabel b scam\n1 0 pay a d 5 USDT\n2 0 pay d x 5 USDT\n3 0 pay b d 6 USDT\n4 0 pay d x 6 USDT", "a", "a b"},
 	} {
 		idx := read(t, test.text).index(t, memindex.Options{})
 		for tier, want := range map[ledger.Tier]string{ledger.TierExact: test.t0, ledger.TierBehavior: test.t2} {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/spoortrace/spoor/ledger"
+	"github.com/spoortrace/spoor/tracer"
 )
 
 // Gas is what an exchange gives its deposit address, so that this can sweep.
@@ -48,7 +49,7 @@ func (d *Deposit) signed(ctx context.Context, idx Index, all *history) error {
 // take exactly what it is known to hold, if they all go to one exchange: the half of
 // the deposit signature that transfers of USDT alone can show.
 func ExactSweeps(ctx context.Context, idx Index, h ledger.Holder) (exact, of int, err error) {
-	if known, err := labelled(ctx, idx, h.Address, ofHolder); err != nil || known {
+	if known, err := labelled(ctx, idx, h.Address, tracer.ServesMany); err != nil || known {
 		return 0, 0, err
 	}
 	all, _, err := past(ctx, idx, h)

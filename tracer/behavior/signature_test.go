@@ -31,7 +31,8 @@ func TestDepositSignature(t *testing.T) {
 		{"carried on whole", "label x exchange\n1 0 lend x d\n2 0 pay u d 5 USDT\n5 0 pay d x 5 USDT", DepositReuse, "u", ""},
 		{"labelled as a scam's", "label d scam.romance\n1 0 lend x d\n" + gathered, DepositSignature, "uv", "energy"},
 		{"of a hundred victims", "1 0 lend x d" + crowdOf(100, "1 0 pay v%n d 5 USDT") + "\n" + strings.Replace(gathered, "x 11", "x 511", 1), DepositSignature, "uv", "energy"},
-		{"labelled itself", "label d wallet\n1 0 lend x d\n" + gathered, "", "", ""},
+		{"labelled as seized", "label d terrorist_financing\n1 0 lend x d\n" + gathered, DepositSignature, "uv", "energy"},
+		{"labelled as a service itself", "label d gambling\n1 0 lend x d\n" + gathered, "", "", ""},
 	} {
 		asset, _ := ledger.AssetBySymbol("tron", "USDT")
 		idx := read(t, test.text).index(t, memindex.Options{})

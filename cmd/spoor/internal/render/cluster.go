@@ -25,7 +25,7 @@ func Cluster(w io.Writer, form string, m *spoorv1.GetClusterResponse, members []
 		return out.write(w)
 	}
 	p := &paper{w: w}
-	p.line("Cluster %s of %s (%s), %s as of block %s", Clean(c.GetName()), c.GetNetwork(), c.GetTier(), plural(int64(c.GetSize()), "address", "addresses"), grouped(c.GetAsOfHeight()))
+	p.line("Cluster %s of %s (%s), %s as of %s", Clean(c.GetName()), c.GetNetwork(), c.GetTier(), plural(int64(c.GetSize()), "address", "addresses"), clusterAsOf(m, s))
 	if c.GetBalance() != "" {
 		clusterSums(p, c, s)
 	}
@@ -33,7 +33,7 @@ func Cluster(w io.Writer, form string, m *spoorv1.GetClusterResponse, members []
 		p.line("  label     %s (%s, confidence %d, by %s), of %s", Clean(l.GetLabel()), Clean(l.GetCategory()), l.GetConfidence(), Clean(l.GetSource()), Clean(l.GetAddress()))
 	}
 	for _, j := range m.GetPath() {
-		p.line("  %s - %s: %s (%s) in %s, block %d %s", Clean(j.GetFrom()), Clean(j.GetTo()), j.GetHeuristic(), j.GetTier(), Clean(j.GetTx()), j.GetPosition().GetHeight(), Clean(j.GetDetail()))
+		p.line("  %s - %s: %s (%s) in %s%s %s", Clean(j.GetFrom()), Clean(j.GetTo()), j.GetHeuristic(), j.GetTier(), Clean(j.GetTx()), inBlock(j.GetPosition()), Clean(j.GetDetail()))
 	}
 	for _, a := range members {
 		p.line("  %s", Clean(a))
@@ -45,6 +45,21 @@ func Cluster(w io.Writer, form string, m *spoorv1.GetClusterResponse, members []
 		p.line("%s", Clean(text))
 	}
 	return p.err
+}
+
+// clusterAsOf is a block, or the time of an export, which has none.
+func clusterAsOf(m *spoorv1.GetClusterResponse, s Style) string {
+	if at := m.GetAsOf(); at != nil && at.Height == nil {
+		return s.when(at.GetTime())
+	}
+	return "block " + grouped(m.GetCluster().GetAsOfHeight())
+}
+
+func inBlock(p *spoorv1.Position) string {
+	if p == nil || p.Height == nil {
+		return ""
+	}
+	return ", block " + grouped(uint64(p.GetHeight()))
 }
 
 func clusterSums(p *paper, c *spoorv1.Cluster, s Style) {
