@@ -76,7 +76,7 @@ func (k *asking) firstGrant(ctx context.Context, a ledger.Address) (*grant, erro
 	}
 	if n := r.activation; n != nil {
 		if n.Peer == a {
-			return nil, nil //nolint:nilnil // a self-made man
+			return nil, nil //nolint:nilnil // nobody else paid for it
 		}
 		return &grant{n.Peer, a, n.Tx, n.At.Pos}, nil
 	}
