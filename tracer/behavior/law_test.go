@@ -241,6 +241,16 @@ func TestClusterBounds(t *testing.T) {
 	}
 }
 
+// Where reads end at T2, whoever T0 joins is there.
+func TestBoundSparesExact(t *testing.T) {
+	text := "1 0 keys a owner 1: b 1\n1 0 keys b owner 1: c 1; active 1: b 1" + crowdOf(200, "2 0 pay a p%n 5 USDT")
+	idx := read(t, text).index(t, memindex.Options{})
+	got, c := owner(t, idx, Question{Of: tron("a"), Tier: ledger.TierBehavior, MaxReads: 100}, text)
+	if strings.Join(got, "") != "abc" || len(c.Limits) == 0 {
+		t.Errorf("got %v, limits %v", got, c.Limits)
+	}
+}
+
 // A caller's own collectors are followed like labelled ones.
 func TestNamedCollectors(t *testing.T) {
 	text := "1 0 pay u a 5 USDT\n2 0 pay u b 5 USDT\n3 0 pay v b 5 USDT\n4 0 pay v a 5 USDT"

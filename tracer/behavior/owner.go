@@ -34,8 +34,8 @@ type Question struct {
 // Cluster is every account that joins of a tier lead to.
 type Cluster struct {
 	Members []ledger.Address // sorted, with the one that was asked for
-	// Joins is a tree over the members, breadth first: A is nearer to the one that
-	// was asked for than B.
+	// Joins is a tree over the members, breadth first, over T0 alone and then over T2,
+	// too: A was found before B.
 	Joins  []ledger.Join
 	Limits []string       // what was not looked at, one sentence each
 	First  ledger.Address // the member that was seen first
@@ -85,10 +85,7 @@ func Heuristics(c ledger.Chain, tier ledger.Tier) []string {
 func ClusterOf(ctx context.Context, idx Index, q Question) (*Cluster, error) {
 	k := ask(idx, q)
 	c := &Cluster{Members: []ledger.Address{q.Of}}
-	err := k.holder(ctx)
-	if err == nil {
-		err = k.follow(ctx, c)
-	}
+	err := k.follow(ctx, c)
 	if errors.Is(err, errSpent) {
 		k.limit("%d transfers and notices were looked at: members may be missing", k.reads)
 		err = nil
@@ -106,9 +103,6 @@ func ClusterOf(ctx context.Context, idx Index, q Question) (*Cluster, error) {
 
 // holder says of a deposit address whose it is: its users are no owners of it.
 func (k *asking) holder(ctx context.Context) error {
-	if k.q.Tier < ledger.TierBehavior {
-		return nil
-	}
 	for _, asset := range k.assets {
 		d, err := k.deposit(ctx, ledger.Holder{Address: k.q.Of, Asset: asset})
 		if err != nil {
@@ -129,8 +123,20 @@ func (k *asking) follow(ctx context.Context, c *Cluster) error {
 		return err
 	}
 	known := map[ledger.Address]bool{k.q.Of: true}
+	// What T2 reads must not cost a member that is certain.
+	if err := k.grow(ctx, c, known, ledger.TierExact); err != nil || k.q.Tier < ledger.TierBehavior {
+		return err
+	}
+	if err := k.holder(ctx); err != nil {
+		return err
+	}
+	return k.grow(ctx, c, known, ledger.TierBehavior)
+}
+
+// grow adds whom joins up to a tier lead to from any member.
+func (k *asking) grow(ctx context.Context, c *Cluster, known map[ledger.Address]bool, tier ledger.Tier) error {
 	for i := 0; i < len(c.Members); i++ {
-		joins, err := k.joins(ctx, c.Members[i])
+		joins, err := k.joins(ctx, c.Members[i], tier)
 		if err != nil {
 			return err
 		}
@@ -157,10 +163,10 @@ func (k *asking) follow(ctx context.Context, c *Cluster) error {
 }
 
 // joins returns those of one account, the most certain first.
-func (k *asking) joins(ctx context.Context, a ledger.Address) ([]ledger.Join, error) {
+func (k *asking) joins(ctx context.Context, a ledger.Address, tier ledger.Tier) ([]ledger.Join, error) {
 	var all []ledger.Join
 	for _, h := range heuristics() {
-		if !h.of(a.Chain, k.q.Tier) {
+		if !h.of(a.Chain, tier) {
 			continue
 		}
 		found, err := h.find(k, ctx, a)
