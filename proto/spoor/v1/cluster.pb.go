@@ -241,7 +241,7 @@ type GetClusterResponse struct {
 	AsOf *AsOf `protobuf:"bytes,2,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
 	// What is held.
 	Coverage *Coverage `protobuf:"bytes,3,opt,name=coverage,proto3" json:"coverage,omitempty"`
-	// Joins that lead from the one address to the other; empty when none does, or when it was not asked.
+	// Joins that lead from the one address to the other; on networks of accounts, where nothing was asked for, all joins of the cluster. Empty when there is none.
 	Path []*ClusterJoin `protobuf:"bytes,4,rep,name=path,proto3" json:"path,omitempty"`
 	// The address that was asked for, and its labels.
 	Address string `protobuf:"bytes,5,opt,name=address,proto3" json:"address,omitempty"`
