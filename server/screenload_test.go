@@ -345,6 +345,7 @@ func BenchmarkScreen(b *testing.B) {
 	for _, at := range []int{1, 32, 512} {
 		b.Run("uncached/"+strconv.Itoa(at), func(b *testing.B) {
 			l.drive(at, length, l.fresh).report(b, "")
+			b.ReportMetric(residentMiB(b), "MiB-resident")
 			if l.asked.Load() > l.population {
 				b.Fatalf("%d addresses are too few: each is to be asked for once", l.population)
 			}
@@ -413,6 +414,20 @@ func (l *load) stream(b *testing.B) {
 	}
 	b.ReportMetric(heldMiB(), "MiB-at-the-end")
 	b.ReportMetric(float64(n)/time.Since(began).Seconds(), "answers/s")
+}
+
+// residentMiB is the process's memory as the system sees it.
+func residentMiB(b *testing.B) float64 {
+	b.Helper()
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0 // not Linux
+	}
+	var size, resident float64
+	if _, err := fmt.Sscan(string(text), &size, &resident); err != nil {
+		b.Fatal(err)
+	}
+	return resident * float64(os.Getpagesize()) / (1 << 20)
 }
 
 // heldMiB is the memory in use after a collection.
