@@ -21,7 +21,7 @@ var mayImport = map[string][]string{
 	"screening": {"ledger", "store", "tracer"},
 	"rates":     {},
 	"evaluate":  {"ledger", "rates", "store", "labels", "tracer", "entities", "chains"},
-	"cases":     {"ledger"},
+	"cases":     {"ledger", "internal"},
 	"evidence":  {"ledger", "tracer", "cases"},
 	"proto":     {},
 	"internal":  {"ledger"},
