@@ -16,6 +16,12 @@ import (
 // reference, direction) again is the transfer that is there, and known is true.
 // It is durable when this returns.
 func (s *Store) Register(ctx context.Context, tenant, user string, r Registration, now int64) (t Transfer, known bool, err error) {
+	return s.RegisterScored(ctx, tenant, user, r, Result{State: Pending}, now)
+}
+
+// RegisterScored is Register with what scoring a transfer came to, in one durable
+// write. One that is known keeps its result.
+func (s *Store) RegisterScored(ctx context.Context, tenant, user string, r Registration, first Result, now int64) (t Transfer, known bool, err error) {
 	err = s.do(ctx, func(b *batch) error {
 		p := string(partition(tenant))
 		secret, err := b.secret(tenant)
@@ -35,8 +41,7 @@ func (s *Store) Register(ctx context.Context, tenant, user string, r Registratio
 			return err
 		}
 		b.put(p, "u"+t.UserKey+id, nil)
-		b.put(p, "P"+id, nil)
-		err = b.save(p, "T"+id, &t)
+		err = b.setResult(p, &t, first, now)
 		t.User = user
 		return err
 	})
@@ -134,27 +139,28 @@ func (s *Store) SetResult(ctx context.Context, tenant, id string, r Result, now 
 		if err != nil || !found {
 			return errors.Join(err, absent(id, found))
 		}
-		b.rests(p, "A", id, t.Evidence, r.Evidence)
-		if t.State != Pending {
-			b.drop(p, heightRow(t.Network, t.Height)+id)
-		}
-		if r.State != Pending {
-			b.put(p, heightRow(t.Network, r.Height)+id, nil)
-		}
-		b.drop(p, "P"+id)
-		if r.State == Pending {
-			b.put(p, "P"+id, nil)
-		}
-		t.State, t.Tx, t.Level, t.Height, t.Evidence, t.Result, t.Updated = r.State, r.Tx, r.Level, r.Height, r.Evidence, r.Body, now
-		if r.State == Pending {
-			t.Updated = 0
-		}
-		if err := b.save(p, "T"+id, &t); err != nil {
+		if err := b.setResult(p, &t, r, now); err != nil {
 			return err
 		}
 		return openUser(b.get, tenant, &t)
 	})
 	return t, err
+}
+
+func (b *batch) setResult(p string, t *Transfer, r Result, now int64) error {
+	b.rests(p, "A", t.ID, t.Evidence, r.Evidence)
+	if t.State != Pending {
+		b.drop(p, heightRow(t.Network, t.Height)+t.ID)
+	}
+	b.drop(p, "P"+t.ID)
+	t.State, t.Tx, t.Level, t.Height, t.Evidence, t.Result, t.Updated = r.State, r.Tx, r.Level, r.Height, r.Evidence, r.Body, now
+	if r.State == Pending {
+		t.Updated = 0
+		b.put(p, "P"+t.ID, nil)
+	} else {
+		b.put(p, heightRow(t.Network, t.Height)+t.ID, nil)
+	}
+	return b.save(p, "T"+t.ID, t)
 }
 
 func absent(id string, found bool) error {

@@ -286,16 +286,30 @@ func TestCoSpendRescores(t *testing.T) {
 	})
 }
 
-// TestDefinerRescores: a label on a member of the payer's cluster spreads to it.
+// TestDefinerRescores: a label on a member of the payer's cluster spreads to it,
+// whoever of its members gave the cluster its name.
 func TestDefinerRescores(t *testing.T) {
-	b := newBureau(t)
-	blocks := deskBlocks()
-	blocks = append(blocks, next(blocks, spending("pay", []ledger.OutPoint{out("split", 2), out("split", 1)}, coin{"exchange", coinUnit})))
-	b.add(blocks[6])
-	b.open()
-	first := b.register("ann", fmt.Sprintf("%s:0", txID("pay")), "RECEIVED")
-	b.definer("scam", "sanctioned_entity")
-	b.becomes(first.GetExternalId(), "SEVERE")
+	for _, payer := range []struct {
+		name, labelled string
+		coin           uint32
+	}{{"scam", "a", 1}, {"a", "c", 2}, {"c", "scam", 3}} {
+		t.Run(payer.name, func(t *testing.T) {
+			b := newBureau(t)
+			blocks := deskBlocks()
+			blocks = append(blocks, next(blocks, spending("pay", []ledger.OutPoint{out("split", payer.coin)}, coin{"exchange", coinUnit / 2}, coin{payer.name, coinUnit / 2})))
+			joined := []ledger.OutPoint{out("pay", 1)}
+			for i := uint32(1); i <= 3; i++ {
+				if i != payer.coin {
+					joined = append(joined, out("split", i))
+				}
+			}
+			b.add(blocks[6], next(blocks, spending("join", joined, coin{"x", coinUnit})))
+			b.open()
+			first := b.register("ann", fmt.Sprintf("%s:0", txID("pay")), "RECEIVED")
+			b.definer(payer.labelled, "sanctioned_entity")
+			b.becomes(first.GetExternalId(), "SEVERE")
+		})
+	}
 }
 
 // TestMovesOn: money that was sent goes on to somebody who is labelled, two
@@ -398,6 +412,33 @@ func TestFailedIsTriedAgain(t *testing.T) {
 	}
 	b.becomes(fails.GetExternalId(), "HIGH")
 	eventually(t, "nothing waits", func() bool { return strings.Contains(b.metrics(), "spoor_rescore_waiting 0\n") })
+}
+
+// TestOvertaken: a label comes, and is looked at, after a transfer was scored and
+// before it is kept.
+func TestOvertaken(t *testing.T) {
+	b := newBureau(t)
+	b.add(muled()[6:]...)
+	rules, err := risk.DefaultRules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var once atomic.Bool
+	b.cfg.Scoring = &server.Scoring{
+		Rules: rules, Parse: risk.ParseRules, Address: risk.Address,
+		Transfer: func(ctx context.Context, idx risk.Index, rules *risk.Rules, p risk.Payment, o risk.Options) (*risk.Assessment, error) {
+			found, err := risk.Transfer(ctx, idx, rules, p, o)
+			if p.Seed.Tx == txID("to exchange") && once.CompareAndSwap(false, true) {
+				b.definer("b", "stolen_funds")
+				b.looked()
+			}
+			return found, err
+		},
+	}
+	b.open()
+	b.register("bob", fmt.Sprintf("%s:0", txID("to mule")), "RECEIVED") // from then on there is somebody to look for
+	late := b.register("ann", fmt.Sprintf("%s:0", txID("to exchange")), "RECEIVED")
+	b.becomes(late.GetExternalId(), "HIGH")
 }
 
 func (b *bureau) metrics() string {

@@ -57,6 +57,11 @@ func (s *screenService) register(ctx context.Context, user string, r screening.R
 	if err := s.fresh(ctx, v, q.chain, maxLag); err != nil && (maxLag > 0 || !errors.Is(err, ledger.ErrNotFound)) {
 		return nil, err
 	}
+	tenant := Principal(ctx).Tenant
+	before, err := s.basisOf(ctx, v, tenant)
+	if err != nil {
+		return nil, err
+	}
 	result, found, err := s.judge(ctx, v, &r, q)
 	if err != nil {
 		return nil, err
@@ -64,8 +69,13 @@ func (s *screenService) register(ctx context.Context, user string, r screening.R
 	if result.State == screening.Mismatched {
 		return nil, fmt.Errorf("%s: the chain holds another amount, asset or payee: %w", r.Reference, ledger.ErrPrecondition)
 	}
-	tenant := Principal(ctx).Tenant
-	t, known, err := s.store.Register(ctx, tenant, user, r, s.now().UnixMilli())
+	first := screening.Result{State: screening.Pending}
+	if len(found.GetTriggers()) == 0 { // no alert is to be raised before the result is kept
+		if first, err = withBody(result, found); err != nil {
+			return nil, err
+		}
+	}
+	t, known, err := s.store.RegisterScored(ctx, tenant, user, r, first, s.now().UnixMilli())
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +85,34 @@ func (s *screenService) register(ctx context.Context, user string, r screening.R
 	if t, err = s.keep(ctx, tenant, &t, result, found, v, "TRANSFER"); err != nil {
 		return nil, err
 	}
+	if err := s.overtaken(ctx, tenant, before, screening.RetryTransfer+t.ID); err != nil {
+		return nil, err
+	}
 	return s.transferMessage(ctx, tenant, &t)
+}
+
+func (s *screenService) basisOf(ctx context.Context, v *view, tenant string) (string, error) {
+	book, err := s.bookOf(tenant)
+	if err != nil {
+		return "", err
+	}
+	return s.basis(ctx, v, tenant, book)
+}
+
+// overtaken has something scored again whose basis changed while it was scored and
+// kept: the rescorer may have looked at the change before there was anything to score.
+func (s *screenService) overtaken(ctx context.Context, tenant, before, what string) error {
+	v, err := s.data.view(ctx)
+	if err != nil {
+		return err
+	}
+	defer v.close()
+	after, err := s.basisOf(ctx, v, tenant)
+	if err != nil || after == before {
+		return err
+	}
+	defer s.wakeUp()
+	return s.store.SetRetry(ctx, tenant, screening.Retry{What: what})
 }
 
 // asked is a registration in the index's words.
@@ -272,12 +309,11 @@ func fixedState(m *spoorv1.Screening) string {
 // first, for they are raised once however often: were we to crash between the two,
 // the same would be found again.
 func (s *screenService) keep(ctx context.Context, tenant string, t *screening.Transfer, r screening.Result, m *spoorv1.Screening, v *view, cause string) (screening.Transfer, error) {
+	r, err := withBody(r, m)
+	if err != nil {
+		return *t, err
+	}
 	if m != nil {
-		body, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
-		if err != nil {
-			return *t, fmt.Errorf("screening: %w", err)
-		}
-		r.Body = body
 		if t.State != screening.Scored {
 			cause = "TRANSFER"
 		}
@@ -290,6 +326,18 @@ func (s *screenService) keep(ctx context.Context, tenant string, t *screening.Tr
 		return *t, nil
 	}
 	return s.store.SetResult(ctx, tenant, t.ID, r, s.now().UnixMilli())
+}
+
+// withBody is a result with the score that it is of, if there is one.
+func withBody(r screening.Result, m *spoorv1.Screening) (screening.Result, error) {
+	if m == nil {
+		return r, nil
+	}
+	var err error
+	if r.Body, err = (proto.MarshalOptions{Deterministic: true}).Marshal(m); err != nil {
+		return r, fmt.Errorf("screening: %w", err)
+	}
+	return r, nil
 }
 
 // GetTransfer reads a registered transfer with its latest score.

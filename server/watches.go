@@ -28,11 +28,18 @@ func (s *screenService) AddWatch(ctx context.Context, m *spoorv1.AddWatchRequest
 		return nil, err
 	}
 	defer v.close()
+	before, err := s.basisOf(ctx, v, tenant)
+	if err != nil {
+		return nil, err
+	}
 	found, evidence, err := s.watched(ctx, v, a)
 	if err = ignoreAbsent(err); err != nil { // a network that is not held yet triggers nothing
 		return nil, err
 	}
 	if w, err = s.store.AddWatch(ctx, tenant, judged(w, found, evidence)); err != nil {
+		return nil, err
+	}
+	if err := s.overtaken(ctx, tenant, before, screening.RetryWatch+w.Address); err != nil {
 		return nil, err
 	}
 	s.wakeUp() // what rests on an address that became the tenant's own is scored again
