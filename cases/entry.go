@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"time"
 
 	"github.com/spoortrace/spoor/ledger"
@@ -134,3 +135,17 @@ func (c *Case) fold(e Entry) error {
 
 // ErrRole: the member may not do it; ask an owner of the case.
 var ErrRole = errors.New("not allowed")
+
+// Replay folds entries in their order. An error of theirs ends it.
+func Replay(id ID, entries iter.Seq2[Entry, error]) (Case, error) {
+	c := Case{ID: id}
+	for e, err := range entries {
+		if err == nil {
+			err = c.fold(e)
+		}
+		if err != nil {
+			return c, fmt.Errorf("cases: case %s: entry %d: %w", id, c.Sequence+1, err)
+		}
+	}
+	return c, nil
+}
