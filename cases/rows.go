@@ -133,8 +133,8 @@ func (g *reader) payment(number int, cells []cell) {
 		l.money(&r)
 	}
 	l.time(&r)
-	if r.NeedsCandidates() && !l.failed && (r.To == "" || r.Amount == "" || r.Time.IsZero()) {
-		l.problem("tx", "64 hex digits, or else to_address, amount and time to look for it by", r.Tx)
+	if r.Tx == "" && !l.failed && (r.To == "" || r.Amount == "" || r.Time.IsZero()) {
+		l.problem("tx", "a hash or its beginning, or else to_address, amount and time to look for it by", r.Tx)
 	}
 	if l.failed {
 		g.refused[number] = true
