@@ -53,7 +53,7 @@ type Entry struct {
 // Fact is what an entry says. check refuses what does not fit the case and
 // changes nothing; apply takes in what was checked.
 type Fact interface {
-	Kind() Kind
+	kind() Kind
 	needs() Role
 	check(c *Case) error
 	apply(c *Case, e Entry)
@@ -65,7 +65,7 @@ func empty(k Kind) Fact {
 		&Opening{}, &Member{}, &paymentsAdded{}, &Withdrawal{}, &Note{}, &Exhibit{}, &PolicyChange{}, &AllocationChange{}, &Label{}, &Read{},
 		&Trace{}, &Package{}, &Request{}, &Answer{}, &Return{}, &Seizure{}, &erased{}, &Handover{Direction: KindExported}, &Handover{Direction: KindImported}, &recovered{},
 	} {
-		if f.Kind() == k {
+		if f.kind() == k {
 			return f
 		}
 	}
@@ -133,7 +133,7 @@ func (c *Case) fold(e Entry) error {
 	return nil
 }
 
-// ErrRole: the member may not do it; ask an owner of the case.
+// ErrRole says that the member may not do it; ask an owner of the case.
 var ErrRole = errors.New("not allowed")
 
 // Replay folds entries in their order. An error of theirs ends it.

@@ -64,26 +64,25 @@ type recovered struct {
 	Entries uint64 `json:"entries"`
 }
 
-// Kind implements Fact; so do all below.
-func (*Opening) Kind() Kind          { return KindOpened }
-func (*Member) Kind() Kind           { return KindMember }
-func (*paymentsAdded) Kind() Kind    { return KindPaymentsAdded }
-func (*Withdrawal) Kind() Kind       { return KindPaymentWithdrawn }
-func (*Note) Kind() Kind             { return KindNote }
-func (*Exhibit) Kind() Kind          { return KindExhibit }
-func (*PolicyChange) Kind() Kind     { return KindPolicyChanged }
-func (*AllocationChange) Kind() Kind { return KindAllocationChanged }
-func (*Label) Kind() Kind            { return KindLabel }
-func (*Read) Kind() Kind             { return KindRead }
-func (*Trace) Kind() Kind            { return KindTraced }
-func (*Package) Kind() Kind          { return KindPackage }
-func (*Request) Kind() Kind          { return KindRequestSent }
-func (*Answer) Kind() Kind           { return KindRequestAnswered }
-func (*Return) Kind() Kind           { return KindReturnImported }
-func (*Seizure) Kind() Kind          { return KindSeizure }
-func (*erased) Kind() Kind           { return KindErased }
-func (h *Handover) Kind() Kind       { return h.Direction }
-func (*recovered) Kind() Kind        { return KindRecovered }
+func (*Opening) kind() Kind          { return KindOpened }
+func (*Member) kind() Kind           { return KindMember }
+func (*paymentsAdded) kind() Kind    { return KindPaymentsAdded }
+func (*Withdrawal) kind() Kind       { return KindPaymentWithdrawn }
+func (*Note) kind() Kind             { return KindNote }
+func (*Exhibit) kind() Kind          { return KindExhibit }
+func (*PolicyChange) kind() Kind     { return KindPolicyChanged }
+func (*AllocationChange) kind() Kind { return KindAllocationChanged }
+func (*Label) kind() Kind            { return KindLabel }
+func (*Read) kind() Kind             { return KindRead }
+func (*Trace) kind() Kind            { return KindTraced }
+func (*Package) kind() Kind          { return KindPackage }
+func (*Request) kind() Kind          { return KindRequestSent }
+func (*Answer) kind() Kind           { return KindRequestAnswered }
+func (*Return) kind() Kind           { return KindReturnImported }
+func (*Seizure) kind() Kind          { return KindSeizure }
+func (*erased) kind() Kind           { return KindErased }
+func (h *Handover) kind() Kind       { return h.Direction }
+func (*recovered) kind() Kind        { return KindRecovered }
 
 func (*Opening) needs() Role          { return Owner }
 func (*Member) needs() Role           { return Owner }

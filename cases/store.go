@@ -64,7 +64,7 @@ func Open(dir string, o Options) (*Store, error) {
 		k := caseKey(o.WrappingKey)
 		s.wrap = &k
 	}
-	if err := os.MkdirAll(filepath.Join(s.dir, "keys"), 0o700); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Join(s.dir, "keys"), 0o700), chainlog.SyncDir(dir)); err != nil {
 		return nil, fmt.Errorf("cases: %w", err)
 	}
 	var err error
@@ -243,7 +243,7 @@ func (s *Store) find(tenant string, id ID) (*held, error) {
 func (s *Store) Add(a Actor, id ID, request string, f Fact) (Case, error) {
 	switch f.(type) {
 	case *Opening, *paymentsAdded, *Note, *Exhibit, *erased, *recovered:
-		return Case{}, ledger.Invalid("fact", "one that Add takes", string(f.Kind()))
+		return Case{}, ledger.Invalid("fact", "one that Add takes", string(f.kind()))
 	}
 	return s.record(a, id, request, f, func(*Case) (Fact, error) { return f, nil })
 }
@@ -262,7 +262,7 @@ func (s *Store) record(a Actor, id ID, request string, wish any, build func(c *C
 	}
 	f, err := build(&h.state)
 	if err == nil {
-		err = h.add(Entry{Time: stamp(s.now()), By: a.Name, Kind: f.Kind(), Request: request, Asked: asked}, f)
+		err = h.add(Entry{Time: stamp(s.now()), By: a.Name, Kind: f.kind(), Request: request, Asked: asked}, f)
 	}
 	if err != nil {
 		return Case{}, fmt.Errorf("cases: case %s: %w", id, err)

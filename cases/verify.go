@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -91,6 +92,9 @@ func verifyCase(dir string, id ID, verifier note.Verifier, earlier []byte) (r Ca
 	}
 	if again != digest {
 		return r, fmt.Errorf("%w: two replays of one log differ", ledger.ErrCorrupt)
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "keys", string(id))); c.Erased && !errors.Is(err, fs.ErrNotExist) {
+		return r, fmt.Errorf("%w: it is recorded as erased, and its key is there", ledger.ErrCorrupt)
 	}
 	strays, err := verifyExhibits(filepath.Join(dir, string(id), "exhibits"), c.Exhibits)
 	if err != nil {

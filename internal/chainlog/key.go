@@ -43,7 +43,7 @@ func OpenKey(name, identity string, fresh bool) (k Key, err error) {
 		return k, fmt.Errorf("chainlog: %s: %w", info.Name(), ledger.ErrCorrupt) // the cause might repeat the key
 	}
 	k.Verifier, k.Public, err = OpenPublic(name)
-	if err == nil && (k.Verifier.Name() != k.Signer.Name() || k.Verifier.KeyHash() != k.Signer.KeyHash()) {
+	if err == nil && (k.Verifier.Name() != k.Name() || k.Verifier.KeyHash() != k.KeyHash()) {
 		err = fmt.Errorf("chainlog: %w: %s.pub is of another key", ledger.ErrCorrupt, name)
 	}
 	return k, err
