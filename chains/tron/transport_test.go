@@ -81,19 +81,19 @@ func closedPort(t *testing.T) string {
 
 // A rate is kept, and a context that leaves no time for it ends the call.
 func TestRate(t *testing.T) {
+	began := time.Now() // however slow the machine: no more than 20, and 20 a second since
 	n, err := Dial(t.Context(), NodeOptions{Chain: "tron", Target: newServer(t, 0).serve(t), Rate: 20})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer n.Close() //nolint:errcheck // of a test
-	began := time.Now()
-	for range 24 { // 2 of 20 are used up by Dial
+	for range 24 { // 2 more are Dial's
 		if _, err := n.Hash(t.Context(), 0); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if took := time.Since(began); took < 250*time.Millisecond {
-		t.Errorf("24 calls at 20 a second, 18 of them at once: took %s", took)
+	if took := time.Since(began); took < 290*time.Millisecond {
+		t.Errorf("26 calls at 20 a second, 20 of them at once: took %s", took)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
 	defer cancel()
