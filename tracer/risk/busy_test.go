@@ -118,3 +118,50 @@ func TestMillionTransfers(t *testing.T) {
 		}
 	}
 }
+
+// asked counts transactions that are read and addresses whose cluster is asked for.
+type asked struct {
+	world
+	txs, clusters *int
+}
+
+// TxAt implements Index.
+func (w asked) TxAt(ctx context.Context, c ledger.Chain, pos ledger.Position) (ledger.Tx, error) {
+	*w.txs++
+	return w.world.TxAt(ctx, c, pos)
+}
+
+// Cluster implements Index.
+func (w asked) Cluster(ctx context.Context, a ledger.Address) (ledger.Cluster, error) {
+	*w.clusters++
+	return w.world.Cluster(ctx, a)
+}
+
+// Dust in coins is not looked up, and of a payment to thousands only what concerns the
+// screened address is asked.
+func TestCrowdedPayments(t *testing.T) {
+	crowd := ""
+	for i := range 2_000 {
+		crowd += fmt.Sprint(" x", i, ":2000")
+	}
+	members := "a"
+	for i := range 1_100 {
+		members += fmt.Sprint(" m", i)
+	}
+	for _, test := range []struct {
+		name, text    string
+		txs, clusters int
+	}{
+		{"paid with a crowd", "s: -> shop:9000000\np: s.0 -> a:100000" + crowd, 5, 10},
+		{"dust", "s: -> a:100000\n" + strings.Repeat("d: -> a:999\n", 50), 5, 10},
+	} {
+		var txs, clusters int
+		w := asked{coins(t, test.text, map[string]string{"shop": "exchange"}, members), &txs, &clusters}
+		if _, err := Address(t.Context(), w, defaults(t), addr("bitcoin", "a"), Options{}); err != nil {
+			t.Fatalf("%s: %v", test.name, err)
+		}
+		if txs > test.txs || clusters > test.clusters {
+			t.Errorf("%s: %d transactions read, %d allowed; %d clusters asked for, %d allowed", test.name, txs, test.txs, clusters, test.clusters)
+		}
+	}
+}

@@ -22,7 +22,7 @@ func (r *replay) coin(c ledger.Chain, pos ledger.Position, index uint32, v value
 	}
 	n := r.nodes[nodeKey{c, pos, v.origin}]
 	if n == nil {
-		if d.least > r.book.options.Hops || r.book.steps >= r.book.options.Events {
+		if d.least > r.book.options.Hops || r.book.steps >= r.book.options.Events || r.book.scanned >= maxScanned {
 			r.book.limit("value beyond %d transfers, or %d events, is not followed", r.book.options.Hops, r.book.options.Events)
 			r.end(r.open, asset, v)
 			return nil
@@ -32,6 +32,7 @@ func (r *replay) coin(c ledger.Chain, pos ledger.Position, index uint32, v value
 		if err != nil {
 			return err
 		}
+		r.book.scanned += len(tx.Inputs) + len(tx.Outputs)
 		n = &node{tx: &tx, asked: value{origin: v.origin}, depth: d, trail: by}
 	}
 	if leg, ok := r.bridged(n.tx, index); r.back && ok {
@@ -61,6 +62,18 @@ func coinJoinTag(c ledger.Chain, v cluster.Verdict) *ledger.Tag {
 	return &ledger.Tag{Chain: c, Label: "CoinJoin (" + v.String() + ")", Source: "docs/method.md, Clusters", Category: "mixing", Confidence: tracer.MinTagConfidence}
 }
 
+// coinJoin reports a CoinJoin of a kind that is known. One that is only possible is a
+// veto for clusters and no claim.
+func coinJoin(tx *ledger.Tx) (cluster.Verdict, bool) {
+	v := cluster.VerdictOf(tx)
+	switch v {
+	case cluster.Whirlpool, cluster.Wasabi1, cluster.Wasabi2, cluster.JoinMarket:
+		return v, true
+	case cluster.None, cluster.Tx0, cluster.Possible:
+	}
+	return v, false
+}
+
 // transaction shares what is asked of a transaction out over its inputs
 // (backwards) or its outputs and the fee (forwards), in proportion.
 func (r *replay) transaction(n *node) error {
@@ -72,12 +85,10 @@ func (r *replay) transaction(n *node) error {
 		r.sink(ledger.Address{}, "mining", &ledger.Tag{Chain: tx.Chain, Label: "coinbase", Category: "mining"}, asset, n.asked, n.depth, here)
 		return nil
 	}
-	switch v := cluster.VerdictOf(tx); v {
-	case cluster.Whirlpool, cluster.Wasabi1, cluster.Wasabi2, cluster.JoinMarket:
+	if v, is := coinJoin(tx); is {
 		r.book.used["coinjoin"] = true
 		r.sink(ledger.Address{}, "mixing", coinJoinTag(tx.Chain, v), asset, n.asked, n.depth, here)
 		return nil
-	case cluster.None, cluster.Tx0, cluster.Possible:
 	}
 	weights, to := r.sides(tx)
 	units := share(n.asked.units, weights)

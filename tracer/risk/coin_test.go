@@ -77,6 +77,16 @@ func TestCoins(t *testing.T) {
 			"sent on, and at rest", "m: -> a:100000\np: m.0 -> x:60000 y:40000\nq: p.0 -> thief:60000", nil,
 			"HIGH 82: RECEIVED direct mining 0.001 100.0000% 1-1; SENT indirect ransomware 0.0006 60.0000% 2-2",
 		},
+		// Another's output of a CoinJoin is no payment, whoever has it; its own is mixed, too.
+		{
+			"its own CoinJoin", "m: -> a:100000\nn1: -> x1:110000\nn2: -> x2:110000\nn3: -> x3:110000\nn4: -> x4:110000\np: m.0,n1.0,n2.0,n3.0,n4.0 -> thief:100000 y1:100000 y2:100000 y3:100000 y4:100000", nil,
+			"HIGH 74: RECEIVED direct mining 0.001 100.0000% 1-1; SENT direct mixing 0.001 100.0000% 1-1",
+		},
+		{
+			"its own CoinJoin, back to itself", "m: -> a:100000\nn1: -> x1:110000\nn2: -> x2:110000\nn3: -> x3:110000\nn4: -> x4:110000\np: m.0,n1.0,n2.0,n3.0,n4.0 -> b:100000 y1:100000 y2:100000 y3:100000 y4:100000",
+			[]string{"a b"},
+			"HIGH 74: RECEIVED direct mixing 0.001 50.0000% 1-1; RECEIVED direct mining 0.001 50.0000% 1-1; SENT direct mixing 0.001 100.0000% 1-1",
+		},
 		{"a label spreads to the cluster", "m: -> gang:100000\np: m.0 -> a:100000", []string{"thief gang"}, "SEVERE 93: RECEIVED direct ransomware 0.001 100.0000% 1-1"},
 	} {
 		w := coins(t, test.text, tags, test.clusters...)

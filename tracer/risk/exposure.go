@@ -6,6 +6,7 @@ import (
 
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/tracer/behavior"
+	"github.com/spoortrace/spoor/tracer/cluster"
 )
 
 // flows is all that was put into the two replays, per asset.
@@ -101,6 +102,7 @@ func (b *book) read(ctx context.Context, a ledger.Address) ([]ledger.Address, er
 		}
 		if len(members) >= maxMembers {
 			b.limit("only %d of the cluster's %d addresses are looked into", maxMembers, b.cluster.Size)
+			b.cut = true
 			break
 		}
 		if m != a {
@@ -153,6 +155,7 @@ func (f *flows) collect(ctx context.Context, b *book, h ledger.Holder) error {
 			b.events++
 		}
 		switch {
+		case idle && e.From != h.Address: // nothing of it is put in
 		case h.Address.Chain.UTXO():
 			if !seen[e.At.Pos] {
 				seen[e.At.Pos] = true
@@ -200,35 +203,81 @@ func (f *flows) coins(ctx context.Context, b *book, h ledger.Holder, pos ledger.
 	if err != nil {
 		return err
 	}
-	var mine bool
-	for i := range tx.Inputs {
-		in := &tx.Inputs[i]
-		if !in.Known {
-			continue
-		}
-		own, err := b.owns(ctx, in.Address)
-		if err != nil {
-			return err
-		}
-		if own && !mine && in.Address != h.Address {
-			return nil // that member's event puts the transaction in
-		}
-		mine = mine || own
+	b.scanned += len(tx.Inputs) + len(tx.Outputs)
+	mine, puts, err := b.spends(ctx, &tx, h.Address)
+	if err != nil || mine && !puts {
+		return err
+	}
+	if v, is := coinJoin(&tx); is && mine {
+		return f.mixed(ctx, b, &tx, v)
 	}
 	dust := ledger.InfoOf(h.Asset).Dust
 	for i := range tx.Outputs {
 		out := &tx.Outputs[i]
+		if out.Value.Less(dust) || !mine && out.Address != h.Address {
+			continue
+		}
 		own, err := b.owns(ctx, out.Address)
 		if err != nil {
 			return err
 		}
-		if out.Value.Less(dust) || own == mine || !mine && out.Address != h.Address {
+		if own == mine {
 			continue
 		}
 		if err := f.coin(b, &tx, uint32(i), mine); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// spends reports whether the cluster spends coins in a transaction, and whether it is
+// the events of this member that put it in: those of the first that is looked into.
+func (b *book) spends(ctx context.Context, tx *ledger.Tx, member ledger.Address) (mine, puts bool, err error) {
+	first := true
+	for i := range tx.Inputs {
+		in := &tx.Inputs[i]
+		if !in.Known {
+			continue
+		}
+		if first && b.members[in.Address] {
+			first, puts = false, in.Address == member
+		}
+		own, err := b.owns(ctx, in.Address)
+		if err != nil {
+			return false, false, err
+		}
+		mine = mine || own
+	}
+	return mine, puts, nil
+}
+
+// mixed puts in what the cluster brought to a CoinJoin and what it got there. The other
+// outputs are no payments of its own: whom it paid nobody can say.
+func (f *flows) mixed(ctx context.Context, b *book, tx *ledger.Tx, v cluster.Verdict) error {
+	var brought, got ledger.Amount
+	for i := range tx.Inputs {
+		in := &tx.Inputs[i]
+		if own, err := b.owns(ctx, in.Address); err != nil {
+			return err
+		} else if in.Known && own {
+			brought = brought.Plus(in.Value)
+		}
+	}
+	for i := range tx.Outputs {
+		out := &tx.Outputs[i]
+		if own, err := b.owns(ctx, out.Address); err != nil {
+			return err
+		} else if own {
+			got = got.Plus(out.Value)
+		}
+	}
+	b.used["coinjoin"] = true
+	asset := ledger.NativeAsset(tx.Chain)
+	by := &trail{step: Step{Chain: tx.Chain, Tx: tx.ID, Kind: ledger.TransferNative, At: ledger.Point{Pos: tx.Pos}, Time: tx.Time}}
+	f.totalOut[asset], f.totalIn[asset] = f.totalOut[asset].Plus(brought), f.totalIn[asset].Plus(got)
+	f.out.sink(ledger.Address{}, "mixing", coinJoinTag(tx.Chain, v), asset, f.out.put(asset, brought), depth{1, 1}, by)
+	f.in.sink(ledger.Address{}, "mixing", coinJoinTag(tx.Chain, v), asset, f.in.put(asset, got), depth{1, 1}, by)
 	return nil
 }
 
