@@ -244,6 +244,48 @@ func TestOwnership(t *testing.T) {
 	}
 }
 
+// listed is a world of ten minutes in which an issuer blocks somebody for a time.
+func listed(t *testing.T, at string, from, to int64) world {
+	t.Helper()
+	blocks := []*ledger.Block{
+		payment(0, ledger.Address{}, addr("tron", "binance"), usdt, ledger.NewAmount(9_000_000)),
+		payment(1, addr("tron", "binance"), addr("tron", "a"), usdt, ledger.NewAmount(5_000_000)),
+		payment(2, addr("tron", "binance"), addr("tron", "c"), usdt, ledger.NewAmount(3_000_000)),
+	}
+	blocks[2].Ref.Time, blocks[2].Txs[0].Time = 600_000, 600_000
+	idx, err := memindex.New(blocks, memindex.Options{Tags: []ledger.Tag{
+		{Address: addr("tron", "binance"), Chain: "tron", Category: "exchange", Confidence: 70},
+		{Address: addr("tron", at), Chain: "tron", Category: "issuer_frozen", Confidence: 90, ValidFrom: from, ValidTo: to},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return world{Index: idx}
+}
+
+// Who somebody is counts as of the snapshot: a listing or a freeze comes after the last
+// transfer of whom it stops, or without any.
+func TestOwnershipAsOf(t *testing.T) {
+	for _, test := range []struct {
+		name, at string
+		from, to int64
+		want     string
+	}{
+		{"blocked after its last transfer", "a", 300_000, 0, "HIGH 82"},
+		{"blocked without any", "z", 300_000, 0, "HIGH 82"},
+		{"not yet", "a", 600_001, 0, "LOW 0"},
+		{"released since", "a", 60_000, 300_000, "LOW 0"},
+	} {
+		a, err := Address(t.Context(), listed(t, test.at, test.from, test.to), defaults(t), addr("tron", test.at), Options{})
+		if err != nil {
+			t.Fatalf("%s: %v", test.name, err)
+		}
+		if got, _, _ := strings.Cut(said(a), ":"); got != test.want {
+			t.Errorf("%s: got %s, want %s", test.name, said(a), test.want)
+		}
+	}
+}
+
 // Where not all is held, who it is scores, and what it did does not.
 func TestPartly(t *testing.T) {
 	for name, want := range map[string]string{"a": "LOW 10", "b": "NOT_COVERED"} {
@@ -282,6 +324,28 @@ func TestClusterSplit(t *testing.T) {
 	}
 	if got[0] != got[1] || !strings.HasPrefix(got[0], "HIGH 82") {
 		t.Errorf("whole %s\nsplit %s", got[0], got[1])
+	}
+}
+
+// Of a cluster that is too large to be read, nothing says that it is clean; what its
+// read members do counts, whoever else of it spends there, too.
+func TestLargeCluster(t *testing.T) {
+	members := "a"
+	for i := 1; i < 1_600; i++ {
+		members += fmt.Sprint(" m", i)
+	}
+	tags := map[string]string{"thief": "ransomware", "shop": "exchange"}
+	for _, test := range []struct{ text, want string }{
+		{"s: -> shop:100000\np: s.0 -> a:100000", "TOO_LITTLE_LABELLED: RECEIVED direct exchange 0.001 100.0000% 1-1"},
+		{"s: -> shop:100000\np: s.0 -> a:50000 m1500:50000\nq: p.1,p.0 -> thief:100000", "SEVERE 93: RECEIVED direct exchange 0.0005 100.0000% 1-1; SENT direct ransomware 0.001 100.0000% 1-1"},
+	} {
+		a, err := Address(t.Context(), coins(t, test.text, tags, members), defaults(t), addr("bitcoin", "a"), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := said(a); got != test.want || len(a.Limits) == 0 {
+			t.Errorf("got %s, limits %q\nwant %s", got, a.Limits, test.want)
+		}
 	}
 }
 

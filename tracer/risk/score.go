@@ -3,6 +3,7 @@ package risk
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -54,11 +55,16 @@ func (b *book) own(ctx context.Context, address ledger.Address, a *Assessment) e
 		return err
 	}
 	a.Tags = tags
-	// A label that no longer holds at the last event is shown and does not count.
+	now, err := b.now(ctx, address.Chain)
+	if err != nil {
+		return err
+	}
+	// A label that does not hold as of the snapshot is shown and does not count. One that
+	// began after the last transfer does: who is listed, or frozen, often moves no more.
 	var owned []Exposure
 	for _, t := range tags {
 		same := func(e Exposure) bool { return e.Category == t.Category }
-		if !counts(&t, max(a.LastAt, 1)) || slices.ContainsFunc(owned, same) {
+		if !counts(&t, max(now, a.LastAt, 1)) || slices.ContainsFunc(owned, same) {
 			continue
 		}
 		owned = append(owned, Exposure{Category: t.Category, Kind: Ownership, Asset: ledger.NativeAsset(address.Chain), Paths: []Path{{Entity: address, Tag: t}}})
@@ -68,6 +74,15 @@ func (b *book) own(ctx context.Context, address ledger.Address, a *Assessment) e
 		b.decide(a)
 	}
 	return nil
+}
+
+// now is the time (Unix milliseconds) of the last block that is seen; 0 where none is held.
+func (b *book) now(ctx context.Context, c ledger.Chain) (int64, error) {
+	tip, err := b.idx.AsOf(ctx, c)
+	if errors.Is(err, ledger.ErrNotFound) {
+		return 0, nil
+	}
+	return tip.Time, err
 }
 
 // decide applies the rules. Who is labelled is known even where nothing is covered.
