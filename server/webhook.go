@@ -74,11 +74,17 @@ func (h *sender) drain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// What is on its way when the server stops may arrive, and is then not sent again.
+	lasting, done := outlasting(ctx, hookGrace)
+	defer done()
 	for i := range events {
-		if err := h.send(ctx, &events[i]); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := h.send(ctx, lasting, &events[i]); err != nil {
 			return err
 		}
-		if err := h.store.SetDelivered(ctx, h.hook.Tenant, h.hook.URL, events[i].Number); err != nil {
+		if err := h.store.SetDelivered(lasting, h.hook.Tenant, h.hook.URL, events[i].Number); err != nil {
 			return err
 		}
 	}
@@ -93,7 +99,7 @@ func (h *sender) drain(ctx context.Context) error {
 }
 
 // send tries one event until it is taken, or too old.
-func (h *sender) send(ctx context.Context, e *screening.Event) error {
+func (h *sender) send(ctx, lasting context.Context, e *screening.Event) error {
 	m, err := eventMessage(e)
 	if err != nil {
 		return err
@@ -103,8 +109,11 @@ func (h *sender) send(ctx context.Context, e *screening.Event) error {
 		return err
 	}
 	for wait := h.first; ; wait = min(2*wait, hookMost) {
-		err := h.post(ctx, m.GetEventId(), body)
-		if err == nil || ctx.Err() != nil {
+		err := h.post(lasting, m.GetEventId(), body)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if h.now().Sub(time.UnixMilli(e.Time)) > hookGiveUp {
@@ -144,6 +153,25 @@ func SignWebhook(secret []byte, at time.Time, body []byte) string {
 	mac.Write([]byte(seconds + "."))
 	mac.Write(body)
 	return "t=" + seconds + ",v1=" + hex.EncodeToString(mac.Sum(nil))
+}
+
+// hookGrace is how long an event that is on its way keeps a server from ending.
+const hookGrace = time.Second
+
+// outlasting is a context that ends a while after another.
+func outlasting(ctx context.Context, d time.Duration) (lasting context.Context, done func()) {
+	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(d):
+			cancel()
+		case <-lasting.Done():
+		}
+	})
+	return lasting, func() {
+		stop()
+		cancel()
+	}
 }
 
 func pause(ctx context.Context, d time.Duration) {
