@@ -99,7 +99,7 @@ func (b *book) entity(ctx context.Context, a ledger.Address, when func() (int64,
 	if err != nil {
 		return entity{}, err
 	}
-	var best entity
+	var best, blocked entity
 	for i := range tags {
 		t := &tags[i]
 		if !says(t) {
@@ -114,10 +114,19 @@ func (b *book) entity(ctx context.Context, a ledger.Address, when func() (int64,
 				continue
 			}
 		}
+		if t.Category == "issuer_frozen" {
+			if blocked.tag == nil {
+				blocked = entity{tag: t, category: t.Category}
+			}
+			continue
+		}
 		if best.tag == nil || t.Confidence > best.tag.Confidence ||
 			t.Confidence == best.tag.Confidence && b.rules.severity(t.Category) > b.rules.severity(best.category) {
 			best = entity{tag: t, category: t.Category}
 		}
+	}
+	if blocked.tag != nil && (best.tag == nil || b.rules.severity(blocked.category) > b.rules.severity(best.category)) {
+		return blocked, nil
 	}
 	return best, nil
 }

@@ -286,6 +286,35 @@ func TestOwnershipAsOf(t *testing.T) {
 	}
 }
 
+// What an issuer blocked, which nobody doubts, stays whose it is.
+func TestBlocked(t *testing.T) {
+	blocks := []*ledger.Block{
+		payment(0, ledger.Address{}, addr("tron", "x"), usdt, ledger.NewAmount(9_000_000)),
+		payment(1, addr("tron", "x"), addr("tron", "a"), usdt, ledger.NewAmount(5_000_000)),
+	}
+	for category, want := range map[string]string{
+		"sanctioned_entity": "SEVERE 97: RECEIVED direct sanctioned_entity 5 100.0000% 1-1",
+		"exchange":          "HIGH 76: RECEIVED direct issuer_frozen 5 100.0000% 1-1",
+		"none":              "HIGH 76: RECEIVED direct issuer_frozen 5 100.0000% 1-1",
+	} {
+		frozen := ledger.Tag{Address: addr("tron", "x"), Chain: "tron", Category: "issuer_frozen", Confidence: 100}
+		other := ledger.Tag{Address: addr("tron", "x"), Chain: "tron", Category: category, Confidence: 60}
+		for _, tags := range [][]ledger.Tag{{frozen, other}, {other, frozen}} {
+			idx, err := memindex.New(blocks, memindex.Options{Tags: tags})
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, err := Address(t.Context(), world{Index: idx}, defaults(t), addr("tron", "a"), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := said(a); got != want {
+				t.Errorf("%s: got %s, want %s", category, got, want)
+			}
+		}
+	}
+}
+
 // Where not all is held, who it is scores, and what it did does not.
 func TestPartly(t *testing.T) {
 	for name, want := range map[string]string{"a": "LOW 10", "b": "NOT_COVERED"} {
