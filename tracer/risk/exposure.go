@@ -130,6 +130,7 @@ func counted(a ledger.Asset) bool { return slices.Contains(assetsOf(a.Chain), a)
 // into the replays.
 func (f *flows) collect(ctx context.Context, b *book, h ledger.Holder) error {
 	dust, first := ledger.InfoOf(h.Asset).Dust, true
+	var below ledger.Amount
 	seen := map[ledger.Position]bool{}
 	for e, err := range b.idx.Events(ctx, h, ledger.Point{}) {
 		if err != nil {
@@ -153,6 +154,8 @@ func (f *flows) collect(ctx context.Context, b *book, h ledger.Holder) error {
 		}
 		if !idle {
 			b.events++
+		} else if e.From != e.To && e.Kind != ledger.TransferFee {
+			below = below.Plus(e.Amount)
 		}
 		switch {
 		case idle && e.From != h.Address: // nothing of it is put in
@@ -168,6 +171,9 @@ func (f *flows) collect(ctx context.Context, b *book, h ledger.Holder) error {
 		if err != nil {
 			return err
 		}
+	}
+	if !below.Less(dust) {
+		b.limit("transfers of less than dust are not looked into, though they are more together")
 	}
 	return nil
 }

@@ -412,6 +412,20 @@ func TestPoisoning(t *testing.T) {
 	}
 }
 
+// Dust moves no score; where it adds up to more, that is said.
+func TestDustIsSaid(t *testing.T) {
+	for n, want := range map[int]int{1: 0, 2: 1} {
+		w := transfers(t, "- ofac 100\n- binance 10\nbinance a 10"+strings.Repeat("\nofac a 0.99", n), map[string]string{"ofac": "sanctioned_entity", "binance": "exchange"})
+		a, err := Address(t.Context(), w, defaults(t), addr("tron", "a"), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Score != 0 || len(a.Limits) != want {
+			t.Errorf("%d: %s, limits %q, want %d", n, said(a), a.Limits, want)
+		}
+	}
+}
+
 // What is put into a replay is absorbed, unlabelled or open, to the unit, on any
 // ledger, in both directions; and the same question has the same answer.
 func TestConservation(t *testing.T) {
