@@ -263,6 +263,10 @@ func TestStolenCoinRaisesAlert(t *testing.T) {
 	if err != nil || len(listed.GetAlerts()) != 1 {
 		t.Errorf("escalated: %v, %v", listed, err)
 	}
+	eventually(t, "what the alert says is kept", func() bool {
+		watches, err := d.ListWatches(t.Context(), &spoorv1.ListWatchesRequest{})
+		return err == nil && watches.GetWatches()[0].GetRisk() == "HIGH"
+	})
 	dry, err := d.RetractLabel(t.Context(), &spoorv1.RetractLabelRequest{Id: label.GetId(), DryRun: true})
 	if watches, again := d.ListWatches(t.Context(), &spoorv1.ListWatchesRequest{}); err != nil || again != nil || watches.GetWatches()[0].GetRisk() != "HIGH" {
 		t.Errorf("a dry run changed something: %v, %v, %v", watches, err, again)

@@ -9,12 +9,10 @@ import (
 	"github.com/spoortrace/spoor/ledger"
 )
 
-// spread is the tags of definers by the name of their cluster, as of one state of
-// the labels and of one network.
+// spread is the tags of definers by the name of their cluster, as of one number of
+// the label log.
 type spread struct {
-	tenant   string
 	sequence uint64
-	tip      ledger.BlockRef
 	byName   map[ledger.Address][]ledger.Tag
 }
 
@@ -60,10 +58,10 @@ func (v *view) spreadTo(ctx context.Context, c ledger.Cluster) ([]ledger.Tag, er
 	d := v.data
 	d.spreading.Lock()
 	defer d.spreading.Unlock()
-	key := spreadKey{c.Name.Chain, c.Tier}
+	key := spreadKey{Principal(ctx).Tenant, tip, c.Tier}
 	s := d.spreads[key]
-	if s == nil || s.sequence != v.labelSequence() || s.tip != tip || s.tenant != Principal(ctx).Tenant {
-		s = &spread{Principal(ctx).Tenant, v.labelSequence(), tip, map[ledger.Address][]ledger.Tag{}}
+	if s == nil || s.sequence != v.labelSequence() {
+		s = &spread{v.labelSequence(), map[ledger.Address][]ledger.Tag{}}
 		for t, err := range v.tags.Definers(ctx, c.Name.Chain) {
 			if err != nil {
 				return nil, err
@@ -74,7 +72,7 @@ func (v *view) spreadTo(ctx context.Context, c ledger.Cluster) ([]ledger.Tag, er
 			}
 			s.byName[of.Name] = append(s.byName[of.Name], t)
 		}
-		if d.spreads == nil {
+		if d.spreads == nil || len(d.spreads) >= maxSpreads {
 			d.spreads = map[spreadKey]*spread{}
 		}
 		d.spreads[key] = s
@@ -82,7 +80,11 @@ func (v *view) spreadTo(ctx context.Context, c ledger.Cluster) ([]ledger.Tag, er
 	return v.leaveOut(slices.Clone(s.byName[c.Name])), nil
 }
 
+// maxSpreads is how many are kept: of tenants, of the latest blocks, and as of times past.
+const maxSpreads = 32
+
 type spreadKey struct {
-	chain ledger.Chain
-	tier  ledger.Tier
+	tenant string
+	tip    ledger.BlockRef
+	tier   ledger.Tier
 }

@@ -87,7 +87,7 @@ func TestRate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer n.Close() //nolint:errcheck // of a test
-	for range 24 { // 2 more are Dial's
+	for range 24 {  // 2 more are Dial's
 		if _, err := n.Hash(t.Context(), 0); err != nil {
 			t.Fatal(err)
 		}

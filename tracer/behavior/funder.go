@@ -95,8 +95,8 @@ func (k *asking) firstGrant(ctx context.Context, a ledger.Address) (*grant, erro
 		if n++; n > maxUnpaid {
 			break
 		}
-		if e.To != a || e.From == a || e.From.IsZero() {
-			continue
+		if e.To != a || e.From == a || e.From.IsZero() || e.Amount.Less(ledger.InfoOf(h.Asset).Dust) {
+			continue // dust can be sent to anybody
 		}
 		tx, err := k.TxAt(ctx, a.Chain, e.At.Pos)
 		return &grant{e.From, a, tx.ID, tx.Pos}, err

@@ -106,6 +106,9 @@ func labelled(r *replay, totals map[ledger.Asset]ledger.Amount) uint32 {
 	}
 	sums := map[ledger.Asset]ledger.Amount{}
 	for k, s := range r.found {
+		if crossable(k.category) {
+			continue // where it went in, not where it came from
+		}
 		sums[r.origins[k.origin]] = sums[r.origins[k.origin]].Plus(s.amount)
 	}
 	for asset := range maps.Keys(totals) {
