@@ -21,11 +21,8 @@ import (
 // give the index of an undisturbed run.
 func TestSilentRollback(t *testing.T) {
 	base := t.TempDir()
-	o := order{Seed: rand.Uint64N(1 << 32), Straight: 40, Reorgs: 30, Txs: 15, Batch: 400}
-	s := o.script()
+	o, s, image := killedWithLog(t, base)
 	after, _ := s.digests(t)
-	image := filepath.Join(base, "killed")
-	makeImage(t, o, image, len(s.blocks))
 	rng := rand.New(rand.NewPCG(o.Seed, 4))
 	n, repaired := trials(t), 0
 	for i := range n {
@@ -46,8 +43,29 @@ func TestSilentRollback(t *testing.T) {
 	t.Logf("seed %d: %d damaged logs, %d rollbacks reported with both heights, %d of them repaired and caught up", o.Seed, n, n, repaired)
 }
 
-// damageLog damages the newest log with content in the first half of it.
-func damageLog(t *testing.T, dir string, rng *rand.Rand) {
+// killedWithLog kills a run whose newest log holds enough to lose. A log that
+// Badger has just begun does not, and one before it may be in a table already,
+// where damage to the log loses nothing.
+func killedWithLog(t *testing.T, base string) (o order, s *script, image string) {
+	t.Helper()
+	image = filepath.Join(base, "killed")
+	for range 20 {
+		o = order{Seed: rand.Uint64N(1 << 32), Straight: 40, Reorgs: 30, Txs: 15, Batch: 400}
+		s = o.script()
+		if err := os.RemoveAll(image); err != nil {
+			t.Fatal(err)
+		}
+		makeImage(t, o, image, len(s.blocks))
+		if _, im := newestLog(t, image); len(im.pages) >= 4 {
+			return o, s, image
+		}
+	}
+	t.Fatal("none of 20 killed runs left a log of 4 pages")
+	return o, s, image
+}
+
+// newestLog is the newest log with content.
+func newestLog(t *testing.T, dir string) (string, *image) {
 	t.Helper()
 	logs, err := filepath.Glob(filepath.Join(dir, "networks", "*", "gen-*", "engine", "*.mem"))
 	if err != nil {
@@ -58,22 +76,28 @@ func damageLog(t *testing.T, dir string, rng *rand.Rand) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		pages := slices.Sorted(maps.Keys(im.pages))
-		if len(pages) < 4 {
-			continue
+		if len(im.pages) > 0 {
+			return log, im
 		}
-		p := pages[1+rng.IntN(len(pages)/2)]
-		if rng.IntN(2) == 0 {
-			delete(im.pages, p)
-		} else {
-			im.pages[p][rng.IntN(page)] ^= 1 << rng.IntN(8)
-		}
-		if err := im.write(log); err != nil {
-			t.Fatal(err)
-		}
-		return
 	}
-	t.Fatalf("no log to damage among %v", logs)
+	t.Fatalf("no log with content among %v", logs)
+	return "", nil
+}
+
+// damageLog damages the newest log in the first half of it.
+func damageLog(t *testing.T, dir string, rng *rand.Rand) {
+	t.Helper()
+	log, im := newestLog(t, dir)
+	pages := slices.Sorted(maps.Keys(im.pages))
+	p := pages[1+rng.IntN(len(pages)/2)]
+	if rng.IntN(2) == 0 {
+		delete(im.pages, p)
+	} else {
+		im.pages[p][rng.IntN(page)] ^= 1 << rng.IntN(8)
+	}
+	if err := im.write(log); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func openRolledBack(t *testing.T, o order, dir string, s *script) *store.RolledBackError {
