@@ -197,7 +197,7 @@ type Crossing struct {
 	Tier      string `json:"tier"`
 	ID        string `json:"id,omitempty"`
 	AmountIn  string `json:"amount_in"`
-	TracedIn  string `json:"traced_in"`
+	TracedIn  string `json:"traced_in,omitempty"`
 	Network   string `json:"network"` // of the other leg
 	Tx        string `json:"tx"`
 	Index     string `json:"index"`
@@ -205,7 +205,7 @@ type Crossing struct {
 	To        string `json:"to"`
 	Asset     string `json:"asset"`
 	AmountOut string `json:"amount_out"`
-	TracedOut string `json:"traced_out"`
+	TracedOut string `json:"traced_out,omitempty"`
 }
 
 // Result is where everything is under one pair of policies.
@@ -216,6 +216,15 @@ type Result struct {
 	Sheets    []Sheet    `json:"sheets"`
 	Hops      int        `json:"hops"`   // rows that carried traced units
 	Digest    string     `json:"digest"` // SHA-256 of its hops, one line each (docs/package.md)
+	Inputs    []Assumed  `json:"assumed_inputs,omitempty"`
+}
+
+// Assumed is a UTXO transaction with inputs whose amounts are not known. They
+// are taken to hold what the outputs need beyond the known ones: a lower bound.
+type Assumed struct {
+	Network string `json:"network"`
+	Tx      string `json:"tx"`
+	Amount  string `json:"amount"`
 }
 
 // Terminal is a place where traced units are, or left the trace.
@@ -234,8 +243,9 @@ type Terminal struct {
 	Via        string    `json:"via"`
 	ArrivedAt  time.Time `json:"arrived_at"`
 	BalanceNow string    `json:"balance_now"`
-	Coin       bool      `json:"coin,omitempty"`  // an output of a UTXO transaction
-	Rests      bool      `json:"rests,omitempty"` // what an account still holds; else the end of one transfer
+	Coin       bool      `json:"coin,omitempty"`      // an output of a UTXO transaction
+	Rests      bool      `json:"rests,omitempty"`     // what an account or an unspent coin still holds; else the end of one transfer
+	ClosedAt   *Place    `json:"closed_at,omitempty"` // the event before which an account's ledger was closed with all it held
 }
 
 // Sheet is the conservation of one asset: seeded - collided + converted_in =

@@ -15,6 +15,7 @@ type Record struct {
 	Labels       []Tagged      `json:"labels"`       // of every address that was asked for
 	Notices      []Noted       `json:"notices"`      // what is known besides transfers
 	Clocks       []Clock       `json:"clocks,omitempty"`
+	Crossings    []Passage     `json:"crossings,omitempty"` // transfers that go on in another asset or network, under whatever policy
 }
 
 // History is all in- and outflows of one asset in one account, traced or not,
@@ -179,4 +180,15 @@ type Clock struct {
 	Network string `json:"network"`
 	Height  uint64 `json:"height"`
 	Time    int64  `json:"time"` // Unix milliseconds
+}
+
+// Passage is a transfer that goes on in another asset or network. The traced
+// amounts of its Crossing are left empty.
+type Passage struct {
+	Network  string   `json:"network"`
+	Tx       string   `json:"tx"`
+	Index    string   `json:"index"`
+	Place    Place    `json:"place"`
+	Asset    string   `json:"asset"`
+	Crossing Crossing `json:"crossing"`
 }

@@ -12,12 +12,12 @@ type Level string
 
 // The levels, the most open first.
 const (
-	Court    Level = "court"
-	Agency   Level = "agency"
-	Exchange Level = "exchange"
-	Defence  Level = "defence"
-	VictimOf Level = "victim"
-	Public   Level = "public"
+	ForCourt    Level = "court"
+	ForAgency   Level = "agency"
+	ForExchange Level = "exchange"
+	ForDefence  Level = "defence"
+	ForVictim   Level = "victim"
+	ForPublic   Level = "public"
 )
 
 // Levels returns the table of levels: which fields of Personal each shows.
@@ -25,12 +25,12 @@ const (
 // the report's reference, which it must quote.
 func Levels() map[Level][]string {
 	return map[Level][]string{
-		Court:    {"name", "contact", "text", "report_ref", "bank_leg", "note", "description", "examiner"},
-		Agency:   {"name", "contact", "text", "report_ref", "bank_leg", "description", "examiner"},
-		Exchange: {"report_ref", "examiner"},
-		Defence:  {"report_ref", "description", "examiner"},
-		VictimOf: {},
-		Public:   {},
+		ForCourt:    {"name", "contact", "text", "report_ref", "bank_leg", "note", "description", "examiner"},
+		ForAgency:   {"name", "contact", "text", "report_ref", "bank_leg", "description", "examiner"},
+		ForExchange: {"report_ref", "examiner"},
+		ForDefence:  {"report_ref", "description", "examiner"},
+		ForVictim:   {},
+		ForPublic:   {},
 	}
 }
 

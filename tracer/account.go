@@ -117,7 +117,7 @@ func (a *account) terminal(reason Reason) Terminal {
 	return Terminal{
 		Address: a.holder.Address, Asset: a.holder.Asset, Dirty: d, Low: d, High: d, Shares: a.held.shares(), Reason: reason,
 		Tx: a.last.tx, Index: a.last.index, Kind: a.last.kind, At: a.last.at, Via: a.last.via, Hop: a.last.hop, ArrivedAt: a.last.time,
-		LastKnown: a.seen, rests: true,
+		LastKnown: a.seen, Rests: true,
 	}
 }
 

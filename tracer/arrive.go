@@ -84,7 +84,7 @@ func (run *run) suspected(a *arrival, tags []ledger.Tag) (bool, error) {
 func (run *run) end(a *arrival, reason Reason) error {
 	run.ended = append(run.ended, Terminal{
 		Address: a.To, Asset: a.Asset, Dirty: a.Dirty, Low: a.Dirty, High: a.Dirty, Shares: a.Shares, Reason: reason,
-		Tx: a.Tx, Index: a.Index, Kind: a.Kind, At: a.At, Via: a.From, Hop: a.ID, ArrivedAt: a.Time, LastKnown: a.At, coin: a.Chain.UTXO(),
+		Tx: a.Tx, Index: a.Index, Kind: a.Kind, At: a.At, Via: a.From, Hop: a.ID, ArrivedAt: a.Time, LastKnown: a.At, Coin: a.Chain.UTXO(),
 	})
 	return run.tally(a.Asset).add(a.parcel.segs, bucketField(reason.Bucket()))
 }

@@ -58,7 +58,7 @@ func (run *run) exemptAt(a ledger.Address, at ledger.Point) (bool, error) {
 // closeAs ends everything an account holds.
 func (run *run) closeAs(a *account, reason Reason, at ledger.Point) error {
 	t := a.terminal(reason)
-	t.LastKnown = at
+	t.LastKnown, t.ClosedAt = at, at
 	run.ended = append(run.ended, t)
 	a.closed = true
 	delete(run.accounts, a.holder)

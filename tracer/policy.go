@@ -50,6 +50,21 @@ func PolicyByName(name string) (Policy, error) {
 	return Policy{}, ledger.Invalid("policy", "one of "+strings.Join(names, ", "), name)
 }
 
+// Combine follows one rule on UTXO chains and another in accounts. A rule that
+// does not conserve goes with itself alone.
+func Combine(utxo, account Policy) (Policy, error) {
+	if utxo.Name == account.Name {
+		return utxo, nil
+	}
+	if !utxo.Conserves || !account.Conserves {
+		return Policy{}, ledger.Invalid("policy", "rules that both conserve", utxo.Name+" with "+account.Name)
+	}
+	return Policy{
+		Name: utxo.Name + "+" + account.Name, About: utxo.About + "; in accounts: " + account.About, Conserves: true,
+		queued: account.queued, split: utxo.split, take: account.take,
+	}, nil
+}
+
 // credit adds a parcel to what an account holds.
 func (p Policy) credit(held, in []Segment) []Segment {
 	if p.queued {

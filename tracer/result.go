@@ -111,7 +111,7 @@ func (f *finish) restingCoins() error {
 		d := c.parcel.dirty()
 		t := Terminal{
 			Address: c.owner, Asset: ledger.NativeAsset(key.chain), Dirty: d, Low: d, High: d, Shares: c.parcel.shares(), Reason: reason,
-			Tx: c.txID, Index: key.index, At: at, Via: c.via, Hop: c.hop, ArrivedAt: c.time, LastKnown: at, coin: true, BalanceNow: c.value,
+			Tx: c.txID, Index: key.index, At: at, Via: c.via, Hop: c.hop, ArrivedAt: c.time, LastKnown: at, Coin: true, Rests: true, BalanceNow: c.value,
 		}
 		if reason == Pending {
 			t.LastKnown = f.r.progress[key.chain].reached
@@ -189,7 +189,7 @@ func (f *finish) frozen(h ledger.Holder) (blocked bool, err error) {
 func (f *finish) balances() error {
 	for i := range f.trace.Terminals {
 		t := &f.trace.Terminals[i]
-		if t.coin {
+		if t.Coin {
 			if err := f.coinBalance(t); err != nil {
 				return err
 			}

@@ -50,7 +50,7 @@ type spot struct {
 }
 
 func (t *Terminal) spot() spot {
-	if t.rests {
+	if t.Rests && !t.Coin {
 		return spot{address: t.Address, asset: t.Asset}
 	}
 	return spot{t.Address, t.Asset, t.At}

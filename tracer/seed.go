@@ -77,7 +77,7 @@ func (f *finish) seedLeft(at ledger.Point, seeds []int) error {
 	d := p.dirty()
 	return f.add(Terminal{
 		Address: s.Address, Asset: s.Asset, Dirty: d, Low: d, High: d, Shares: p.shares(), Reason: Pending,
-		Tx: s.Tx, Index: s.Index, At: at, Via: s.From, ArrivedAt: s.Time, LastKnown: f.r.progress[s.Chain].reached, coin: s.Output,
+		Tx: s.Tx, Index: s.Index, At: at, Via: s.From, ArrivedAt: s.Time, LastKnown: f.r.progress[s.Chain].reached, Coin: s.Output,
 	}, p)
 }
 

@@ -51,8 +51,9 @@ type Terminal struct {
 	// the last known event, for PENDING the position reached.
 	LastKnown  ledger.Point
 	BalanceNow ledger.Amount // of the asset at the address (of the coin, on UTXO chains) at the as-of
-	coin       bool          // an output, spent or resting
-	rests      bool          // an account's balance, not one transfer
+	Coin       bool          // an output, spent or resting
+	Rests      bool          // what an account or an unspent coin still holds; else the end of one transfer
+	ClosedAt   ledger.Point  // the event before which the ledger of an account was closed with all it held; zero: it was not
 }
 
 // Opening is an account whose opening balance had to be assumed.
