@@ -12,6 +12,7 @@ type Record struct {
 	Transactions []Transaction `json:"transactions"` // by network and place
 	Balances     []Balance     `json:"balances"`     // at the cut-off
 	Services     []Payees      `json:"services"`     // what was asked about distinct payees
+	Covered      []Held        `json:"covered"`      // what was asked about completeness
 	Labels       []Tagged      `json:"labels"`       // of every address that was asked for
 	Notices      []Noted       `json:"notices"`      // what is known besides transfers
 	Clocks       []Clock       `json:"clocks,omitempty"`
@@ -27,9 +28,9 @@ type History struct {
 	From     Place  `json:"from"`    // of the first event that is listed
 	Opening  string `json:"opening"` // balance just before it
 	Deficit  string `json:"deficit"` // part of the opening that was assumed: the least that keeps every known balance from going below zero
+	To       Place  `json:"to"`      // of the last event that can be listed, inclusive; means nothing where Complete
 	Events   []Flow `json:"events"`
-	Complete bool   `json:"complete"` // the events reach to the cut-off; else to the last one listed
-	Covered  []Held `json:"covered"`
+	Complete bool   `json:"complete"` // the events reach to the cut-off; else up to To
 }
 
 // Flow is one in- or outflow.
@@ -43,6 +44,9 @@ type Flow struct {
 
 // Held says whether every transfer of the account from a place to the cut-off is held.
 type Held struct {
+	Network string `json:"network"`
+	Address string `json:"address"`
+	Asset   string `json:"asset"`
 	Height  uint64 `json:"height"`
 	TxIndex uint32 `json:"tx_index"`
 	Covered bool   `json:"covered"`
