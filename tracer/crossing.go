@@ -22,6 +22,7 @@ type Crossing struct {
 	Tx                  ledger.TxID
 	Index               uint32
 	TransferKind        ledger.TransferKind
+	At                  ledger.Point // where what was received is laid over what was paid out
 	To                  ledger.Address
 	AssetOut            ledger.Asset
 	AmountOut, DirtyOut ledger.Amount // received: in all, and the traced part
@@ -178,7 +179,7 @@ func (run *run) convert(a *arrival, c *Crossing, paid Hop) error {
 	part := whole.Minus(x.out)
 	x.out = whole
 	run.exchanges[key] = x
-	c.DirtyIn, c.DirtyOut = a.Dirty, part
+	c.DirtyIn, c.DirtyOut, c.At = a.Dirty, part, paid.At
 	a.Crossing = c
 	run.hop(a)
 	if err := run.tally(a.Asset).add(a.parcel.segs, convertedOut); err != nil {
@@ -203,7 +204,7 @@ func share(p parcel, q ledger.Amount) parcel {
 		weights[i] = s.Amount
 	}
 	out := parcel{set: p.set}
-	for i, part := range apportion(q, totalOf(labels), weights) {
+	for i, part := range Apportion(q, totalOf(labels), weights) {
 		out.segs = push(out.segs, Segment{labels[i].Label, part})
 	}
 	return out

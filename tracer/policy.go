@@ -130,16 +130,16 @@ func splitLabels(labels []Segment, q ledger.Amount) (part, left []Segment) {
 	for i, s := range labels {
 		weights[i] = s.Amount
 	}
-	for i, share := range apportion(q, totalOf(labels), weights) {
+	for i, share := range Apportion(q, totalOf(labels), weights) {
 		part = push(part, Segment{labels[i].Label, share})
 		left = push(left, Segment{labels[i].Label, labels[i].Amount.Minus(share)})
 	}
 	return part, left
 }
 
-// apportion divides q over weights that sum to total (q <= total): the floors,
+// Apportion divides q over weights that sum to total (q <= total): the floors,
 // then one more unit each to the largest remainders, ties to the lower index.
-func apportion(q, total ledger.Amount, weights []ledger.Amount) []ledger.Amount {
+func Apportion(q, total ledger.Amount, weights []ledger.Amount) []ledger.Amount {
 	shares := make([]ledger.Amount, len(weights))
 	if q.IsZero() {
 		return shares
@@ -172,7 +172,7 @@ func listed(n int) []int {
 }
 
 func haircutSlots(dirty, total ledger.Amount, slots []ledger.Amount) ([]ledger.Amount, []int) {
-	return apportion(dirty, total, slots), listed(len(slots))
+	return Apportion(dirty, total, slots), listed(len(slots))
 }
 
 func dirtyFirstSlots(dirty, _ ledger.Amount, slots []ledger.Amount) ([]ledger.Amount, []int) {

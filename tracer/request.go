@@ -42,6 +42,7 @@ type Request struct {
 	// Floors override an asset's dust: a transfer whose traced units, over all
 	// labels, are fewer is pruned; 0 prunes nothing.
 	Floors  map[ledger.Asset]ledger.Amount
+	NoFloor bool                    // nothing is pruned, whatever Floors says
 	Through map[ledger.Address]bool // never a service, whatever its labels say
 	StopAt  map[ledger.Address]bool
 	// Heuristics lets crossings of tier T2 extend the trace; they are wrong at times.
@@ -52,6 +53,9 @@ type Request struct {
 
 // FloorOf returns the least traced amount of an asset that is followed.
 func (r *Request) FloorOf(a ledger.Asset) ledger.Amount {
+	if r.NoFloor {
+		return ledger.Amount{}
+	}
 	if floor, ok := r.Floors[a]; ok {
 		return floor
 	}

@@ -1,6 +1,7 @@
 package tracer
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/spoortrace/spoor/ledger"
@@ -117,6 +118,9 @@ func stopCategories() map[string]Reason {
 		"bridge": BridgeUnmatched, "seized_funds": Seized, "issuer_frozen": Frozen,
 	}
 }
+
+// StopCategories lists the categories at which a trace stops, by name.
+func StopCategories() []string { return slices.Sorted(maps.Keys(stopCategories())) }
 
 // stopOf returns the reason that an address's tags stop the trace with at a
 // block time, and the tag that decided: the most confident one, ties to the
