@@ -2,40 +2,75 @@ package bag
 
 import (
 	"bytes"
-	"crypto"
-	"crypto/sha1" //nolint:gosec // RFC 2634 names a certificate by it; what is trusted rests on the chain
-	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/hex"
 	"fmt"
+	"math/big"
 	"time"
-
-	"github.com/digitorus/pkcs7"
-	"github.com/digitorus/timestamp"
 
 	"github.com/spoortrace/spoor/ledger"
 )
 
-// TimestampQuery returns NAME.zip.tsq, the question for a time-stamping authority (RFC 3161, section 2.4.1), for the SHA-256 of the zip in
-// hex. It asks for the authority's certificate, names no policy and has no nonce, so that the same package gives the same bytes.
+// timeStampQuery is TimeStampReq of RFC 3161, section 2.4.1, as far as it is sent.
+type timeStampQuery struct {
+	Version int
+	Imprint imprint
+	CertReq bool
+}
+
+type imprint struct {
+	Algorithm pkix.AlgorithmIdentifier
+	Hash      []byte
+}
+
+// timeStampAnswer is TimeStampResp of section 2.4.2.
+type timeStampAnswer struct {
+	Status struct {
+		Code    int
+		Text    []asn1.RawValue `asn1:"optional"`
+		Failure asn1.BitString  `asn1:"optional"`
+	}
+	Token asn1.RawValue `asn1:"optional"`
+}
+
+// timeStamp is TSTInfo of the same section.
+type timeStamp struct {
+	Version    int
+	Policy     asn1.ObjectIdentifier
+	Imprint    imprint
+	Serial     *big.Int
+	Time       time.Time        `asn1:"generalized"`
+	Accuracy   accuracy         `asn1:"optional"`
+	Ordering   bool             `asn1:"optional"`
+	Nonce      *big.Int         `asn1:"optional"`
+	Authority  asn1.RawValue    `asn1:"optional,tag:0"`
+	Extensions []pkix.Extension `asn1:"optional,tag:1"`
+}
+
+type accuracy struct {
+	Seconds, Millis, Micros asn1.RawValue `asn1:"optional"`
+}
+
+// TimestampQuery returns NAME.zip.tsq, the question for a time-stamping authority, for the SHA-256 of the zip in hex. It asks for the
+// authority's certificate, names no policy and has no nonce, so that the same package gives the same bytes.
 func TimestampQuery(sha string) ([]byte, error) {
 	hash, err := parseSHA256(sha)
 	if err != nil {
 		return nil, err
 	}
-	q := timestamp.Request{HashAlgorithm: crypto.SHA256, HashedMessage: hash, Certificates: true}
-	raw, err := q.Marshal()
+	raw, err := asn1.Marshal(timeStampQuery{1, imprint{pkix.AlgorithmIdentifier{Algorithm: oidSHA256(), Parameters: asn1.NullRawValue}, hash}, true})
 	if err != nil {
 		return nil, fmt.Errorf("bag: timestamp query: %w", err)
 	}
 	return raw, nil
 }
 
-// VerifyTimestamp returns the time at which an authority says it has seen the SHA-256 (hex). The answer is refused unless it is granted, over
-// this hash, with one signature by a certificate for time-stamping and nothing else (RFC 3161, section 2.3), which the signature names (RFC
-// 5816) and which led to one of the roots at that time. Revocation is not looked up: that takes a network.
+// VerifyTimestamp returns the time at which an authority says that it has seen the SHA-256 (hex). The answer is refused unless it is granted,
+// in DER, over this hash, with one signature by a certificate for time-stamping and nothing else (RFC 3161, section 2.3), which the signature
+// names (RFC 5816) and which led to one of the roots at that time. Revocation is not looked up: that takes a network. What stands in the
+// answer outside the signature, such as its status text, is not covered by it and not returned.
 func VerifyTimestamp(tsr []byte, sha string, roots *x509.CertPool) (time.Time, error) {
 	hash, err := parseSHA256(sha)
 	if err != nil {
@@ -44,129 +79,56 @@ func VerifyTimestamp(tsr []byte, sha string, roots *x509.CertPool) (time.Time, e
 	if roots == nil {
 		return time.Time{}, ledger.Invalid("roots", "the certificates of authorities to be trusted", "none")
 	}
-	t, err := timestamp.ParseResponse(tsr)
+	at, err := verifyTimestamp(tsr, hash, roots)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("bag: timestamp: %w: %w", ledger.ErrCorrupt, err)
 	}
-	if t.HashAlgorithm != crypto.SHA256 || !bytes.Equal(t.HashedMessage, hash) {
-		return time.Time{}, fmt.Errorf("bag: timestamp: %w: it is of %v %x, not of the package's SHA-256 %s", ledger.ErrCorrupt, t.HashAlgorithm, t.HashedMessage, sha)
-	}
-	if err := checkSigner(t, roots); err != nil {
-		return time.Time{}, fmt.Errorf("bag: timestamp: %w: %w", ledger.ErrCorrupt, err)
-	}
-	return t.Time.UTC(), nil
+	return at, nil
 }
 
 func parseSHA256(sha string) ([]byte, error) {
 	hash, err := hex.DecodeString(sha)
-	if err != nil || len(hash) != sha256.Size {
+	if err != nil || len(hash) != 32 {
 		return nil, ledger.Invalid("sha256", "64 hex digits", sha)
 	}
 	return hash, nil
 }
 
-// checkSigner checks who signed the token. The signature itself was checked where a certificate came along, as one must.
-func checkSigner(t *timestamp.Timestamp, roots *x509.CertPool) error {
-	token, err := pkcs7.Parse(t.RawToken)
+func verifyTimestamp(tsr, hash []byte, roots *x509.CertPool) (at time.Time, err error) {
+	var answer timeStampAnswer
+	if err := parseDER(tsr, &answer); err != nil {
+		return at, fmt.Errorf("no answer of an authority: %w", err)
+	}
+	if answer.Status.Code > 1 || answer.Status.Code < 0 || len(answer.Token.FullBytes) == 0 {
+		return at, fmt.Errorf("not granted: status %d, reason %x", answer.Status.Code, answer.Status.Failure.Bytes)
+	}
+	token, err := parseToken(answer.Token.FullBytes)
 	if err != nil {
-		return err
+		return at, err
 	}
-	signer := token.GetOnlySigner()
-	if signer == nil {
-		return fmt.Errorf("%d signatures, %d certificates: want one signature with its certificate", len(token.Signers), len(token.Certificates))
+	if err := token.verify(); err != nil {
+		return at, err
 	}
-	if err := checkSigned(token, signer); err != nil {
-		return err
+	var stamp timeStamp
+	if err := parseDER(token.content, &stamp); err != nil {
+		return at, fmt.Errorf("no time stamp: %w", err)
 	}
-	if !onlyTimeStamping(signer) {
-		return fmt.Errorf("the certificate of %s is not for time-stamping alone", signer.Subject)
+	if !stamp.Imprint.Algorithm.Algorithm.Equal(oidSHA256()) || !bytes.Equal(stamp.Imprint.Hash, hash) {
+		return at, fmt.Errorf("it is of %s %x, not of the SHA-256 %x", stamp.Imprint.Algorithm.Algorithm, stamp.Imprint.Hash, hash)
 	}
-	between := x509.NewCertPool()
-	for _, c := range token.Certificates {
-		between.AddCert(c)
-	}
-	return token.VerifyWithOpts(x509.VerifyOptions{
-		Roots: roots, Intermediates: between, CurrentTime: t.Time, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping},
-	})
-}
-
-// checkSigned looks at the attributes under the signature: that it was given for a time stamp, and by this certificate.
-func checkSigned(token *pkcs7.PKCS7, signer *x509.Certificate) error {
-	var content asn1.ObjectIdentifier
-	if err := token.UnmarshalSignedAttribute(pkcs7.OIDAttributeContentType, &content); err != nil {
-		return err
-	}
-	if !content.Equal(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 1, 4}) { // id-ct-TSTInfo
-		return fmt.Errorf("signed as %s, which is no time stamp", content)
-	}
-	var v2 signingCertificateV2
-	if err := token.UnmarshalSignedAttribute(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 47}, &v2); err == nil {
-		return v2.names(signer)
-	}
-	var v1 signingCertificate
-	if err := token.UnmarshalSignedAttribute(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 12}, &v1); err != nil {
-		return fmt.Errorf("the signature does not name its certificate: %w", err)
-	}
-	sum := sha1.Sum(signer.Raw) //nolint:gosec // see the import
-	if len(v1.Certs) == 0 || !bytes.Equal(v1.Certs[0].Hash, sum[:]) {
-		return fmt.Errorf("the signature names another certificate than that of %s", signer.Subject)
-	}
-	return nil
-}
-
-// signingCertificate is the attribute of RFC 2634, section 5.4. What follows the hash is not needed.
-type signingCertificate struct {
-	Certs    []certID
-	Policies asn1.RawValue `asn1:"optional"`
-}
-
-type certID struct {
-	Hash   []byte
-	Issuer asn1.RawValue `asn1:"optional"`
-}
-
-// signingCertificateV2 is the attribute of RFC 5035, section 3.
-type signingCertificateV2 struct {
-	Certs    []certIDV2
-	Policies asn1.RawValue `asn1:"optional"`
-}
-
-type certIDV2 struct {
-	Algorithm pkix.AlgorithmIdentifier `asn1:"optional"` // SHA-256 where it is left out
-	Hash      []byte
-	Issuer    asn1.RawValue `asn1:"optional"`
-}
-
-func (s signingCertificateV2) names(c *x509.Certificate) error {
-	if len(s.Certs) == 0 {
-		return fmt.Errorf("the signature names no certificate")
-	}
-	algorithm := crypto.SHA256
-	switch oid := s.Certs[0].Algorithm.Algorithm; {
-	case oid.Equal(pkcs7.OIDDigestAlgorithmSHA384):
-		algorithm = crypto.SHA384
-	case oid.Equal(pkcs7.OIDDigestAlgorithmSHA512):
-		algorithm = crypto.SHA512
-	case len(oid) > 0 && !oid.Equal(pkcs7.OIDDigestAlgorithmSHA256):
-		return fmt.Errorf("the signature names its certificate by the hash %s, which is not known here", oid)
-	}
-	h := algorithm.New()
-	h.Write(c.Raw)
-	if !bytes.Equal(h.Sum(nil), s.Certs[0].Hash) {
-		return fmt.Errorf("the signature names another certificate than that of %s", c.Subject)
-	}
-	return nil
-}
-
-// onlyTimeStamping is what RFC 3161, section 2.3, wants of an authority's certificate: one purpose, marked critical.
-func onlyTimeStamping(c *x509.Certificate) bool {
-	if len(c.ExtKeyUsage) != 1 || len(c.UnknownExtKeyUsage) > 0 || c.ExtKeyUsage[0] != x509.ExtKeyUsageTimeStamping {
-		return false
-	}
-	for _, e := range c.Extensions {
-		if e.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 37}) {
-			return e.Critical
+	for _, e := range stamp.Extensions {
+		if e.Critical {
+			return at, fmt.Errorf("it has the critical extension %s, which is not known here", e.Id)
 		}
 	}
-	return false
+	return stamp.Time.UTC(), token.chain(stamp.Time, roots)
+}
+
+// parseDER takes one value and nothing behind it.
+func parseDER(raw []byte, v any) error {
+	rest, err := asn1.Unmarshal(raw, v)
+	if err == nil && len(rest) > 0 {
+		return fmt.Errorf("%d bytes behind it", len(rest))
+	}
+	return err
 }
