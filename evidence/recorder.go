@@ -228,6 +228,9 @@ func (r *Recorder) history(ctx context.Context, h ledger.Holder, span reach) (Hi
 		Opening: b.Amount.String(), Deficit: b.Deficit.String(), To: placeOf(span.to), Complete: span.whole, Events: []Flow{},
 	}
 	for e, err := range r.Index.Events(ctx, h, before(span.from)) {
+		if errors.Is(err, errBeyond) && !span.whole {
+			break
+		}
 		if err != nil {
 			return one, err
 		}
@@ -322,6 +325,9 @@ func (r *Recorder) noted(ctx context.Context, rec *Record) error {
 			Complete: span.whole, Notices: []PlacedNotice{},
 		}
 		for n, err := range r.Index.Notices(ctx, a, before(span.from)) {
+			if errors.Is(err, errBeyond) && !span.whole {
+				break
+			}
 			if err != nil {
 				return err
 			}

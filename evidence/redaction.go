@@ -47,3 +47,43 @@ func ParseLevel(s string) (Level, error) {
 	slices.Sort(names)
 	return "", ledger.Invalid("redaction", "one of "+strings.Join(names, ", "), s)
 }
+
+// Redact returns the dossier as it is shown at a level. For an exchange,
+// subject is the name of the entity whose letters stay in it; for a victim, the
+// pseudonym whose personal facts do. What is withheld is a fact's value and
+// salt, the examiner's name, letters to others, and the entries of the custody
+// log, which name report references and colleagues.
+func (d *Dossier) Redact(level Level, subject string) *Dossier {
+	shown := Levels()[level]
+	r := *d
+	r.Cover.Redaction = level
+	if !slices.Contains(shown, "examiner") {
+		r.Cover.Author = Withheld
+	}
+	r.Personal = make([]Personal, len(d.Personal))
+	for i, p := range d.Personal {
+		if !slices.Contains(shown, p.Field) && !(level == ForVictim && d.about(p.Subject, subject)) {
+			p.Value, p.Salt = "", ""
+		}
+		r.Personal[i] = p
+	}
+	r.Requests = []Request{}
+	for _, q := range d.Requests {
+		if level == ForCourt || level == ForAgency || (level == ForExchange && q.To == subject) {
+			r.Requests = append(r.Requests, q)
+		}
+	}
+	if level == ForExchange || level == ForVictim || level == ForPublic {
+		r.Custody.Entries = []CustodyEntry{}
+	}
+	return &r
+}
+
+// Withheld stands where a name was.
+const Withheld = "withheld"
+
+// about reports whether a fact's subject is the victim, or one of the victim's
+// payments.
+func (d *Dossier) about(subject, victim string) bool {
+	return subject == victim || slices.ContainsFunc(d.Payments, func(p Payment) bool { return p.Payment == subject && p.Victim == victim })
+}

@@ -23,6 +23,7 @@ type recorded struct {
 	tags      map[ledger.Address][]ledger.Tag
 	notices   map[ledger.Address]notedOf
 	clocks    map[clockKey]int64
+	blocks    map[clockKey]ledger.BlockRef
 }
 
 type heldHistory struct {
@@ -50,12 +51,15 @@ func missing(format string, args ...any) error {
 	return fmt.Errorf("record: %s: %w", fmt.Sprintf(format, args...), ledger.ErrCorrupt)
 }
 
+// errBeyond says that a list was not read further when the record was made.
+var errBeyond = fmt.Errorf("the record ends here: %w", ledger.ErrCorrupt)
+
 // Index makes an index of the record as of the cut-off.
 func (rec *Record) Index(cover *Cover) (tracer.Index, error) {
 	r := &recorded{
 		heads: map[ledger.Chain]ledger.BlockRef{}, txs: map[txKey]ledger.Tx{}, histories: map[ledger.Holder]*heldHistory{},
 		balances: map[ledger.Holder]ledger.Balance{}, covered: map[coveredKey]bool{}, payees: map[payeeKey]*ledger.Point{}, tags: map[ledger.Address][]ledger.Tag{},
-		notices: map[ledger.Address]notedOf{}, clocks: map[clockKey]int64{},
+		notices: map[ledger.Address]notedOf{}, clocks: map[clockKey]int64{}, blocks: map[clockKey]ledger.BlockRef{},
 	}
 	for _, n := range cover.Networks {
 		c, err := ledger.ParseChain(n.Network)
@@ -355,6 +359,13 @@ func (r *recorded) readAnswers(rec *Record) error {
 			r.tags[a] = append(r.tags[a], tag.read(a))
 		}
 	}
+	for _, b := range rec.Blocks {
+		ref, err := b.ref()
+		if err != nil {
+			return err
+		}
+		r.blocks[clockKey{ref.Chain, ref.Height}] = ref
+	}
 	for _, c := range rec.Clocks {
 		r.clocks[clockKey{ledger.Chain(c.Network), c.Height}] = c.Time
 	}
@@ -404,6 +415,15 @@ func (r *recorded) AsOf(_ context.Context, c ledger.Chain) (ledger.BlockRef, err
 	return ref, nil
 }
 
+// BlockRef implements Blocks.
+func (r *recorded) BlockRef(_ context.Context, c ledger.Chain, height uint64) (ledger.BlockRef, error) {
+	ref, ok := r.blocks[clockKey{c, height}]
+	if !ok {
+		return ref, fmt.Errorf("block %d of %s: %w", height, c, ledger.ErrNotFound)
+	}
+	return ref, nil
+}
+
 // FindTx implements tracer.Index.
 func (r *recorded) FindTx(_ context.Context, c ledger.Chain, id ledger.TxID) (found []ledger.Tx, _ error) {
 	for _, tx := range r.txs {
@@ -447,7 +467,7 @@ func (r *recorded) Events(_ context.Context, h ledger.Holder, after ledger.Point
 			}
 		}
 		if !y.complete {
-			yield(ledger.Event{}, missing("history of %s ends before the cut-off", h.Address))
+			yield(ledger.Event{}, fmt.Errorf("history of %s: %w", h.Address, errBeyond))
 		}
 	}
 }
@@ -515,7 +535,7 @@ func (r *recorded) Notices(_ context.Context, subject ledger.Address, after ledg
 			}
 		}
 		if !y.complete {
-			yield(ledger.Noted{}, missing("notices of %s end early", subject))
+			yield(ledger.Noted{}, fmt.Errorf("notices of %s: %w", subject, errBeyond))
 		}
 	}
 }
