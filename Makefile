@@ -4,6 +4,7 @@ GO ?= go
 TOOLS := $(CURDIR)/.tools
 DEMO ?= demo-data
 DATA ?=
+PACKAGES ?=
 FUZZTIME ?= 30s
 
 BUF_VERSION := v1.75.0
@@ -14,7 +15,7 @@ GOFUMPT_VERSION := v0.12.0
 GOLANGCI_LINT_VERSION := v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race generate lint format fuzz soak evaluate rest bench cover clean
+.PHONY: help build demo test race generate lint format fuzz soak evaluate rest validate bench cover clean
 
 help: ## print the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -56,6 +57,9 @@ evaluate: build ## measure every heuristic on real data: DATA=DIR (docs/method.m
 
 rest: ## let others judge the JSON interface: a generated client and schemathesis
 	.ci/rest
+
+validate: ## let others judge evidence packages: PACKAGES="a.zip b.zip"
+	.ci/validate $(PACKAGES)
 
 bench: ## run the benchmarks; DATA=DIR adds those on data of your own
 	SPOOR_BENCH_DATA=$(DATA) $(GO) test -run '^$$' -bench . -benchmem -count 3 ./...
