@@ -80,6 +80,9 @@ func (rec *Record) Index(cover *Cover) (tracer.Index, error) {
 			return nil, fmt.Errorf("record.json: %w", err)
 		}
 	}
+	if err := r.consistent(); err != nil {
+		return nil, fmt.Errorf("record.json: %w", err)
+	}
 	return r, nil
 }
 

@@ -61,8 +61,15 @@ func Verify(ctx context.Context, d *Dossier) *Report {
 	return r
 }
 
-// rebuild builds the dossier again from its record.
-func (d *Dossier) rebuild(ctx context.Context) (*Dossier, error) {
+// rebuild builds the dossier again from its record. Amounts that cannot be (an
+// account that pays more than it has) are a panic of the ledger: here they are
+// what somebody wrote into a file.
+func (d *Dossier) rebuild(ctx context.Context) (again *Dossier, err error) {
+	defer func() {
+		if impossible := recover(); impossible != nil {
+			err = missing("it contradicts itself: %v", impossible)
+		}
+	}()
 	idx, err := d.Record.Index(&d.Cover)
 	if err != nil {
 		return nil, err
@@ -125,6 +132,9 @@ func (p Payment) seed(ctx context.Context, idx tracer.Index) (s tracer.Seed, err
 	}
 	if s.Address, err = parseAddress(s.Chain, p.To); err != nil {
 		return s, err
+	}
+	if s.Output && s.At.Slot != 0 {
+		return s, missing("an output's place has slot 0, not %d", s.At.Slot)
 	}
 	if s.Output {
 		for i := range tx.Outputs {
