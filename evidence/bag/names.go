@@ -20,7 +20,7 @@ const (
 // checkName refuses what is no top folder.
 func checkName(name string) error {
 	if name == "" || len(name) > longestName || strings.Contains(name, "/") || !plain(name) {
-		return ledger.Invalid("name of the package", fmt.Sprintf("1 to %d ASCII letters, digits and . _ -, with no dot at an end", longestName), name)
+		return ledger.Invalid("name of the package", fmt.Sprintf("1 to %d ASCII letters, digits and . _ -, no . or - in front and no . at the end", longestName), name)
 	}
 	return nil
 }
@@ -31,7 +31,7 @@ func checkPaths(paths []string) error {
 	seen := map[string]string{strings.ToLower(manifestName): "the manifest that is written along"}
 	for _, p := range paths {
 		if len(p) > longestPath || slices.ContainsFunc(strings.Split(p, "/"), func(part string) bool { return !plain(part) }) {
-			return ledger.Invalid("path in the package", fmt.Sprintf("at most %d ASCII letters, digits and . _ - in parts between slashes, no part empty or with a dot at an end", longestPath), p)
+			return ledger.Invalid("path in the package", fmt.Sprintf("at most %d ASCII letters, digits and . _ - in parts between slashes, no part empty, none with . or - in front or . at the end", longestPath), p)
 		}
 		folded := strings.ToLower(p)
 		if other, ok := seen[folded]; ok {
@@ -50,9 +50,10 @@ func checkPaths(paths []string) error {
 	return nil
 }
 
-// plain says whether every system stores the name as it is. Names with a dot in front are hidden on some, and lose one at the end on others.
+// plain says whether every system stores the name as it is. Names with a dot in front are hidden on some, lose one at the end on others, and
+// are read as options of a program with a - in front.
 func plain(name string) bool {
-	if name == "" || name[0] == '.' || name[len(name)-1] == '.' {
+	if name == "" || name[0] == '.' || name[0] == '-' || name[len(name)-1] == '.' {
 		return false
 	}
 	for _, c := range []byte(name) {
