@@ -190,3 +190,36 @@ func (l *Log) Read(each func(Entry) error) error {
 	_, err := Verify(l.name, l.origin, l.key.Verifier, Check{upTo: l.Checkpoint()}, each)
 	return err
 }
+
+// errEnough ends a scan.
+var errEnough = errors.New("enough")
+
+// At gives the first size entries to each, and returns a checkpoint of the log
+// as it was then. Its signature is the same whenever it is made.
+func (l *Log) At(size uint64, each func(Entry) error) ([]byte, error) {
+	if size == 0 || size > l.Size() {
+		return nil, ledger.Invalid("size", fmt.Sprintf("1 to %d", l.Size()), fmt.Sprint(size))
+	}
+	file, err := os.Open(l.name + ".log")
+	if err != nil {
+		return nil, fmt.Errorf("chainlog: %w", err)
+	}
+	defer file.Close()
+	var signed []byte
+	_, err = scan(file, func(body []byte, after mark) error {
+		if err := each(Entry{after.tree.size, body}); err != nil {
+			return err
+		}
+		if after.tree.size < size {
+			return nil
+		}
+		if signed, err = checkpointOf(l.origin, after).sign(l.key.Signer); err != nil {
+			return err
+		}
+		return errEnough
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, fmt.Errorf("chainlog: %s: %w", l.name, err)
+	}
+	return signed, nil
+}

@@ -1,0 +1,110 @@
+package cases
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/spoortrace/spoor/internal/chainlog"
+	"github.com/spoortrace/spoor/ledger"
+)
+
+// Frozen is a case as it was when its custody log had a size, with all that is
+// sealed opened: what a package is made of.
+type Frozen struct {
+	Case    Case
+	Persons []Named
+	Remarks map[string]Remarks // by payment
+	Notes   []string           // in their order
+	Custody Excerpt
+	salts   caseKey
+}
+
+// Excerpt is the beginning of a custody log, as it is written.
+type Excerpt struct {
+	Origin     string
+	Key        string // public, of the checkpoint's signature
+	Checkpoint []byte
+	Entries    []json.RawMessage
+}
+
+// Salt is a secret of the case, the same for the same words: whoever has not
+// the key of the case cannot guess what was committed to with it.
+func (f *Frozen) Salt(words ...string) [32]byte {
+	mac := hmac.New(sha256.New, f.salts[:])
+	for _, w := range append([]string{"salt"}, words...) {
+		fmt.Fprintf(mac, "%d %s ", len(w), w)
+	}
+	return [32]byte(mac.Sum(nil))
+}
+
+// Size is how many entries the custody log of a case has. It shows nothing else,
+// and is not recorded.
+func (s *Store) Size(a Actor, id ID) (uint64, error) {
+	h, err := s.find(a.Tenant, id)
+	if err != nil {
+		return 0, err
+	}
+	return h.log.Size(), nil
+}
+
+// At returns a case as it was at a size of its custody log, and records that it
+// was read. The same size gives the same answer, for ever.
+func (s *Store) At(a Actor, id ID, size uint64) (*Frozen, error) {
+	h, err := s.read(a, id, fmt.Sprintf("all of it, as of entry %d", size))
+	if err != nil {
+		return nil, err
+	}
+	f := &Frozen{Case: Case{ID: id}, Remarks: map[string]Remarks{}, Custody: Excerpt{Origin: originOf(id), Key: s.key.Public}}
+	f.Custody.Checkpoint, err = h.log.At(size, func(line chainlog.Entry) error {
+		var e Entry
+		if err := decode(line.Body, &e); err != nil {
+			return fmt.Errorf("%w: %w", ledger.ErrCorrupt, err)
+		}
+		e.Sequence = line.Number
+		f.Custody.Entries = append(f.Custody.Entries, slices.Clone(line.Body))
+		return f.Case.fold(e)
+	})
+	if err == nil {
+		err = s.openAll(f)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cases: case %s as of entry %d: %w", id, size, err)
+	}
+	return f, nil
+}
+
+// openAll opens what is sealed.
+func (s *Store) openAll(f *Frozen) (err error) {
+	c := &f.Case
+	if f.salts, err = s.keyOf(c); err != nil {
+		return err
+	}
+	for _, v := range c.Victims {
+		n := Named{Pseudonym: v.Pseudonym}
+		if err := f.salts.openJSON(v.Sealed, about(c.ID, v.Pseudonym), &n.Person); err != nil {
+			return err
+		}
+		f.Persons = append(f.Persons, n)
+	}
+	for _, p := range c.Payments {
+		if p.Sealed == nil {
+			continue
+		}
+		var r Remarks
+		if err := f.salts.openJSON(p.Sealed, about(c.ID, p.ID), &r); err != nil {
+			return err
+		}
+		f.Remarks[p.ID] = r
+	}
+	for _, n := range c.Notes {
+		text, err := f.salts.open(n.Sealed, about(c.ID, "note"))
+		if err != nil {
+			return err
+		}
+		f.Notes = append(f.Notes, string(text))
+	}
+	return nil
+}
