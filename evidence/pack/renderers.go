@@ -1,0 +1,14 @@
+package pack
+
+import (
+	"github.com/spoortrace/spoor/evidence"
+)
+
+// renderer makes files of a dossier for people or other programs.
+type renderer func(*evidence.Dossier) ([]evidence.Part, error)
+
+// renderers is the table of what a package has besides its records. A new format
+// is a function and a row.
+func renderers() []renderer {
+	return []renderer{}
+}
