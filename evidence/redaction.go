@@ -87,3 +87,29 @@ const Withheld = "withheld"
 func (d *Dossier) about(subject, victim string) bool {
 	return subject == victim || slices.ContainsFunc(d.Payments, func(p Payment) bool { return p.Payment == subject && p.Victim == victim })
 }
+
+// Like redacts the dossier as another was: the same level, and the same
+// subject's facts and letters.
+func (d *Dossier) Like(r *Dossier) *Dossier {
+	subject := ""
+	for _, q := range r.Requests {
+		subject = q.To
+	}
+	if r.Cover.Redaction == ForVictim {
+		for _, p := range r.Personal {
+			if p.Salt != "" {
+				subject = d.victimOf(p.Subject)
+			}
+		}
+	}
+	return d.Redact(r.Cover.Redaction, subject)
+}
+
+func (d *Dossier) victimOf(subject string) string {
+	for _, p := range d.Payments {
+		if p.Payment == subject {
+			return p.Victim
+		}
+	}
+	return subject
+}

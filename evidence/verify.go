@@ -20,9 +20,9 @@ import (
 
 // Check is one thing that was looked at.
 type Check struct {
-	Name   string
-	OK     bool
-	Detail string
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail,omitempty"`
 }
 
 // Report is what Verify found.
@@ -36,7 +36,8 @@ func (r *Report) OK() bool {
 	return !slices.ContainsFunc(r.Checks, func(c Check) bool { return !c.OK })
 }
 
-func (r *Report) add(name string, err error, detail string) {
+// Add records a check; err says that it failed.
+func (r *Report) Add(name string, err error, detail string) {
 	if err != nil {
 		detail = err.Error()
 	}
@@ -50,14 +51,14 @@ func Verify(ctx context.Context, d *Dossier) *Report {
 	r := &Report{}
 	again, err := d.rebuild(ctx)
 	if err != nil {
-		r.add("the trace runs again from the record", err, "")
+		r.Add("the trace runs again from the record", err, "")
 	} else {
-		r.add("the trace runs again from the record", nil, fmt.Sprintf("%d policies", len(d.Results)))
+		r.Add("the trace runs again from the record", nil, fmt.Sprintf("%d policies", len(d.Results)))
 		d.compare(r, again)
 	}
-	r.add("proofs and grades", d.checkProofs(r), fmt.Sprintf("%d proofs", len(d.Proofs)))
-	r.add("commitments of personal facts", d.checkPersonal(), fmt.Sprintf("%d facts", len(d.Personal)))
-	r.add("custody log", d.Custody.check(d.Cover.Redaction), fmt.Sprintf("%d entries", d.Custody.Size))
+	r.Add("proofs and grades", d.checkProofs(r), fmt.Sprintf("%d proofs", len(d.Proofs)))
+	r.Add("commitments of personal facts", d.checkPersonal(), fmt.Sprintf("%d facts", len(d.Personal)))
+	r.Add("custody log", d.Custody.check(d.Cover.Redaction), fmt.Sprintf("%d entries", d.Custody.Size))
 	return r
 }
 
@@ -172,7 +173,7 @@ func (d *Dossier) compare(r *Report, again *Dossier) {
 		{"entities", func(d *Dossier) any { return d.Entities }, fmt.Sprintf("%d entities", len(d.Entities))},
 		{"data cut-off, assets and what is not known", func(d *Dossier) any { return d.Cover }, ""},
 	} {
-		r.add(s.name, same(s.of(plain), s.of(other)), s.detail)
+		r.Add(s.name, same(s.of(plain), s.of(other)), s.detail)
 	}
 }
 
