@@ -1,6 +1,7 @@
 package cases
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/json"
@@ -107,4 +108,46 @@ func (s *Store) openAll(f *Frozen) (err error) {
 		f.Notes = append(f.Notes, string(text))
 	}
 	return nil
+}
+
+// PublicKey is the key that checkpoints of custody logs are verified with.
+func (s *Store) PublicKey() string { return s.key.Public }
+
+// Other is what a case shows to colleagues who are no members of it: whose it
+// is, and which addresses it is about.
+type Other struct {
+	ID        ID
+	Authority string
+	Addresses []string // NETWORK:ADDRESS of payees and of what was seized
+}
+
+// Others lists the cases of a tenant but one, by id.
+func (s *Store) Others(tenant string, but ID) []Other {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var all []Other
+	for id, h := range s.cases {
+		h.mu.Lock()
+		if c := h.state; id != but && c.Opening.Tenant == tenant {
+			all = append(all, c.other())
+		}
+		h.mu.Unlock()
+	}
+	slices.SortFunc(all, func(a, b Other) int { return cmp.Compare(a.ID, b.ID) })
+	return all
+}
+
+func (c *Case) other() Other {
+	o := Other{ID: c.ID, Authority: c.Opening.Authority}
+	for _, p := range c.Payments {
+		if p.To != "" && p.Withdrawn == "" {
+			o.Addresses = append(o.Addresses, string(p.Network)+":"+p.To)
+		}
+	}
+	for _, z := range c.Seizures {
+		o.Addresses = append(o.Addresses, z.Address)
+	}
+	slices.Sort(o.Addresses)
+	o.Addresses = slices.Compact(o.Addresses)
+	return o
 }

@@ -167,7 +167,7 @@ func (t *Transaction) readTransfers(tx *ledger.Tx) (err error) {
 		if one.From, one.To, one.Amount, err = parties(tx.Chain, m.From, m.To, m.Amount); err != nil {
 			return err
 		}
-		if one.Asset, err = parseAsset(m.Asset); err != nil {
+		if one.Asset, err = ParseAsset(m.Asset); err != nil {
 			return err
 		}
 		kind, errKind := numberOf("kind", kindNames(), m.Kind)
@@ -214,7 +214,7 @@ func (n Notice) read(c ledger.Chain) (one ledger.Notice, err error) {
 		return one, err
 	}
 	if n.Asset != "" {
-		if one.Asset, err = parseAsset(n.Asset); err != nil {
+		if one.Asset, err = ParseAsset(n.Asset); err != nil {
 			return one, err
 		}
 	}
@@ -235,7 +235,7 @@ func holderOf(network, address, asset string) (h ledger.Holder, err error) {
 	if h.Address, err = parseAddress(c, address); err != nil {
 		return h, err
 	}
-	h.Asset, err = parseAsset(asset)
+	h.Asset, err = ParseAsset(asset)
 	return h, err
 }
 

@@ -35,7 +35,7 @@ func (b *builder) restitution() error {
 	}
 	pools := map[ledger.Asset]ledger.Amount{}
 	for _, h := range b.d.Holdings {
-		asset, err := parseAsset(h.Asset)
+		asset, err := ParseAsset(h.Asset)
 		if err != nil {
 			return err
 		}

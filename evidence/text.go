@@ -27,7 +27,9 @@ func parseAddress(c ledger.Chain, text string) (ledger.Address, error) {
 	return ledger.ParseAddress(c, text)
 }
 
-func parseAsset(text string) (ledger.Asset, error) {
+// ParseAsset reads an asset as packages write it: NETWORK:native, or
+// NETWORK:CONTRACT with #TOKENID at will.
+func ParseAsset(text string) (ledger.Asset, error) {
 	network, rest, ok := strings.Cut(text, ":")
 	c, err := ledger.ParseChain(network)
 	if err != nil || !ok {

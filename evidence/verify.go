@@ -116,7 +116,7 @@ func (p Payment) seed(ctx context.Context, idx tracer.Index) (s tracer.Seed, err
 	if s.Chain, err = ledger.ParseChain(p.Network); err != nil {
 		return s, err
 	}
-	if s.Asset, err = parseAsset(p.Asset); err != nil {
+	if s.Asset, err = ParseAsset(p.Asset); err != nil {
 		return s, err
 	}
 	if s.Amount, err = amountOf(p.Amount); err != nil {
@@ -332,7 +332,7 @@ func (row Row) hop(idx tracer.Index) (h tracer.Hop, err error) {
 	if h.From, h.To, h.Amount, err = parties(h.Chain, row.From, row.To, row.Amount); err != nil {
 		return h, err
 	}
-	if h.Asset, err = parseAsset(row.Asset); err != nil {
+	if h.Asset, err = ParseAsset(row.Asset); err != nil {
 		return h, err
 	}
 	tx, err := idx.TxAt(context.Background(), h.Chain, h.At.Pos)

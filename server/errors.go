@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/spoortrace/spoor/cases"
 	"github.com/spoortrace/spoor/entities"
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
@@ -75,6 +76,8 @@ func toStatus(log *slog.Logger, err error) error {
 		return withDetails(codes.FailedPrecondition, err, info("WRONG_NETWORK"))
 	case errors.Is(err, ledger.ErrNewer):
 		return withDetails(codes.FailedPrecondition, err, info("NEWER_FORMAT"))
+	case errors.Is(err, cases.ErrRole):
+		return withDetails(codes.PermissionDenied, err, info("CASE_ROLE"))
 	case errors.Is(err, ledger.ErrPrecondition):
 		return withDetails(codes.FailedPrecondition, err, info("FAILED_PRECONDITION"))
 	case errors.Is(err, ledger.ErrBusy):

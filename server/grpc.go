@@ -26,6 +26,7 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	"github.com/spoortrace/spoor/access"
+	"github.com/spoortrace/spoor/cases"
 	"github.com/spoortrace/spoor/entities"
 	"github.com/spoortrace/spoor/labels"
 	"github.com/spoortrace/spoor/prices"
@@ -55,6 +56,10 @@ type Config struct {
 	Audit *access.Audit
 	// Screening is what exchanges registered, owned by the caller; nil: nothing is kept, and single addresses are screened alone.
 	Screening *screening.Store
+	// Cases are kept there, owned by the caller; nil: every call about one is refused.
+	Cases *cases.Store
+	// Software is the name and version that packages state.
+	Software string
 	// Scoring is the judgment of screenings; nil: package risk with its default rules.
 	Scoring *Scoring
 	Log     *slog.Logger // nil: slog.Default()
@@ -180,6 +185,7 @@ func (s *Server) Serve(lis net.Listener, trust Trust) error {
 	spoorv1.RegisterLabelServiceServer(server, &labelService{data: s.data, pages: s.pages, now: time.Now, affected: []affectedBy{s.jobs.carrying, s.screens.affected}})
 	spoorv1.RegisterAdminServiceServer(server, &admin{data: s.data, keys: s.cfg.Keys, ingest: s.cfg.Ingest, follows: s.cfg.Follows, now: time.Now})
 	spoorv1.RegisterScreeningServiceServer(server, s.screens)
+	spoorv1.RegisterCaseServiceServer(server, &caseService{data: s.data, cases: s.cfg.Cases, pages: s.pages, software: s.cfg.Software, slot: s.traces.slot})
 	healthpb.RegisterHealthServer(server, s.health)
 	if trust.Reflect {
 		reflection.Register(server)

@@ -130,7 +130,7 @@ func newGateway(ctx context.Context, conn *grpc.ClientConn, trust Trust, log *sl
 		runtime.WithDisablePathLengthFallback(), runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved),
 	)
 	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
-		spoorv1.RegisterTraceServiceHandler, spoorv1.RegisterLabelServiceHandler, spoorv1.RegisterAdminServiceHandler, spoorv1.RegisterScreeningServiceHandler,
+		spoorv1.RegisterTraceServiceHandler, spoorv1.RegisterLabelServiceHandler, spoorv1.RegisterAdminServiceHandler, spoorv1.RegisterScreeningServiceHandler, spoorv1.RegisterCaseServiceHandler,
 	} {
 		if err := register(ctx, g.mux, conn); err != nil {
 			return nil, fmt.Errorf("rest: %w", err)

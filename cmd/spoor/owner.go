@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/spoortrace/spoor/access"
+	"github.com/spoortrace/spoor/cases"
 	"github.com/spoortrace/spoor/entities"
 	"github.com/spoortrace/spoor/labels"
 	"github.com/spoortrace/spoor/ledger"
@@ -35,6 +36,8 @@ type owner struct {
 	entities *entities.Set
 	// screening is what exchanges registered.
 	screening *screening.Store
+	// cases are criminal cases with their custody logs.
+	cases *cases.Store
 
 	keys   *access.Store
 	audit  *access.Audit // nil as long as there is no key
@@ -111,17 +114,21 @@ func openOwner(dir string, config Config, log *slog.Logger) (*owner, error) {
 	if err != nil {
 		return nil, errors.Join(err, clusters.Close(), tags.Close(), st.Close())
 	}
-	o := &owner{store: st, labels: tags, entities: clusters, screening: kept, keys: keys, audit: audit, pipe: bufconn.Listen(1 << 20), log: log}
+	files, err := cases.Open(dir, cases.Options{Now: time.Now})
+	if err != nil {
+		return nil, errors.Join(err, kept.Close(), clusters.Close(), tags.Close(), st.Close())
+	}
+	o := &owner{store: st, labels: tags, entities: clusters, screening: kept, cases: files, keys: keys, audit: audit, pipe: bufconn.Listen(1 << 20), log: log}
 	if n := tags.Cut(); n > 0 {
 		log.Warn("label log: cut off a batch that was never finished", "bytes", n)
 	}
 	o.intake = &intake{store: st, labels: tags, log: log, now: time.Now, bridges: bridges, follows: server.NewFollows(time.Now)}
 	o.server, err = server.New(server.Config{
-		Store: st, Labels: tags, Entities: clusters, Screening: kept, Keys: keys, Audit: audit, Ingest: o.intake.ingest, Follows: o.intake.follows, Prices: worth, Log: log, Webhooks: hooks,
+		Store: st, Labels: tags, Entities: clusters, Screening: kept, Cases: files, Software: "spoor " + version(), Keys: keys, Audit: audit, Ingest: o.intake.ingest, Follows: o.intake.follows, Prices: worth, Log: log, Webhooks: hooks,
 		MaxTraces: limits.MaxTraces, MaxEvents: limits.MaxEvents, KeepTraces: limits.KeepTraces, Rate: float64(limits.Rate),
 	})
 	if err != nil {
-		return nil, errors.Join(err, kept.Close(), o.closeAccess(), tags.Close(), st.Close())
+		return nil, errors.Join(err, files.Close(), kept.Close(), o.closeAccess(), tags.Close(), st.Close())
 	}
 	o.serve(o.pipe, server.LocalTrust())
 	o.listenSocket(dir)
@@ -216,7 +223,7 @@ func (o *owner) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	o.server.Stop(ctx)
-	return errors.Join(o.serves.Wait(), o.screening.Close(), o.closeAccess(), o.labels.Close(), o.entities.Close(), o.store.Close())
+	return errors.Join(o.serves.Wait(), o.cases.Close(), o.screening.Close(), o.closeAccess(), o.labels.Close(), o.entities.Close(), o.store.Close())
 }
 
 // bytesIn adds up the files of a folder; a missing one is empty.

@@ -1,0 +1,253 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strconv"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/spoortrace/spoor/cases"
+	"github.com/spoortrace/spoor/evidence"
+	"github.com/spoortrace/spoor/evidence/bag"
+	"github.com/spoortrace/spoor/evidence/pack"
+	"github.com/spoortrace/spoor/ledger"
+	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
+)
+
+// GetHoldings traces a case and says where the money is now.
+func (s *caseService) GetHoldings(ctx context.Context, m *spoorv1.GetHoldingsRequest) (*spoorv1.Holdings, error) {
+	who, id, err := s.open(ctx, m.GetName())
+	if err != nil {
+		return nil, err
+	}
+	release, err := s.slot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	f, err := s.data.openCaseFile(ctx, s.cases, who, id, filePins{asOf: m.GetAsOf()})
+	if err != nil {
+		return nil, err
+	}
+	defer f.close()
+	d, err := f.dossier(ctx, dossierOptions{author: who.Name, software: s.software})
+	if err != nil {
+		return nil, err
+	}
+	answer, err := f.board(d)
+	if err != nil {
+		return nil, err
+	}
+	answer.Name = "cases/" + string(id)
+	if answer.AsOf, err = f.pinned(ctx); err != nil {
+		return nil, err
+	}
+	answer.Elsewhere, err = s.elsewhere(ctx, who, id, d)
+	return answer, err
+}
+
+// board converts the seizure table.
+func (f *caseFile) board(d *evidence.Dossier) (*spoorv1.Holdings, error) {
+	assets := map[string]*spoorv1.Asset{}
+	for _, a := range d.Cover.Assets {
+		one, err := packAsset(a)
+		if err != nil {
+			return nil, err
+		}
+		assets[a.Asset] = one
+	}
+	names := map[string]string{}
+	for _, e := range d.Entities {
+		names[e.ID] = e.Name
+	}
+	answer := &spoorv1.Holdings{Warnings: d.Cover.Warnings}
+	for _, h := range d.Holdings {
+		one := &spoorv1.Holding{
+			Id: h.ID, Address: h.Address, Asset: assets[h.Asset], Holder: h.Holder, FreezableBy: h.FreezableBy, Reasons: h.Reasons, Traced: h.Traced,
+			Low: h.Low, High: h.High, BalanceNow: h.BalanceNow, Unexplained: h.Unexplained, Missing: h.Missing, Recoverable: h.Recoverable,
+			FirstSeen: timestamppb.New(h.FirstSeen), LastSeen: timestamppb.New(h.LastSeen), Minutes: h.Minutes, Via: h.Via, Entity: names[h.Entity],
+			Seized: h.Seized, Usd: h.USD, UsdSource: h.USDSource,
+		}
+		for _, v := range h.Victims {
+			one.Victims = append(one.Victims, &spoorv1.VictimShare{Victim: v.Victim, Amount: v.Amount})
+		}
+		answer.Holdings = append(answer.Holdings, one)
+	}
+	for _, a := range d.Shares {
+		answer.Restitution = append(answer.Restitution, &spoorv1.Award{Victim: a.Victim, Asset: assets[a.Asset], Lost: a.Lost, Traced: a.Traced, Allocated: a.Allocated})
+	}
+	return answer, nil
+}
+
+func packAsset(a evidence.Asset) (*spoorv1.Asset, error) {
+	asset, err := evidence.ParseAsset(a.Asset)
+	if err != nil {
+		return nil, err
+	}
+	return assetMessage(ledger.AssetInfo{Asset: asset, Symbol: a.Symbol, Decimals: a.Decimals}), nil
+}
+
+// elsewhere finds the holders of this case among the addresses that other cases
+// of the tenant name: the payees of their payments and what was seized in them.
+func (s *caseService) elsewhere(_ context.Context, who cases.Actor, id cases.ID, d *evidence.Dossier) ([]*spoorv1.Deconfliction, error) {
+	touched := map[string]bool{}
+	for _, r := range d.Ledger {
+		touched[r.Network+":"+r.To] = true
+	}
+	mine := map[cases.ID]bool{}
+	for _, c := range s.cases.List(who) {
+		mine[c.ID] = true
+	}
+	var found []*spoorv1.Deconfliction
+	for _, other := range s.cases.Others(who.Tenant, id) {
+		for _, a := range other.Addresses {
+			if !touched[a] {
+				continue
+			}
+			one := &spoorv1.Deconfliction{Address: a, Authority: other.Authority}
+			if mine[other.ID] {
+				one.Case = "cases/" + string(other.ID)
+			}
+			found = append(found, one)
+		}
+	}
+	return found, nil
+}
+
+// chunk is how much of a package goes into one message.
+const chunk = 256 << 10
+
+// BuildPackage makes a package in a file of its own, records it, and streams it.
+func (s *caseService) BuildPackage(m *spoorv1.BuildPackageRequest, stream grpc.ServerStreamingServer[spoorv1.BuildPackageResponse]) (err error) {
+	ctx := stream.Context()
+	who, id, err := s.open(ctx, m.GetName())
+	if err != nil {
+		return err
+	}
+	release, err := s.slot(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	file, err := os.CreateTemp("", "spoor-package-*.zip")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close(), os.Remove(file.Name())) }()
+	sum, err := s.build(ctx, who, id, m, file)
+	if err != nil {
+		return err
+	}
+	if _, err := s.cases.Add(who, id, m.GetRequestId(), &cases.Package{SHA256: sum.GetSha256(), Redaction: sum.GetPins().GetRedaction(), Supersedes: m.GetSupersedes()}); err != nil {
+		return err
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	return sendFile(file, sum, stream.Send)
+}
+
+func sendFile(file io.Reader, sum *spoorv1.PackageSum, send func(*spoorv1.BuildPackageResponse) error) error {
+	buffer := make([]byte, chunk)
+	for {
+		n, err := io.ReadFull(file, buffer)
+		if n > 0 {
+			if err := send(&spoorv1.BuildPackageResponse{Chunk: buffer[:n]}); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return send(&spoorv1.BuildPackageResponse{Sum: sum})
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// build writes the package of a case.
+func (s *caseService) build(ctx context.Context, who cases.Actor, id cases.ID, m *spoorv1.BuildPackageRequest, to io.Writer) (*spoorv1.PackageSum, error) {
+	level := evidence.ForCourt
+	if m.GetRedaction() != "" {
+		var err error
+		if level, err = evidence.ParseLevel(m.GetRedaction()); err != nil {
+			return nil, err
+		}
+	}
+	pins := filePins{asOf: m.GetAsOf(), labelSequence: m.GetLabelSequence(), custody: m.GetCustodySize()}
+	f, err := s.data.openCaseFile(ctx, s.cases, who, id, pins)
+	if err != nil {
+		return nil, err
+	}
+	defer f.close()
+	fixed, err := f.fix(ctx, m, level, who)
+	if err != nil {
+		return nil, err
+	}
+	d, err := f.dossier(ctx, dossierOptions{
+		author: fixed.GetAuthor(), software: s.software, demonstration: m.GetDemonstration(), supersedes: m.GetSupersedes(), command: commandOf(fixed),
+	})
+	if err != nil {
+		return nil, err
+	}
+	sum, err := writePackage(to, d, level, m.GetSubject())
+	if err != nil {
+		return nil, err
+	}
+	answer := &spoorv1.PackageSum{FileName: pack.Name(d.Redact(level, "")), Sha256: sum.SHA256, Root: sum.Root, Size: sum.Size, Pins: fixed}
+	for _, r := range d.Ledger {
+		switch r.Grade {
+		case ledger.GradeProven.String():
+			answer.Proven++
+		case ledger.GradeAttested.String():
+			answer.Attested++
+		default:
+			answer.Inferred++
+		}
+	}
+	return answer, nil
+}
+
+// fix is the request with everything that was left open filled in.
+func (f *caseFile) fix(ctx context.Context, m *spoorv1.BuildPackageRequest, level evidence.Level, who cases.Actor) (*spoorv1.BuildPackageRequest, error) {
+	fixed := proto.CloneOf(m)
+	var err error
+	if fixed.AsOf, err = f.pinned(ctx); err != nil {
+		return nil, err
+	}
+	fixed.Name, fixed.Redaction = "cases/"+string(f.frozen.Case.ID), string(level)
+	fixed.LabelSequence, fixed.CustodySize = f.view.labelSequence(), uint64(len(f.frozen.Custody.Entries))
+	fixed.Author, fixed.RequestId, fixed.Contacts, fixed.Agency = first(m.GetAuthor(), who.Name), "", "", ""
+	return fixed, nil
+}
+
+// commandOf is how the full package is made again. It is the same at every
+// level, so that a redacted package can be derived.
+func commandOf(fixed *spoorv1.BuildPackageRequest) []string {
+	number := func(n uint64) string { return strconv.FormatUint(n, 10) }
+	return []string{
+		"spoor", "case", "package", fixed.GetName()[len("cases/"):], "--as-of", fixed.GetAsOf(), "--label-sequence", number(fixed.GetLabelSequence()),
+		"--custody-size", number(fixed.GetCustodySize()),
+	}
+}
+
+// writePackage writes the full dossier, or what is derived of it.
+func writePackage(to io.Writer, d *evidence.Dossier, level evidence.Level, subject string) (bag.Sum, error) {
+	out := bufio.NewWriterSize(to, chunk)
+	var full []byte
+	if level != evidence.ForCourt {
+		var err error
+		if full, err = pack.Manifest(d); err != nil {
+			return bag.Sum{}, err
+		}
+		d = d.Redact(level, subject)
+	}
+	sum, err := pack.Write(out, d, full)
+	return sum, errors.Join(err, out.Flush())
+}
