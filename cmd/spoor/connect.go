@@ -30,6 +30,7 @@ type link struct {
 	labels    spoorv1.LabelServiceClient
 	admin     spoorv1.AdminServiceClient
 	screening spoorv1.ScreeningServiceClient
+	cases     spoorv1.CaseServiceClient
 	remote    bool // paths are those of another machine
 	// elsewhere: another process answers, with settings of its own.
 	elsewhere bool
@@ -39,8 +40,8 @@ type link struct {
 func newLink(conn *grpc.ClientConn, also func() error) *link {
 	return &link{
 		traces: spoorv1.NewTraceServiceClient(conn), labels: spoorv1.NewLabelServiceClient(conn), admin: spoorv1.NewAdminServiceClient(conn),
-		screening: spoorv1.NewScreeningServiceClient(conn),
-		close:     func() error { return errors.Join(conn.Close(), also()) },
+		screening: spoorv1.NewScreeningServiceClient(conn), cases: spoorv1.NewCaseServiceClient(conn),
+		close: func() error { return errors.Join(conn.Close(), also()) },
 	}
 }
 

@@ -1,0 +1,321 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/spoortrace/spoor/cmd/spoor/internal/render"
+	"github.com/spoortrace/spoor/evidence"
+	"github.com/spoortrace/spoor/evidence/bag"
+	"github.com/spoortrace/spoor/evidence/pack"
+	"github.com/spoortrace/spoor/ledger"
+	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
+)
+
+// packageFlags are those of spoor case package that stay on this side.
+type packageFlags struct {
+	out, key, contacts, agency, of string
+	all                        bool
+	stampQuery                 bool
+}
+
+func (a *app) casePackageCommand() *cobra.Command {
+	m := &spoorv1.BuildPackageRequest{}
+	var flags packageFlags
+	cmd := &cobra.Command{
+		Use:   "package CASE... [--out DIR]",
+		Short: "Make evidence packages",
+		Long: `Make evidence packages: the trace of a case under its policies and others, the seizure table, proofs, letters, and all that is needed to check them.
+
+Equal pins (--as-of, --label-sequence, --custody-size) give equal bytes. Several cases, or --all, are a batch: each package is written whole or not at
+all, one that is there already is not made again, and a case that fails does not stop the others.
+Exit status 4: some cases failed.`,
+		Example: `  spoor case package 12/2026 --out packages --key examiner.key
+  spoor case package --all --out packages --demonstration "made of public data"`,
+		RunE: func(cmd *cobra.Command, args []string) error { return a.packages(cmd.Context(), args, m, flags) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&flags.out, "out", ".", "`DIR` to write to")
+	f.BoolVar(&flags.all, "all", false, "all of your cases")
+	f.StringVar(&flags.key, "key", "", "`FILE` with the examiner's private key (minisign) to sign with; without it: sign with any minisign tool")
+	f.BoolVar(&flags.stampQuery, "timestamp-query", false, "also write NAME.zip.tsq, the question for a time-stamping authority")
+	f.StringVar(&flags.contacts, "contacts", "", "`FILE` (YAML): whom to write to")
+	f.StringVar(&flags.agency, "agency", "", "`FILE` (YAML): who writes")
+	f.StringVar(&m.Redaction, "redaction", "court", "for whom: court, agency, exchange, defence, victim or public")
+	f.StringVar(&m.Subject, "for", "", "the exchange, or the victim (V-1), whose letters or facts stay in a redacted package")
+	f.StringVar(&flags.of, "of", "", "full `PACKAGE` of the case, to derive a redacted one of: it takes the place of the pins")
+	f.StringVar(&m.AsOf, "as-of", "", "data cut-off: a height, a time, or NETWORK=HEIGHT,NETWORK=HEIGHT (default: the tip)")
+	f.Uint64Var(&m.LabelSequence, "label-sequence", 0, "last entry of the label log to read (default: the last)")
+	f.Uint64Var(&m.CustodySize, "custody-size", 0, "entries of the custody log to read (default: all)")
+	f.StringVar(&m.Demonstration, "demonstration", "", "why this is no real case; printed on every page")
+	f.StringVar(&m.Supersedes, "supersedes", "", "SHA-256 of the package that it takes the place of")
+	f.StringVar(&m.Author, "author", "", "the examiner's name (default: yours)")
+	return cmd
+}
+
+func (a *app) packages(ctx context.Context, args []string, m *spoorv1.BuildPackageRequest, flags packageFlags) error {
+	if (len(args) == 0) != flags.all {
+		return &usageError{errors.New("want cases, or --all")}
+	}
+	for _, f := range []struct {
+		name string
+		into *string
+	}{{flags.contacts, &m.Contacts}, {flags.agency, &m.Agency}} {
+		if f.name == "" {
+			continue
+		}
+		text, err := os.ReadFile(f.name)
+		if err != nil {
+			return &usageError{err}
+		}
+		*f.into = string(text)
+	}
+	if flags.of != "" {
+		if err := pinsOf(flags.of, args, m); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(flags.out, 0o700); err != nil {
+		return &usageError{err}
+	}
+	l, err := a.connect(ctx, false)
+	if err != nil {
+		return err
+	}
+	err = a.batch(ctx, l, args, m, flags)
+	return errors.Join(err, l.close())
+}
+
+// pinsOf asks for the same as a full package was made of.
+func pinsOf(name string, args []string, m *spoorv1.BuildPackageRequest) error {
+	if len(args) != 1 {
+		return &usageError{errors.New("--of: want one case")}
+	}
+	b, _, err := openPackage(name)
+	if err != nil {
+		return err
+	}
+	d, err := pack.Read(b)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if d.Cover.Redaction != evidence.ForCourt {
+		return ledger.Invalid("--of", "a full package, for the court", "one for "+string(d.Cover.Redaction))
+	}
+	var heights []string
+	for _, n := range d.Reproduce.Networks {
+		heights = append(heights, n.Network+"="+strconv.FormatUint(n.Height, 10))
+	}
+	m.AsOf, m.LabelSequence, m.CustodySize = strings.Join(heights, ","), d.Cover.LabelSequence, d.Custody.Size
+	m.Author, m.Demonstration, m.Supersedes = d.Cover.Author, d.Cover.Demonstration, d.Cover.Supersedes
+	return nil
+}
+
+// batch makes the packages of several cases one after another.
+func (a *app) batch(ctx context.Context, l *link, args []string, m *spoorv1.BuildPackageRequest, flags packageFlags) error {
+	if flags.all {
+		all, err := allCases(ctx, l)
+		if err != nil {
+			return err
+		}
+		for _, c := range all.GetCases() {
+			args = append(args, c.GetName())
+		}
+	}
+	failed := 0
+	for i, name := range args {
+		m.Name = caseName(name)
+		sum, err := a.onePackage(ctx, l, m, flags)
+		switch {
+		case err != nil && len(args) == 1:
+			return err
+		case ctx.Err() != nil:
+			return err
+		case err != nil:
+			failed++
+			fmt.Fprintf(a.errOut, "spoor: %d of %d, %s: %s\n", i+1, len(args), render.Clean(name), render.Clean(err.Error()))
+		default:
+			if err := a.printPackage(sum, flags.out); err != nil {
+				return err
+			}
+		}
+	}
+	if failed > 0 {
+		return &partialError{fmt.Sprintf("case package: %d of %d cases failed", failed, len(args))}
+	}
+	return nil
+}
+
+// onePackage makes, signs and moves one package into place.
+func (a *app) onePackage(ctx context.Context, l *link, m *spoorv1.BuildPackageRequest, flags packageFlags) (*spoorv1.PackageSum, error) {
+	if flags.all || m.GetRequestId() != "" {
+		if done, err := a.madeAlready(ctx, l, m, flags); err != nil || done != nil {
+			return done, err
+		}
+	}
+	file, err := os.CreateTemp(flags.out, ".package-*")
+	if err != nil {
+		return nil, err
+	}
+	sum, err := receive(ctx, l, m, file)
+	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
+		err = derivedOf(file.Name(), flags.of)
+	}
+	if err == nil {
+		err = a.place(file.Name(), sum, flags)
+	}
+	if err != nil {
+		return nil, errors.Join(err, remove(file.Name()))
+	}
+	return sum, nil
+}
+
+// derivedOf holds a redacted package against the full one.
+func derivedOf(made, full string) error {
+	if full == "" {
+		return nil
+	}
+	b, _, err := openPackage(made)
+	if err != nil {
+		return err
+	}
+	of, _, err := openPackage(full)
+	if err != nil {
+		return err
+	}
+	if err := pack.Derived(b, of); err != nil {
+		return fmt.Errorf("--of %s: the case, the index or the program is no longer the same: %w", full, err)
+	}
+	return nil
+}
+
+func remove(name string) error {
+	if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// madeAlready finds the package of a case in the folder, if its custody log says
+// that this very file is its newest package of that level, and nothing was added
+// since but readings.
+func (a *app) madeAlready(ctx context.Context, l *link, m *spoorv1.BuildPackageRequest, flags packageFlags) (*spoorv1.PackageSum, error) {
+	c, err := l.cases.GetCase(ctx, &spoorv1.GetCaseRequest{Name: m.GetName()})
+	if err != nil {
+		return nil, err
+	}
+	id := c.GetName()[len("cases/"):]
+	name := filepath.Join(flags.out, id+"-"+m.GetRedaction()+".zip")
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, nil //nolint:nilnil,nilerr // it is not there
+	}
+	defer f.Close()
+	hash := sha256.New()
+	size, err := io.Copy(hash, f)
+	if err != nil {
+		return nil, err
+	}
+	sha := hex.EncodeToString(hash.Sum(nil))
+	for i := len(c.GetPackages()) - 1; i >= 0; i-- {
+		if p := c.GetPackages()[i]; p.GetRedaction() == m.GetRedaction() {
+			if p.GetSha256() == sha {
+				return &spoorv1.PackageSum{FileName: id + "-" + m.GetRedaction(), Sha256: sha, Size: size}, nil
+			}
+			break
+		}
+	}
+	return nil, nil //nolint:nilnil // another one
+}
+
+// receive writes the stream to a file and compares its hash.
+func receive(ctx context.Context, l *link, m *spoorv1.BuildPackageRequest, to io.Writer) (*spoorv1.PackageSum, error) {
+	stream, err := l.cases.BuildPackage(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	hash := sha256.New()
+	for {
+		part, err := stream.Recv()
+		if err != nil {
+			return nil, err
+		}
+		if sum := part.GetSum(); sum != nil {
+			if got := hex.EncodeToString(hash.Sum(nil)); got != sum.GetSha256() {
+				return nil, fmt.Errorf("package arrived with sha256 %s, it was made with %s: %w", got, sum.GetSha256(), ledger.ErrCorrupt)
+			}
+			return sum, nil
+		}
+		if _, err := io.MultiWriter(to, hash).Write(part.GetChunk()); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// place signs a package and gives it its name.
+func (a *app) place(made string, sum *spoorv1.PackageSum, flags packageFlags) error {
+	name := filepath.Join(flags.out, sum.GetFileName()+".zip")
+	if flags.key != "" {
+		if err := sign(made, name, flags.key); err != nil {
+			return err
+		}
+	}
+	if flags.stampQuery {
+		query, err := bag.TimestampQuery(sum.GetSha256())
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(name+".tsq", query, 0o600); err != nil {
+			return err
+		}
+	}
+	return os.Rename(made, name)
+}
+
+func sign(made, name, key string) error {
+	text, err := os.ReadFile(key)
+	if err != nil {
+		return &usageError{err}
+	}
+	k, err := bag.ReadKey(text, os.Getenv("SPOOR_KEY_PASSWORD"))
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(made)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	b, err := bag.Open(f, info.Size())
+	if err != nil {
+		return err
+	}
+	signature, err := bag.Sign(k, b)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(name+".minisig", signature, 0o600)
+}
+
+func (a *app) printPackage(sum *spoorv1.PackageSum, dir string) error {
+	if a.output == "json" {
+		return render.JSONLine(a.out, sum)
+	}
+	_, err := fmt.Fprintf(a.out, "%s  sha256 %s, %d bytes; transfers: %d proven, %d attested, %d inferred\n",
+		filepath.Join(dir, sum.GetFileName()+".zip"), sum.GetSha256(), sum.GetSize(), sum.GetProven(), sum.GetAttested(), sum.GetInferred())
+	return err
+}
