@@ -25,8 +25,8 @@ import (
 // packageFlags are those of spoor case package that stay on this side.
 type packageFlags struct {
 	out, key, contacts, agency, of string
-	all                        bool
-	stampQuery                 bool
+	all                            bool
+	stampQuery                     bool
 }
 
 func (a *app) casePackageCommand() *cobra.Command {
@@ -192,6 +192,9 @@ func derivedOf(made, full string) error {
 	of, _, err := openPackage(full)
 	if err != nil {
 		return err
+	}
+	if b.Sum() == of.Sum() {
+		return nil // the full package itself, made again
 	}
 	if err := pack.Derived(b, of); err != nil {
 		return fmt.Errorf("--of %s: the case, the index or the program is no longer the same: %w", full, err)

@@ -2,13 +2,14 @@ package pack
 
 import (
 	"github.com/spoortrace/spoor/evidence"
+	"github.com/spoortrace/spoor/evidence/export"
 )
 
 // renderer makes files of a dossier for people or other programs.
 type renderer func(*evidence.Dossier) ([]evidence.Part, error)
 
-// renderers is the table of what a package has besides its records. A new format
+// renderers is the table of what a package has besides its records. A new kind
 // is a function and a row.
 func renderers() []renderer {
-	return []renderer{}
+	return []renderer{export.Files}
 }
