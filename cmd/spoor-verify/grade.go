@@ -177,7 +177,7 @@ func (c *proofCheck) readProofs(p *pack) {
 func (c *proofCheck) compareRecord(file string, t recordedTx, s shown) {
 	n, _ := networkOf(t.Network)
 	if why := s.misplaced(n, t.Height, t.TxIndex, t.Time); why != "" {
-		c.say(file, "the record's transaction: "+why, fmt.Sprintf("height %d, place %d, time %d", s.height, s.index, s.time))
+		c.say(file, "the record's transaction: "+why, s.where())
 	}
 	if n.family != familyBitcoin {
 		return
@@ -216,6 +216,10 @@ func at(list []string, i int) string {
 	return "nothing more"
 }
 
+func (s shown) where() string {
+	return fmt.Sprintf("height %d, place %d in a tree of depth %d, time %d", s.height, s.index, s.depth, s.time)
+}
+
 // misplaced says how a stated place and time differ from what is shown of them. Before height 227,931 coinbases of mainnet were free to state
 // any height, and other networks have other rules.
 func (s shown) misplaced(n network, height uint64, index uint32, at time.Time) string {
@@ -223,12 +227,21 @@ func (s shown) misplaced(n network, height uint64, index uint32, at time.Time) s
 	switch {
 	case stated && s.height != height:
 		return fmt.Sprintf("height %d", height)
-	case s.index >= 0 && int64(s.index) != int64(index):
+	case !s.standsAt(index):
 		return fmt.Sprintf("place %d in its block", index)
 	case s.time != at.UnixMilli():
 		return "time " + at.UTC().Format(time.RFC3339Nano)
 	}
 	return ""
+}
+
+// standsAt says whether a place is the shown one. A package has the coinbase last in its block, since the fees of all others pay it: its place is
+// the number of the block's transactions, of which the depth of the tree shows the order of size.
+func (s shown) standsAt(index uint32) bool {
+	if s.outputs != nil && s.index == 0 {
+		return index <= 1<<s.depth && index > 1<<s.depth>>1
+	}
+	return s.index < 0 || int64(s.index) == int64(index)
 }
 
 // grade says what a row claims that does not hold: what it wants of the proof, and what the proof shows. Empty where nothing is wrong.
@@ -254,7 +267,7 @@ func (c *proofCheck) grade(row gradedRow) (want, got string) {
 		return "a proof that leads to block " + row.Block, "to " + s.block
 	}
 	if why := s.misplaced(n, row.Place.Height, row.Place.TxIndex, row.Time); why != "" {
-		return "a proof of " + why, fmt.Sprintf("height %d, place %d, time %d", s.height, s.index, s.time)
+		return "a proof of " + why, s.where()
 	}
 	if row.Grade != "proven" {
 		return "", ""
@@ -312,7 +325,8 @@ func (c *proofCheck) matches(row gradedRow, s shown) []shownMove {
 	return all
 }
 
-// sharedProofs finds rows that rest on the same transfer. A transaction's own value, and a call, are one transfer. Logs are told apart by their
+// sharedProofs finds rows of different transfers that rest on the same one: they have different indices. (What came through a crossing, and what
+// was carried along besides, can be two rows of one transfer.) A transaction's own value, and a call, are one transfer. Logs are told apart by their
 // place: a row's index counts the logs of the block, a proof's those of the receipt, so that the difference is the same for all rows.
 func (c *proofCheck) sharedProofs(rows []gradedRow, failed map[string]bool) {
 	byProof := map[string][]gradedRow{}
@@ -332,17 +346,18 @@ func (c *proofCheck) sharedProofs(rows []gradedRow, failed map[string]bool) {
 }
 
 func (c *proofCheck) shared(rows []gradedRow, s shown) string {
-	taken := map[string]string{}
+	taken := map[string]gradedRow{}
 	var logs []gradedRow
 	for _, row := range rows {
 		one := c.matches(row, s)[0]
 		if one.log >= 0 {
 			logs = append(logs, row)
-		} else if other, ok := taken[one.kind]; ok {
-			return other + " and " + row.ID + " rest on the same one"
-		} else {
-			taken[one.kind] = row.ID
+			continue
 		}
+		if other, ok := taken[one.kind]; ok && other.Index != row.Index {
+			return other.ID + " and " + row.ID + " rest on the same one"
+		}
+		taken[one.kind] = row
 	}
 	if len(logs) == 0 {
 		return ""
@@ -365,22 +380,16 @@ func logBase(row gradedRow, m shownMove) (*big.Int, bool) {
 	return base, base.Sign() >= 0 && (row.Place.TxIndex > 0 || base.Sign() == 0)
 }
 
-// atBase says whether each row is a log of its own, with so many before the transaction's.
+// atBase says whether each row is the log at its place, with so many before the transaction's.
 func (c *proofCheck) atBase(rows []gradedRow, s shown, base *big.Int) bool {
-	taken := map[int]bool{}
 	for _, row := range rows {
-		fits := slices.IndexFunc(c.matches(row, s), func(m shownMove) bool {
+		fits := slices.ContainsFunc(c.matches(row, s), func(m shownMove) bool {
 			b, ok := logBase(row, m)
 			return ok && b.Cmp(base) == 0
 		})
-		if fits < 0 {
+		if !fits {
 			return false
 		}
-		m := c.matches(row, s)[fits]
-		if taken[m.log] {
-			return false
-		}
-		taken[m.log] = true
 	}
 	return true
 }

@@ -54,6 +54,9 @@ func (w *world) add(network, file string, height uint64, index uint32, s shown) 
 	if s.index >= 0 {
 		index = uint32(s.index)
 	}
+	if s.outputs != nil && s.index == 0 { // the coinbase stands last
+		index = 1 << s.depth
+	}
 	at := time.UnixMilli(s.time).UTC()
 	tx := value{"network": network, "tx": s.tx, "height": height, "tx_index": index, "time": at, "coinbase": s.outputs != nil && s.index == 0}
 	row := value{"network": network, "tx": s.tx, "block": s.block, "time": at, "proof": file, "from": "", "grade": "attested"}
@@ -207,6 +210,9 @@ func TestLies(t *testing.T) {
 		"another payer beside": {func(w *world) {
 			w.first("bitcoin", "proven", always)["from_others"] = []string{"1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNx"}
 		}, "payers among the owners"},
+		"a coinbase in front of its block": {func(w *world) {
+			w.first("bitcoin", "proven", func(r value) bool { return r["from"] == "" })["place"].(value)["tx_index"] = 0
+		}, "place 0 in its block"},
 		"another block in row and record": {func(w *world) { b := w.blocks[0]; b["hash"] = strings.Repeat("0", 64); w.rows[0]["block"] = b["hash"] }, "a proof that leads to block"},
 		"a log twice":                     {func(w *world) { w.twice(w.first("ethereum", "proven", isLog)) }, "indices are not those"},
 		"a log at another place": {func(w *world) {
@@ -234,7 +240,7 @@ func TestLies(t *testing.T) {
 
 func (w *world) twice(row value) {
 	other := maps.Clone(row)
-	other["id"] = "L-0"
+	other["id"], other["index"] = "L-0", "9999"
 	w.rows = append(w.rows, other)
 }
 
@@ -275,7 +281,7 @@ func TestEditedRowsFail(t *testing.T) {
 		switch field {
 		case "tx_index":
 			place := maps.Clone(row["place"].(value))
-			place["tx_index"] = place["tx_index"].(uint32) + 1 + r.Uint32N(9)
+			place["tx_index"] = place["tx_index"].(uint32) + 1 + r.Uint32N(9) // for a coinbase: more than its tree holds
 			row["place"] = place
 			if row["network"] == "tron" {
 				field, row["amount"] = "amount", row["amount"].(string)+"0"

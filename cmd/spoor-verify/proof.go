@@ -15,6 +15,7 @@ type shown struct {
 	block, tx string
 	height    uint64 // 0: not stated
 	index     int    // in the block; -1: not shown
+	depth     int    // Bitcoin: of the block's tree
 	time      int64  // of the block, Unix milliseconds
 	inputs    []shownInput
 	outputs   []shownOutput

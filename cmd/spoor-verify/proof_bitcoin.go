@@ -50,7 +50,7 @@ func (n network) showBitcoin(p bitcoinProof) (shown, error) {
 	if err != nil {
 		return shown{}, err
 	}
-	s := shown{block: p.Block, tx: p.ID, height: t.height, index: int(t.index), time: t.time, amounts: true}
+	s := shown{block: p.Block, tx: p.ID, height: t.height, index: int(t.index), depth: len(p.Branch), time: t.time, amounts: true}
 	for _, out := range t.outputs {
 		s.outputs = append(s.outputs, shownOutput{n.scriptAddress(out.script), new(big.Int).SetUint64(out.value)})
 	}

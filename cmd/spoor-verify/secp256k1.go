@@ -45,7 +45,7 @@ func recoverAccount(hash [32]byte, r, s *big.Int, odd bool) ([20]byte, error) {
 	u1.Mod(u1.Neg(u1), c.n)
 	u2 := new(big.Int).Mul(s, inverse)
 	u2.Mod(u2, c.n)
-	key := c.add(c.times(base, u1), c.times(point{r, y, big.NewInt(1)}, u2))
+	key := c.sum(base, u1, point{r, y, big.NewInt(1)}, u2)
 	if key.z.Sign() == 0 {
 		return [20]byte{}, errSignature
 	}
@@ -84,13 +84,18 @@ func (c curve) sub(a, b *big.Int) *big.Int {
 
 func infinity() point { return point{big.NewInt(1), big.NewInt(1), new(big.Int)} }
 
-// times is k times a point. It need not hide k: all here is public.
-func (c curve) times(a point, k *big.Int) point {
-	sum := infinity()
-	for i := k.BitLen() - 1; i >= 0; i-- {
+// sum is k times a and l times b, in one walk over the bits of both. It need not hide them: all here is public.
+func (c curve) sum(a point, k *big.Int, b point, l *big.Int) point {
+	both, sum := c.add(a, b), infinity()
+	for i := max(k.BitLen(), l.BitLen()) - 1; i >= 0; i-- {
 		sum = c.double(sum)
-		if k.Bit(i) == 1 {
+		switch {
+		case k.Bit(i) == 1 && l.Bit(i) == 1:
+			sum = c.add(sum, both)
+		case k.Bit(i) == 1:
 			sum = c.add(sum, a)
+		case l.Bit(i) == 1:
+			sum = c.add(sum, b)
 		}
 	}
 	return sum
