@@ -28,7 +28,7 @@ type bitcoinOutput struct {
 }
 
 func (in bitcoinInput) printed() string {
-	h := reversed(in.tx)
+	h := printedOrder(in.tx)
 	return hex.EncodeToString(h[:])
 }
 

@@ -203,13 +203,13 @@ func (c *proofCheck) compareRecord(file string, t recordedTx, s shown) {
 	slices.Sort(got)
 	for i := range max(len(want), len(got)) {
 		if i >= len(want) || i >= len(got) || want[i] != got[i] {
-			c.say(file, "the record's transaction, with "+at(want, i), at(got, i))
+			c.say(file, "the record's transaction, with "+lineOf(want, i), lineOf(got, i))
 			return
 		}
 	}
 }
 
-func at(list []string, i int) string {
+func lineOf(list []string, i int) string {
 	if i < len(list) {
 		return list[i]
 	}

@@ -118,7 +118,7 @@ func (n network) checkLeaf(p bitcoinLeaf) (t provenTx, err error) {
 	if t.bitcoinTx, err = climbBitcoin(p.Tx, p.Index, p.Branch, root); err != nil {
 		return t, err
 	}
-	if err := agree("id", p.ID, reversed(t.id)); err != nil {
+	if err := agree("id", p.ID, printedOrder(t.id)); err != nil {
 		return t, err
 	}
 	if t.isCoinbase() != (p.Index == 0) {
@@ -187,7 +187,7 @@ func (n network) checkHeader(p bitcoinLeaf) ([]byte, error) {
 	if len(header) != 80 {
 		return nil, fmt.Errorf("a header of %d bytes", len(header))
 	}
-	id := reversed(doubleSHA256(header))
+	id := printedOrder(doubleSHA256(header))
 	if err := agree("block", p.Block, id); err != nil {
 		return nil, err
 	}
@@ -212,8 +212,8 @@ func expandTarget(bits uint32) *big.Int {
 	return target
 }
 
-// reversed turns a hash from the order in which it is computed to that in which it is printed, and back.
-func reversed(h [32]byte) [32]byte {
+// printedOrder turns a hash from the order in which it is computed to that in which it is printed, and back.
+func printedOrder(h [32]byte) [32]byte {
 	slices.Reverse(h[:])
 	return h
 }
