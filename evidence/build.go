@@ -187,7 +187,7 @@ func crossingOf(c *tracer.Crossing) *Crossing {
 	return &Crossing{
 		Kind: c.Kind, Rule: c.Rule, Tier: c.Tier, ID: c.ID, AmountIn: c.AmountIn.String(), TracedIn: c.DirtyIn.String(),
 		Network: string(c.Chain), Tx: hashText(c.Chain, c.Tx), Index: tracer.IndexText(c.Chain, c.TransferKind, c.Index), Place: placeOf(c.At),
-		To: addressText(c.To), Asset: c.AssetOut.String(), AmountOut: c.AmountOut.String(), TracedOut: c.DirtyOut.String(),
+		From: addressText(c.From), To: addressText(c.To), Asset: c.AssetOut.String(), AmountOut: c.AmountOut.String(), TracedOut: c.DirtyOut.String(),
 	}
 }
 

@@ -22,7 +22,8 @@ type Crossing struct {
 	Tx                  ledger.TxID
 	Index               uint32
 	TransferKind        ledger.TransferKind
-	At                  ledger.Point // where what was received is laid over what was paid out
+	At                  ledger.Point   // where what was received is laid over what was paid out
+	From                ledger.Address // who paid it out
 	To                  ledger.Address
 	AssetOut            ledger.Asset
 	AmountOut, DirtyOut ledger.Amount // received: in all, and the traced part
@@ -179,7 +180,7 @@ func (run *run) convert(a *arrival, c *Crossing, paid Hop) error {
 	part := whole.Minus(x.out)
 	x.out = whole
 	run.exchanges[key] = x
-	c.DirtyIn, c.DirtyOut, c.At = a.Dirty, part, paid.At
+	c.DirtyIn, c.DirtyOut, c.At, c.From = a.Dirty, part, paid.At, paid.From
 	a.Crossing = c
 	run.hop(a)
 	if err := run.tally(a.Asset).add(a.parcel.segs, convertedOut); err != nil {

@@ -5,38 +5,96 @@ package main
 import (
 	"archive/zip"
 	"bytes"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+
+	"github.com/spoortrace/spoor/cmd/spoor-verify/replay"
 )
 
+const usage = `usage: spoor-verify [flags] PACKAGE.zip
+
+Checks an evidence package: container, signature and time stamp, personal facts, the accounting under every rule, proofs and grades, custody log.
+It needs no network and no index. It ends in one page for the file. Exit status: 0 it holds, 1 it does not, 2 wrong use.
+
+`
+
+// question is what is to be checked against what.
+type question struct {
+	name                                                    string
+	public, signature, authority, token, kept, full, blocks string
+	json                                                    bool
+}
+
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: spoor-verify PACKAGE.zip")
+	var q question
+	f := flag.NewFlagSet("spoor-verify", flag.ContinueOnError)
+	f.StringVar(&q.public, "public-key", "", "`FILE` with the examiner's public key (minisign)")
+	f.StringVar(&q.signature, "signature", "", "`FILE` with the signature (default PACKAGE.zip.minisig)")
+	f.StringVar(&q.authority, "authority", "", "`FILE` of PEM certificates of time-stamping authorities")
+	f.StringVar(&q.token, "token", "", "`FILE` with the time stamp (default PACKAGE.zip.tsr)")
+	f.StringVar(&q.kept, "checkpoint", "", "`FILE` with a checkpoint of the custody log that was kept elsewhere")
+	f.StringVar(&q.full, "full", "", "the full `PACKAGE` from which this redacted one has to be derived")
+	f.StringVar(&q.blocks, "blocks", "", "`FILE` (CSV: network,height,hash) of block hashes from a node that is trusted")
+	f.BoolVar(&q.json, "json", false, "print the page as JSON")
+	f.Usage = func() {
+		fmt.Fprint(f.Output(), usage)
+		f.PrintDefaults()
+	}
+	err := f.Parse(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil || f.NArg() != 1 {
+		if err == nil {
+			f.Usage()
+		}
 		os.Exit(2)
 	}
-	raw, err := os.ReadFile(os.Args[1])
+	q.name = f.Arg(0)
+	sheet, err := q.answer()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "spoor-verify:", err)
 		os.Exit(2)
 	}
+	if err := sheet.print(os.Stdout, q.json); err != nil || !sheet.Holds {
+		os.Exit(1)
+	}
+}
+
+// answer makes all checks. An error means that something could not be read at all.
+func (q question) answer() (*page, error) {
+	raw, err := os.ReadFile(q.name)
+	if err != nil {
+		return nil, err
+	}
+	sheet, err := newPage(q.name, raw)
+	if err != nil {
+		return nil, err
+	}
 	p, err := readPack(raw)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "spoor-verify: %s: %v\n", os.Args[1], err)
-		os.Exit(1)
+		sheet.add("container", "", []finding{{"container", q.name, "a zip", err.Error()}})
+		return sheet, nil
 	}
-	found := append(checkContainer(p), checkPersonal(p)...)
-	found = append(found, checkCustody(p, nil)...)
+	sheet.add("container", fmt.Sprintf("%d files", len(p.files)), append(checkContainer(p), checkForms(p)...))
+	sheet.add("personal facts", "", checkPersonal(p))
+	found, sums := replay.Check(p.files)
+	sheet.add("accounting, recomputed under every rule", strings.Join(sums, "; "), own(found))
 	graded, more := checkProofs(p)
-	found = append(found, more...)
-	for _, f := range found {
-		fmt.Printf("FAILED  %s: %s: want %s, got %s\n", f.Check, f.Subject, f.Want, f.Got)
+	sheet.Grades = graded
+	sheet.add("proofs and grades", fmt.Sprintf("%d proven, %d attested, %d inferred", graded.Proven, graded.Attested, graded.Inferred), more)
+	return sheet, q.beside(sheet, p, raw)
+}
+
+func own(all []replay.Finding) (found []finding) {
+	for _, f := range all {
+		found = append(found, finding(f))
 	}
-	fmt.Printf("transfers: %d proven, %d attested, %d inferred, %d failed\n", graded.Proven, graded.Attested, graded.Inferred, graded.Failed)
-	if len(found) > 0 {
-		os.Exit(1)
-	}
+	return found
 }
 
 // readPack takes a zip apart. That it is the one zip of these files is checked with the container.
