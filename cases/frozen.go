@@ -110,9 +110,6 @@ func (s *Store) openAll(f *Frozen) (err error) {
 	return nil
 }
 
-// PublicKey is the key that checkpoints of custody logs are verified with.
-func (s *Store) PublicKey() string { return s.key.Public }
-
 // Other is what a case shows to colleagues who are no members of it: whose it
 // is, and which addresses it is about.
 type Other struct {
@@ -150,4 +147,21 @@ func (c *Case) other() Other {
 	slices.Sort(o.Addresses)
 	o.Addresses = slices.Compact(o.Addresses)
 	return o
+}
+
+// Asked reports whether something was recorded under a request's name.
+func (c *Case) Asked(request string) bool {
+	_, ok := c.ids[request]
+	return ok && request != ""
+}
+
+// CheckpointAt is the signed checkpoint of a custody log at a size, with the
+// public key. It shows no entry, and is not recorded.
+func (s *Store) CheckpointAt(a Actor, id ID, size uint64) (checkpoint []byte, key string, err error) {
+	h, err := s.find(a.Tenant, id)
+	if err != nil {
+		return nil, "", err
+	}
+	checkpoint, err = h.log.At(size, func(chainlog.Entry) error { return nil })
+	return checkpoint, s.key.Public, err
 }

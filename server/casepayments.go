@@ -35,6 +35,9 @@ func (s *caseService) AddPayments(ctx context.Context, m *spoorv1.AddPaymentsReq
 	}
 	defer v.close()
 	in := &intakeOfPayments{view: v, answer: answer, held: heldPayments(c)}
+	if c.Asked(m.GetRequestId()) { // the answer to it was lost: nothing is added twice
+		in.held = map[paymentKey]string{}
+	}
 	for _, r := range rows {
 		if err := in.row(ctx, r); err != nil {
 			return nil, err
@@ -284,6 +287,7 @@ func lookedFor(r cases.Row, found int) string {
 const (
 	lookAround    = 24 * time.Hour
 	maxCandidates = 10
+	maxLooked     = 10_000 // transactions, or events of an account, that are looked at
 )
 
 // candidates are the payments that a row without a whole hash may mean.
@@ -303,16 +307,26 @@ func (in *intakeOfPayments) candidates(ctx context.Context, r cases.Row) ([]stri
 }
 
 func (in *intakeOfPayments) byPrefix(ctx context.Context, r cases.Row) (refs []string, err error) {
-	ids, err := in.view.FindPrefix(ctx, r.Network, r.Tx, maxCandidates)
+	ids, err := in.view.FindPrefix(ctx, r.Network, r.Tx, maxLooked)
 	if err != nil && isRefusal(err) {
 		return nil, nil
 	}
 	for _, id := range ids {
-		if strings.HasSuffix(id.String(), r.TxSuffix) {
+		if strings.HasSuffix(id.String(), r.TxSuffix) && len(refs) < maxCandidates {
 			refs = append(refs, string(r.Network)+":"+hashText(r.Network, id))
 		}
 	}
 	return refs, err
+}
+
+// around is the last point before the day before a row's time.
+func (in *intakeOfPayments) around(ctx context.Context, r cases.Row) (ledger.Point, error) {
+	at := r.Time.Add(-lookAround)
+	height, err := in.view.heightOf(ctx, r.Network, asOf{text: at.Format(time.RFC3339), ms: at.UnixMilli(), byTime: true})
+	if err != nil && isRefusal(err) {
+		return ledger.Point{}, nil // it begins later
+	}
+	return ledger.Point{Pos: ledger.At(height, 0)}, err
 }
 
 // byAmount lists the payments of an amount to an account around a time, the
@@ -323,9 +337,17 @@ func (in *intakeOfPayments) byAmount(ctx context.Context, r cases.Row, h ledger.
 		away time.Duration
 	}
 	var hits []hit
-	for e, err := range in.view.Events(ctx, h, ledger.Point{}) {
+	from, err := in.around(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	looked := 0
+	for e, err := range in.view.Events(ctx, h, from) {
 		if err != nil {
 			return nil, err
+		}
+		if looked++; looked > maxLooked {
+			break
 		}
 		if e.To != h.Address || e.Amount.String() != r.Amount {
 			continue

@@ -58,10 +58,10 @@ func (s *caseService) open(ctx context.Context, name string) (cases.Actor, cases
 			return who, c.ID, nil
 		}
 	}
-	if _, err := cases.ParseID(text); err != nil {
-		return who, "", err
+	if text == "" || strings.Contains(text, "..") {
+		return who, "", ledger.Invalid("name", "cases/ID", name)
 	}
-	return who, "", fmt.Errorf("case %s: %w", text, ledger.ErrNotFound)
+	return who, "", fmt.Errorf("case %q: %w", text, ledger.ErrNotFound)
 }
 
 // CreateCase opens a case.
@@ -317,8 +317,8 @@ func (s *caseService) ListCustody(ctx context.Context, m *spoorv1.ListCustodyReq
 	if err != nil {
 		return nil, err
 	}
-	f, err := s.cases.Proofs(who, id)
-	answer.Checkpoint, answer.PublicKey = string(f.Checkpoint), s.cases.PublicKey()
+	checkpoint, key, err := s.cases.CheckpointAt(who, id, answer.GetSize())
+	answer.Checkpoint, answer.PublicKey = string(checkpoint), key
 	return answer, err
 }
 

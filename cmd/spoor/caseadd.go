@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -100,7 +100,14 @@ func (a *app) addPayments(ctx context.Context, m *spoorv1.AddPaymentsRequest) er
 	case refused == 0:
 		return nil
 	case m.GetDryRun() || m.GetSkipRefused():
-		return &partialError{fmt.Sprintf("case add: %d rows cannot be traced", refused)}
+		return &partialError{rowsText(refused) + " cannot be traced"}
 	}
-	return fmt.Errorf("%d rows cannot be traced, nothing was added; %s", refused, strings.TrimSpace("--skip-refused adds the others"))
+	return fmt.Errorf("%s cannot be traced, nothing was added; --skip-refused adds the others", rowsText(refused))
+}
+
+func rowsText(n int) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return strconv.Itoa(n) + " rows"
 }

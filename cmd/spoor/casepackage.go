@@ -151,7 +151,7 @@ func (a *app) batch(ctx context.Context, l *link, args []string, m *spoorv1.Buil
 		}
 	}
 	if failed > 0 {
-		return &partialError{fmt.Sprintf("case package: %d of %d cases failed", failed, len(args))}
+		return &partialError{fmt.Sprintf("%d of %d cases failed", failed, len(args))}
 	}
 	return nil
 }
