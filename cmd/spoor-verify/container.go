@@ -42,7 +42,6 @@ func checkContainer(p *pack) []finding {
 		found = append(found, list.check(p)...)
 	}
 	found = append(found, checkTags(p)...)
-	found = append(found, checkForms(p)...)
 	if sum := p.zipSum(); sum != p.zipSHA256 {
 		found = append(found, finding{checkNameContainer, "zip", "the zip of sha256 " + sum + " that these files make", "sha256 " + p.zipSHA256})
 	}

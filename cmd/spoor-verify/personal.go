@@ -106,7 +106,10 @@ func compareListings(own, full map[string]listedFile) []finding {
 	var found []finding
 	for _, path := range slices.Sorted(maps.Keys(own)) {
 		mine, theirs := own[path], full[path]
-		if path == originalPath || redactable(mine) && (theirs.Path == "" || redactable(theirs)) {
+		if path == originalPath || redactable(mine) && theirs.Path == "" {
+			continue
+		}
+		if redactable(mine) && redactable(theirs) && mine.Role == theirs.Role {
 			continue
 		}
 		if mine != theirs {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -138,8 +139,11 @@ func TestRedaction(t *testing.T) {
 		"requests left out":       {change: func(p *pack) { delete(p.files, "requests.json") }, byItself: true},
 		"no list of the full one": {change: func(p *pack) { delete(p.files, originalPath) }, byItself: true},
 		"the list of another":     {change: func(p *pack) { p.files[originalPath] = p.files["case.json"] }, byItself: true},
-		"another commitment":      {change: func(p *pack) { put(t, p, "commitments.json", []value{}) }, byItself: true},
-		"a fact of another":       {change: func(p *pack) { swapFact(t, p) }, byItself: true},
+		"another role in the list": {change: func(p *pack) {
+			p.files[originalPath] = bytes.Replace(p.files[originalPath], []byte(`"rendering"`), []byte(`"letter"`), 1)
+		}, byItself: true},
+		"another commitment": {change: func(p *pack) { put(t, p, "commitments.json", []value{}) }, byItself: true},
+		"a fact of another":  {change: func(p *pack) { swapFact(t, p) }, byItself: true},
 		"another title": {change: func(p *pack) {
 			put(t, p, "case.json", value{"case": "zx81-3f2a77b0", "redaction": "public", "author": "withheld", "title": "more"})
 		}},
