@@ -4,49 +4,49 @@ import (
 	"archive/zip"
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
 )
 
-// unzipped takes a zip apart as packages are.
+// unzipped takes a zip apart.
 func unzipped(t testing.TB, raw []byte) *pack {
 	t.Helper()
-	p, err := tryUnzip(raw)
+	p, err := readPack(raw)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
-func tryUnzip(raw []byte) (*pack, error) {
-	z, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
+// A zip that is compressed, or whose entries share their bytes, is refused before it fills the memory.
+func TestZipBombs(t *testing.T) {
+	var raw bytes.Buffer
+	w := zip.NewWriter(&raw)
+	f, err := w.Create("case/data/zeros")
 	if err != nil {
-		return nil, err
+		t.Fatal(err)
 	}
-	sum := sha256.Sum256(raw)
-	p := &pack{zipSHA256: hex.EncodeToString(sum[:]), files: map[string][]byte{}, tags: map[string][]byte{}}
-	for _, f := range z.File {
-		in, err := f.Open()
-		if err != nil {
-			return nil, err
-		}
-		b, err := io.ReadAll(in)
-		if err != nil {
-			return nil, err
-		}
-		name, rest, _ := strings.Cut(f.Name, "/")
-		p.name = name
-		if path, ok := strings.CutPrefix(rest, "data/"); ok {
-			p.files[path] = b
-			continue
-		}
-		p.tags[rest] = b
+	if _, err := f.Write(make([]byte, 1<<20)); err != nil {
+		t.Fatal(err)
 	}
-	return p, nil
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readPack(raw.Bytes()); err == nil {
+		t.Error("a compressed zip is read")
+	}
+	one := zipEntry{name: "case/data/zeros", bytes: make([]byte, 1000)}
+	shared := append(one.header(), one.bytes...)
+	at := uint64(len(shared))
+	for range 100 {
+		shared = append(shared, one.row()...)
+	}
+	shared = append(shared, zipEnd(100, uint64(len(shared))-at, at)...)
+	if _, err := readPack(shared); err == nil {
+		t.Error("a zip of 100 entries over the same bytes is read")
+	}
 }
 
 func told(found []finding) string {
@@ -103,7 +103,7 @@ func TestEditedContainersAreFound(t *testing.T) {
 			continue
 		}
 		made++
-		p, err := tryUnzip(b)
+		p, err := readPack(b)
 		if err != nil {
 			continue
 		}

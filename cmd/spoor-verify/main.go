@@ -104,7 +104,12 @@ func readPack(raw []byte) (*pack, error) {
 		return nil, err
 	}
 	p := &pack{zipSHA256: sha256Hex(raw), files: map[string][]byte{}, tags: map[string][]byte{}}
+	left := uint64(len(raw)) // a small zip may claim to hold what fills the memory
 	for _, f := range z.File {
+		if f.Method != zip.Store || f.UncompressedSize64 > left {
+			return nil, fmt.Errorf("%s: %d bytes, compressed or more than the zip has", f.Name, f.UncompressedSize64)
+		}
+		left -= f.UncompressedSize64
 		in, err := f.Open()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.Name, err)
