@@ -252,7 +252,8 @@ func hopsDigest(hops []tracer.Hop) string {
 	slices.SortFunc(lines, func(a, b struct {
 		hop  tracer.Hop
 		text string
-	}) int {
+	},
+	) int {
 		if c := strings.Compare(string(a.hop.Chain), string(b.hop.Chain)); c != 0 {
 			return c
 		}

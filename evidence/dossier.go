@@ -202,7 +202,7 @@ type Crossing struct {
 	Tx        string `json:"tx"`
 	Index     string `json:"index"`
 	Place     Place  `json:"place"` // at which what was received is laid over what was paid out
-	From      string `json:"from"` // who paid it out
+	From      string `json:"from"`  // who paid it out
 	To        string `json:"to"`
 	Asset     string `json:"asset"`
 	AmountOut string `json:"amount_out"`

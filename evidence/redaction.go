@@ -62,7 +62,7 @@ func (d *Dossier) Redact(level Level, subject string) *Dossier {
 	}
 	r.Personal = make([]Personal, len(d.Personal))
 	for i, p := range d.Personal {
-		if !slices.Contains(shown, p.Field) && !(level == ForVictim && d.about(p.Subject, subject)) {
+		if !slices.Contains(shown, p.Field) && (level != ForVictim || !d.about(p.Subject, subject)) {
 			p.Value, p.Salt = "", ""
 		}
 		r.Personal[i] = p

@@ -48,8 +48,8 @@ func (s *caseService) GetHoldings(ctx context.Context, m *spoorv1.GetHoldingsReq
 	if answer.AsOf, err = f.pinned(ctx); err != nil {
 		return nil, err
 	}
-	answer.Elsewhere, err = s.elsewhere(ctx, who, id, d)
-	return answer, err
+	answer.Elsewhere = s.elsewhere(who, id, d)
+	return answer, nil
 }
 
 // board converts the seizure table.
@@ -95,7 +95,7 @@ func packAsset(a evidence.Asset) (*spoorv1.Asset, error) {
 
 // elsewhere finds the holders of this case among the addresses that other cases
 // of the tenant name: the payees of their payments and what was seized in them.
-func (s *caseService) elsewhere(_ context.Context, who cases.Actor, id cases.ID, d *evidence.Dossier) ([]*spoorv1.Deconfliction, error) {
+func (s *caseService) elsewhere(who cases.Actor, id cases.ID, d *evidence.Dossier) []*spoorv1.Deconfliction {
 	touched := map[string]bool{}
 	for _, r := range d.Ledger {
 		touched[r.Network+":"+r.To] = true
@@ -117,7 +117,7 @@ func (s *caseService) elsewhere(_ context.Context, who cases.Actor, id cases.ID,
 			found = append(found, one)
 		}
 	}
-	return found, nil
+	return found
 }
 
 // chunk is how much of a package goes into one message.

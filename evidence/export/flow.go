@@ -169,8 +169,15 @@ func flowGraphML(d *evidence.Dossier) ([]byte, error) {
 <graphml xmlns="http://graphml.graphdrawing.org/xmlns" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="http://graphml.graphdrawing.org/xmlns http://graphml.graphdrawing.org/xmlns/1.0/graphml.xsd">
 `)
 	for _, k := range [][3]string{
-		{"node", "name", "string"}, {"node", "column", "int"}, {"node", "row", "int"}, {"node", "holding", "string"},
-		{"edge", "asset", "string"}, {"edge", "traced_base", "string"}, {"edge", "traced", "string"}, {"edge", "symbol", "string"}, {"edge", "rows", "string"},
+		{"node", "name", "string"},
+		{"node", "column", "int"},
+		{"node", "row", "int"},
+		{"node", "holding", "string"},
+		{"edge", "asset", "string"},
+		{"edge", "traced_base", "string"},
+		{"edge", "traced", "string"},
+		{"edge", "symbol", "string"},
+		{"edge", "rows", "string"},
 	} {
 		fmt.Fprintf(&b, "<key id=\"%s_%s\" for=\"%s\" attr.name=\"%s\" attr.type=\"%s\"/>\n", k[0], k[1], k[0], k[1], k[2])
 	}

@@ -195,7 +195,6 @@ func (p *paper) lines(t string, wide float64) []string {
 		}
 		if line != "" {
 			all = append(all, line)
-			line = ""
 		}
 		for p.pdf.GetStringWidth(word) > wide {
 			n := p.fits(word, wide)

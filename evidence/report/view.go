@@ -76,7 +76,11 @@ func (v *view) sections() []section {
 func (v *view) cover() [][2]string {
 	c := v.d.Cover
 	rows := [][2]string{
-		{"Case", c.Number + " (" + c.Case + ")"}, {"Title", c.Title}, {"Authority", c.Authority}, {"Examiner", c.Author}, {"Made for", string(c.Redaction)},
+		{"Case", c.Number + " (" + c.Case + ")"},
+		{"Title", c.Title},
+		{"Authority", c.Authority},
+		{"Examiner", c.Author},
+		{"Made for", string(c.Redaction)},
 		{"Software", c.Software + ", rules " + c.RuleVersion},
 	}
 	if c.Supersedes != "" {
@@ -171,8 +175,10 @@ func (v *view) method() section {
 	rules.Rows = [][]string{{"UTXO networks", m.UTXO.Name, m.UTXO.About, m.UTXO.Reason}, {"accounts", m.Account.Name, m.Account.About, m.Account.Reason}}
 	limits := part{Title: "Where the trace ends", Head: []string{"Rule", "Figure"}, Wide: []int{60, 40}, Rows: [][]string{
 		{"an account that has paid more distinct payees of the asset is taken for a service", strconv.Itoa(m.Limits.ServicePayees)},
-		{"events of one account", strconv.Itoa(m.Limits.AccountEvents)}, {"hops", strconv.Itoa(m.Limits.Hops)},
-		{"traced units below which a transfer is not followed", m.Floor}, {"labels of these categories", strings.Join(m.Stops, ", ")},
+		{"events of one account", strconv.Itoa(m.Limits.AccountEvents)},
+		{"hops", strconv.Itoa(m.Limits.Hops)},
+		{"traced units below which a transfer is not followed", m.Floor},
+		{"labels of these categories", strings.Join(m.Stops, ", ")},
 	}}
 	rates := part{Title: "Error rates of the heuristics that were used", Head: []string{"Heuristic", "Tier", "What it does", "Measured"}, Wide: []int{14, 6, 36, 44}}
 	for _, h := range m.Heuristics {
@@ -444,10 +450,16 @@ func (v *view) declarations() section {
 
 func (v *view) glossary() section {
 	return section{Title: "Glossary", Parts: []part{{Head: []string{"Word", "Meaning"}, Wide: []int{20, 80}, Rows: [][]string{
-		{"base unit", "the smallest unit of an asset: a satoshi, a millionth of a USDT"}, {"traced", "belonging to a victim's payment under the accounting rule of the case"},
-		{"label", "the number of a payment in shares and sheets"}, {"collided", "paid by a victim out of money that was another victim's already"},
-		{"resting", "at an address, unspent, or frozen there"}, {"stopped", "where the trace ends: a service, a mixer, a contract"}, {"pending", "not followed to its end: a limit was reached"},
-		{"issuer", "the company that can freeze a token wherever it is"}, {"VASP", "a service that holds money for customers, such as an exchange"}, {"KEY", "only whoever takes the private key"},
+		{"base unit", "the smallest unit of an asset: a satoshi, a millionth of a USDT"},
+		{"traced", "belonging to a victim's payment under the accounting rule of the case"},
+		{"label", "the number of a payment in shares and sheets"},
+		{"collided", "paid by a victim out of money that was another victim's already"},
+		{"resting", "at an address, unspent, or frozen there"},
+		{"stopped", "where the trace ends: a service, a mixer, a contract"},
+		{"pending", "not followed to its end: a limit was reached"},
+		{"issuer", "the company that can freeze a token wherever it is"},
+		{"VASP", "a service that holds money for customers, such as an exchange"},
+		{"KEY", "only whoever takes the private key"},
 		{"fifo, lifo, haircut, dirty-first, tiho, libr", "accounting rules: first in first out; last in first out; pro rata; traced units leave first; largest outputs first; clean units leave first (lowest intermediate balance)"},
 	}}}}
 }

@@ -127,8 +127,13 @@ func readDossier(p *pack) (*dossier, error) {
 		path string
 		into any
 	}{
-		{"payments.json", &d.payments}, {"ledger.json", &d.ledger}, {"record.json", &d.record}, {"results.json", &d.results},
-		{"holdings.json", &d.holdings}, {"restitution.json", &d.awards}, {"method.json", &d.method},
+		{"payments.json", &d.payments},
+		{"ledger.json", &d.ledger},
+		{"record.json", &d.record},
+		{"results.json", &d.results},
+		{"holdings.json", &d.holdings},
+		{"restitution.json", &d.awards},
+		{"method.json", &d.method},
 	} {
 		if err := readPart(p, f.path, f.into); err != nil {
 			return nil, err

@@ -33,9 +33,7 @@ func (p *replay) transaction(m moment) error {
 	waiting := p.waiting[m]
 	delete(p.waiting, m)
 	for i := range t.Outputs {
-		if waiting, err = p.output(m, s, uint32(i), filled[i], waiting); err != nil {
-			return err
-		}
+		waiting = p.output(m, s, uint32(i), filled[i], waiting)
 	}
 	p.book(m.network+":native", filled[len(t.Outputs)], func(r *sheetRow) *amount { return &r.Fees })
 	return nil
@@ -102,7 +100,7 @@ func (p *replay) input(s *spending, in *coinIn) {
 }
 
 // output lays crossings and payments over a slot, and keeps or ends what is labelled in it.
-func (p *replay) output(m moment, s *spending, index uint32, segs []seg, waiting []conversion) ([]conversion, error) {
+func (p *replay) output(m moment, s *spending, index uint32, segs []seg, waiting []conversion) []conversion {
 	out := &s.t.Outputs[index]
 	asset := m.network + ":native"
 	for i, v := range waiting {
@@ -133,7 +131,7 @@ func (p *replay) output(m moment, s *spending, index uint32, segs []seg, waiting
 	segs = p.lay(segs, pays)
 	labelled := shares(segs)
 	if len(labelled) == 0 {
-		return waiting, nil
+		return waiting
 	}
 	at := place{m.at.Height, m.at.TxIndex, index}
 	key := transferAt{m.network, at, asset}
@@ -142,15 +140,15 @@ func (p *replay) output(m moment, s *spending, index uint32, segs []seg, waiting
 		e := end{m.network, out.Address, asset, at, false, reason, labelled}
 		p.ends = append(p.ends, e)
 		p.book(asset, labelled, func(r *sheetRow) *amount { return r.column(p.bucketOf(e)) })
-		return waiting, nil
+		return waiting
 	}
 	if c := p.d.record.crossed[key]; c != nil {
 		p.cross(key, c, labelled)
-		return waiting, nil
+		return waiting
 	}
 	p.coins[coinKey{txAt{m.network, m.at.Height, m.at.TxIndex}, index}] = &heldCoin{segs, out.Address, at}
 	if out.Spent != nil {
 		p.plan(m.network, place{out.Spent.Height, out.Spent.TxIndex, 0})
 	}
-	return waiting, nil
+	return waiting
 }
