@@ -196,6 +196,9 @@ func (s *caseService) build(ctx context.Context, who cases.Actor, id cases.ID, m
 	if err != nil {
 		return nil, err
 	}
+	if d.Requests, err = letters(d, m.GetContacts(), m.GetAgency(), m.GetTemplates(), ""); err != nil {
+		return nil, err
+	}
 	sum, err := writePackage(to, d, level, m.GetSubject())
 	if err != nil {
 		return nil, err
@@ -223,7 +226,7 @@ func (f *caseFile) fix(ctx context.Context, m *spoorv1.BuildPackageRequest, leve
 	}
 	fixed.Name, fixed.Redaction = "cases/"+string(f.frozen.Case.ID), string(level)
 	fixed.LabelSequence, fixed.CustodySize = f.view.labelSequence(), uint64(len(f.frozen.Custody.Entries))
-	fixed.Author, fixed.RequestId, fixed.Contacts, fixed.Agency = first(m.GetAuthor(), who.Name), "", "", ""
+	fixed.Author, fixed.RequestId, fixed.Contacts, fixed.Agency, fixed.Templates = first(m.GetAuthor(), who.Name), "", "", "", nil
 	return fixed, nil
 }
 

@@ -24,9 +24,10 @@ import (
 
 // packageFlags are those of spoor case package that stay on this side.
 type packageFlags struct {
-	out, key, contacts, agency, of string
-	all                            bool
-	stampQuery                     bool
+	out, key, of                string
+	contacts, agency, templates string
+	all                         bool
+	stampQuery                  bool
 }
 
 func (a *app) casePackageCommand() *cobra.Command {
@@ -49,8 +50,7 @@ Exit status 4: some cases failed.`,
 	f.BoolVar(&flags.all, "all", false, "all of your cases")
 	f.StringVar(&flags.key, "key", "", "`FILE` with the examiner's private key (minisign) to sign with; without it: sign with any minisign tool")
 	f.BoolVar(&flags.stampQuery, "timestamp-query", false, "also write NAME.zip.tsq, the question for a time-stamping authority")
-	f.StringVar(&flags.contacts, "contacts", "", "`FILE` (YAML): whom to write to")
-	f.StringVar(&flags.agency, "agency", "", "`FILE` (YAML): who writes")
+	letterFlags(cmd, &flags.contacts, &flags.agency, &flags.templates)
 	f.StringVar(&m.Redaction, "redaction", "court", "for whom: court, agency, exchange, defence, victim or public")
 	f.StringVar(&m.Subject, "for", "", "the exchange, or the victim (V-1), whose letters or facts stay in a redacted package")
 	f.StringVar(&flags.of, "of", "", "full `PACKAGE` of the case, to derive a redacted one of: it takes the place of the pins")
@@ -67,18 +67,9 @@ func (a *app) packages(ctx context.Context, args []string, m *spoorv1.BuildPacka
 	if (len(args) == 0) != flags.all {
 		return &usageError{errors.New("want cases, or --all")}
 	}
-	for _, f := range []struct {
-		name string
-		into *string
-	}{{flags.contacts, &m.Contacts}, {flags.agency, &m.Agency}} {
-		if f.name == "" {
-			continue
-		}
-		text, err := os.ReadFile(f.name)
-		if err != nil {
-			return &usageError{err}
-		}
-		*f.into = string(text)
+	var err error
+	if m.Contacts, m.Agency, m.Templates, err = letterFiles(flags.contacts, flags.agency, flags.templates); err != nil {
+		return err
 	}
 	if flags.of != "" {
 		if err := pinsOf(flags.of, args, m); err != nil {
@@ -282,7 +273,7 @@ func (a *app) place(made string, sum *spoorv1.PackageSum, flags packageFlags) er
 			return err
 		}
 	}
-	return os.Rename(made, name) //nolint:gosec // the folder is the user's, the name was checked by ParseID when the case was made
+	return os.Rename(made, name)
 }
 
 func sign(made, name, key string) error {
@@ -311,7 +302,7 @@ func sign(made, name, key string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(name+".minisig", signature, 0o600)
+	return os.WriteFile(name+".minisig", signature, 0o600) //nolint:gosec // the folder is the user's, a case's name has no path parts
 }
 
 func (a *app) printPackage(sum *spoorv1.PackageSum, dir string) error {

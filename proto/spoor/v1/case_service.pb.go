@@ -3564,6 +3564,243 @@ func (x *Deconfliction) GetAuthority() string {
 	return ""
 }
 
+// WriteLettersRequest asks for letters.
+type WriteLettersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// cases/ID; empty: the payments of refs.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Payments, each a REF, where there is no case.
+	Refs []string `protobuf:"bytes,2,rep,name=refs,proto3" json:"refs,omitempty"`
+	// NETWORK:ADDRESS that holds the money, or the deposit address that it came by; empty: all.
+	Address string `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
+	// Data cut-off, as in GetHoldings.
+	AsOf string `protobuf:"bytes,4,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// Contacts file (YAML).
+	Contacts string `protobuf:"bytes,5,opt,name=contacts,proto3" json:"contacts,omitempty"`
+	// Agency file (YAML).
+	Agency string `protobuf:"bytes,6,opt,name=agency,proto3" json:"agency,omitempty"`
+	// Templates of one's own, by kind: issuer_freeze, exchange_freeze.
+	Templates     map[string]string `protobuf:"bytes,7,rep,name=templates,proto3" json:"templates,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WriteLettersRequest) Reset() {
+	*x = WriteLettersRequest{}
+	mi := &file_spoor_v1_case_service_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WriteLettersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WriteLettersRequest) ProtoMessage() {}
+
+func (x *WriteLettersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_case_service_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WriteLettersRequest.ProtoReflect.Descriptor instead.
+func (*WriteLettersRequest) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *WriteLettersRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *WriteLettersRequest) GetRefs() []string {
+	if x != nil {
+		return x.Refs
+	}
+	return nil
+}
+
+func (x *WriteLettersRequest) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *WriteLettersRequest) GetAsOf() string {
+	if x != nil {
+		return x.AsOf
+	}
+	return ""
+}
+
+func (x *WriteLettersRequest) GetContacts() string {
+	if x != nil {
+		return x.Contacts
+	}
+	return ""
+}
+
+func (x *WriteLettersRequest) GetAgency() string {
+	if x != nil {
+		return x.Agency
+	}
+	return ""
+}
+
+func (x *WriteLettersRequest) GetTemplates() map[string]string {
+	if x != nil {
+		return x.Templates
+	}
+	return nil
+}
+
+// WriteLettersResponse has the letters, most urgent first.
+type WriteLettersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One per addressee.
+	Letters       []*Letter `protobuf:"bytes,1,rep,name=letters,proto3" json:"letters,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WriteLettersResponse) Reset() {
+	*x = WriteLettersResponse{}
+	mi := &file_spoor_v1_case_service_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WriteLettersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WriteLettersResponse) ProtoMessage() {}
+
+func (x *WriteLettersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_case_service_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WriteLettersResponse.ProtoReflect.Descriptor instead.
+func (*WriteLettersResponse) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *WriteLettersResponse) GetLetters() []*Letter {
+	if x != nil {
+		return x.Letters
+	}
+	return nil
+}
+
+// Letter is a request as text, to be signed by an officer.
+type Letter struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// R-1.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// issuer_freeze or exchange_freeze.
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Addressee.
+	To string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	// Rows of the seizure table.
+	Holdings []string `protobuf:"bytes,4,rep,name=holdings,proto3" json:"holdings,omitempty"`
+	// The letter.
+	Text string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
+	// SHA-256 of the text, for RecordRequest.
+	Sha256        string `protobuf:"bytes,6,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Letter) Reset() {
+	*x = Letter{}
+	mi := &file_spoor_v1_case_service_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Letter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Letter) ProtoMessage() {}
+
+func (x *Letter) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_case_service_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Letter.ProtoReflect.Descriptor instead.
+func (*Letter) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *Letter) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Letter) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Letter) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *Letter) GetHoldings() []string {
+	if x != nil {
+		return x.Holdings
+	}
+	return nil
+}
+
+func (x *Letter) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Letter) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
 // BuildPackageRequest asks for an evidence package.
 type BuildPackageRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3590,14 +3827,16 @@ type BuildPackageRequest struct {
 	// Agency file (YAML): who writes.
 	Agency string `protobuf:"bytes,11,opt,name=agency,proto3" json:"agency,omitempty"`
 	// The same id again records nothing again.
-	RequestId     string `protobuf:"bytes,12,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,12,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Templates of letters of one's own, by kind.
+	Templates     map[string]string `protobuf:"bytes,13,rep,name=templates,proto3" json:"templates,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BuildPackageRequest) Reset() {
 	*x = BuildPackageRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[45]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3609,7 +3848,7 @@ func (x *BuildPackageRequest) String() string {
 func (*BuildPackageRequest) ProtoMessage() {}
 
 func (x *BuildPackageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[45]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3622,7 +3861,7 @@ func (x *BuildPackageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BuildPackageRequest.ProtoReflect.Descriptor instead.
 func (*BuildPackageRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{45}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *BuildPackageRequest) GetName() string {
@@ -3709,6 +3948,13 @@ func (x *BuildPackageRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *BuildPackageRequest) GetTemplates() map[string]string {
+	if x != nil {
+		return x.Templates
+	}
+	return nil
+}
+
 // BuildPackageResponse is a piece of the zip; the last one has its sums.
 type BuildPackageResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3722,7 +3968,7 @@ type BuildPackageResponse struct {
 
 func (x *BuildPackageResponse) Reset() {
 	*x = BuildPackageResponse{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[46]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3734,7 +3980,7 @@ func (x *BuildPackageResponse) String() string {
 func (*BuildPackageResponse) ProtoMessage() {}
 
 func (x *BuildPackageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[46]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3747,7 +3993,7 @@ func (x *BuildPackageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BuildPackageResponse.ProtoReflect.Descriptor instead.
 func (*BuildPackageResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{46}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *BuildPackageResponse) GetChunk() []byte {
@@ -3789,7 +4035,7 @@ type PackageSum struct {
 
 func (x *PackageSum) Reset() {
 	*x = PackageSum{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[47]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3801,7 +4047,7 @@ func (x *PackageSum) String() string {
 func (*PackageSum) ProtoMessage() {}
 
 func (x *PackageSum) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[47]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3814,7 +4060,7 @@ func (x *PackageSum) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageSum.ProtoReflect.Descriptor instead.
 func (*PackageSum) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{47}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *PackageSum) GetFileName() string {
@@ -4178,7 +4424,27 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\rDeconfliction\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x12\n" +
 	"\x04case\x18\x02 \x01(\tR\x04case\x12\x1c\n" +
-	"\tauthority\x18\x03 \x01(\tR\tauthority\"\xd5\x03\n" +
+	"\tauthority\x18\x03 \x01(\tR\tauthority\"\xfc\x02\n" +
+	"\x13WriteLettersRequest\x12\x1c\n" +
+	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12&\n" +
+	"\x04refs\x18\x02 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\xe8\a\"\ar\x05\x10\x01\x18\x80\x04R\x04refs\x12\"\n" +
+	"\aaddress\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\aaddress\x12\x1d\n" +
+	"\x05as_of\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x04asOf\x12%\n" +
+	"\bcontacts\x18\x05 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80@R\bcontacts\x12!\n" +
+	"\x06agency\x18\x06 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80@R\x06agency\x12T\n" +
+	"\ttemplates\x18\a \x03(\v2,.spoor.v1.WriteLettersRequest.TemplatesEntryB\b\xbaH\x05\x9a\x01\x02\x10\bR\ttemplates\x1a<\n" +
+	"\x0eTemplatesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"B\n" +
+	"\x14WriteLettersResponse\x12*\n" +
+	"\aletters\x18\x01 \x03(\v2\x10.spoor.v1.LetterR\aletters\"\x84\x01\n" +
+	"\x06Letter\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\tR\x02to\x12\x1a\n" +
+	"\bholdings\x18\x04 \x03(\tR\bholdings\x12\x12\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text\x12\x16\n" +
+	"\x06sha256\x18\x06 \x01(\tR\x06sha256\"\xe9\x04\n" +
 	"\x13BuildPackageRequest\x12\x1c\n" +
 	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12%\n" +
 	"\tredaction\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x10R\tredaction\x12\"\n" +
@@ -4195,7 +4461,11 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	" \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80@R\bcontacts\x12!\n" +
 	"\x06agency\x18\v \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80@R\x06agency\x12'\n" +
 	"\n" +
-	"request_id\x18\f \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"T\n" +
+	"request_id\x18\f \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12T\n" +
+	"\ttemplates\x18\r \x03(\v2,.spoor.v1.BuildPackageRequest.TemplatesEntryB\b\xbaH\x05\x9a\x01\x02\x10\bR\ttemplates\x1a<\n" +
+	"\x0eTemplatesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"T\n" +
 	"\x14BuildPackageResponse\x12\x14\n" +
 	"\x05chunk\x18\x01 \x01(\fR\x05chunk\x12&\n" +
 	"\x03sum\x18\x02 \x01(\v2\x14.spoor.v1.PackageSumR\x03sum\"\xec\x01\n" +
@@ -4213,7 +4483,7 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\x15CASE_ROLE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10CASE_ROLE_VIEWER\x10\x01\x12\x1a\n" +
 	"\x16CASE_ROLE_INVESTIGATOR\x10\x02\x12\x13\n" +
-	"\x0fCASE_ROLE_OWNER\x10\x032\xdd\x11\n" +
+	"\x0fCASE_ROLE_OWNER\x10\x032\xce\x12\n" +
 	"\vCaseService\x12S\n" +
 	"\n" +
 	"CreateCase\x12\x1b.spoor.v1.CreateCaseRequest\x1a\x0e.spoor.v1.Case\"\x18\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/v1/cases\x12S\n" +
@@ -4237,7 +4507,8 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\fRecordAnswer\x12\x1d.spoor.v1.RecordAnswerRequest\x1a\x0e.spoor.v1.Case\".\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/{name=cases/*}:recordAnswer\x12`\n" +
 	"\tEraseCase\x12\x1a.spoor.v1.EraseCaseRequest\x1a\x0e.spoor.v1.Case\"'\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/{name=cases/*}:erase\x12r\n" +
 	"\vListCustody\x12\x1c.spoor.v1.ListCustodyRequest\x1a\x1d.spoor.v1.ListCustodyResponse\"&\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/{name=cases/*}/custody\x12h\n" +
-	"\vGetHoldings\x12\x1c.spoor.v1.GetHoldingsRequest\x1a\x12.spoor.v1.Holdings\"'\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{name=cases/*}/holdings\x12\x7f\n" +
+	"\vGetHoldings\x12\x1c.spoor.v1.GetHoldingsRequest\x1a\x12.spoor.v1.Holdings\"'\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{name=cases/*}/holdings\x12o\n" +
+	"\fWriteLetters\x12\x1d.spoor.v1.WriteLettersRequest\x1a\x1e.spoor.v1.WriteLettersResponse\" \x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/letters:write\x12\x7f\n" +
 	"\fBuildPackage\x12\x1d.spoor.v1.BuildPackageRequest\x1a\x1e.spoor.v1.BuildPackageResponse\".\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/{name=cases/*}:buildPackage0\x01B4Z2github.com/spoortrace/spoor/proto/spoor/v1;spoorv1b\x06proto3"
 
 var (
@@ -4253,7 +4524,7 @@ func file_spoor_v1_case_service_proto_rawDescGZIP() []byte {
 }
 
 var file_spoor_v1_case_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_spoor_v1_case_service_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
+var file_spoor_v1_case_service_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
 var file_spoor_v1_case_service_proto_goTypes = []any{
 	(CaseRole)(0),                  // 0: spoor.v1.CaseRole
 	(*Case)(nil),                   // 1: spoor.v1.Case
@@ -4301,16 +4572,21 @@ var file_spoor_v1_case_service_proto_goTypes = []any{
 	(*VictimShare)(nil),            // 43: spoor.v1.VictimShare
 	(*Award)(nil),                  // 44: spoor.v1.Award
 	(*Deconfliction)(nil),          // 45: spoor.v1.Deconfliction
-	(*BuildPackageRequest)(nil),    // 46: spoor.v1.BuildPackageRequest
-	(*BuildPackageResponse)(nil),   // 47: spoor.v1.BuildPackageResponse
-	(*PackageSum)(nil),             // 48: spoor.v1.PackageSum
-	(*timestamppb.Timestamp)(nil),  // 49: google.protobuf.Timestamp
-	(*Asset)(nil),                  // 50: spoor.v1.Asset
+	(*WriteLettersRequest)(nil),    // 46: spoor.v1.WriteLettersRequest
+	(*WriteLettersResponse)(nil),   // 47: spoor.v1.WriteLettersResponse
+	(*Letter)(nil),                 // 48: spoor.v1.Letter
+	(*BuildPackageRequest)(nil),    // 49: spoor.v1.BuildPackageRequest
+	(*BuildPackageResponse)(nil),   // 50: spoor.v1.BuildPackageResponse
+	(*PackageSum)(nil),             // 51: spoor.v1.PackageSum
+	nil,                            // 52: spoor.v1.WriteLettersRequest.TemplatesEntry
+	nil,                            // 53: spoor.v1.BuildPackageRequest.TemplatesEntry
+	(*timestamppb.Timestamp)(nil),  // 54: google.protobuf.Timestamp
+	(*Asset)(nil),                  // 55: spoor.v1.Asset
 }
 var file_spoor_v1_case_service_proto_depIdxs = []int32{
 	2,  // 0: spoor.v1.Case.utxo_policy:type_name -> spoor.v1.CasePolicy
 	2,  // 1: spoor.v1.Case.account_policy:type_name -> spoor.v1.CasePolicy
-	49, // 2: spoor.v1.Case.open_time:type_name -> google.protobuf.Timestamp
+	54, // 2: spoor.v1.Case.open_time:type_name -> google.protobuf.Timestamp
 	3,  // 3: spoor.v1.Case.members:type_name -> spoor.v1.CaseMember
 	4,  // 4: spoor.v1.Case.payments:type_name -> spoor.v1.CasePayment
 	5,  // 5: spoor.v1.Case.labels:type_name -> spoor.v1.CaseLabel
@@ -4318,12 +4594,12 @@ var file_spoor_v1_case_service_proto_depIdxs = []int32{
 	7,  // 7: spoor.v1.Case.requests:type_name -> spoor.v1.CaseRequest
 	9,  // 8: spoor.v1.Case.seizures:type_name -> spoor.v1.Seizure
 	0,  // 9: spoor.v1.CaseMember.role:type_name -> spoor.v1.CaseRole
-	49, // 10: spoor.v1.CasePayment.time:type_name -> google.protobuf.Timestamp
-	49, // 11: spoor.v1.CaseRequest.send_time:type_name -> google.protobuf.Timestamp
+	54, // 10: spoor.v1.CasePayment.time:type_name -> google.protobuf.Timestamp
+	54, // 11: spoor.v1.CaseRequest.send_time:type_name -> google.protobuf.Timestamp
 	8,  // 12: spoor.v1.CaseRequest.answers:type_name -> spoor.v1.CaseAnswer
-	49, // 13: spoor.v1.CaseAnswer.hold_expire_time:type_name -> google.protobuf.Timestamp
-	49, // 14: spoor.v1.CaseAnswer.time:type_name -> google.protobuf.Timestamp
-	49, // 15: spoor.v1.Seizure.execute_time:type_name -> google.protobuf.Timestamp
+	54, // 13: spoor.v1.CaseAnswer.hold_expire_time:type_name -> google.protobuf.Timestamp
+	54, // 14: spoor.v1.CaseAnswer.time:type_name -> google.protobuf.Timestamp
+	54, // 15: spoor.v1.Seizure.execute_time:type_name -> google.protobuf.Timestamp
 	2,  // 16: spoor.v1.CreateCaseRequest.utxo_policy:type_name -> spoor.v1.CasePolicy
 	2,  // 17: spoor.v1.CreateCaseRequest.account_policy:type_name -> spoor.v1.CasePolicy
 	1,  // 18: spoor.v1.ListCasesResponse.cases:type_name -> spoor.v1.Case
@@ -4337,67 +4613,72 @@ var file_spoor_v1_case_service_proto_depIdxs = []int32{
 	5,  // 26: spoor.v1.AddCaseLabelRequest.label:type_name -> spoor.v1.CaseLabel
 	32, // 27: spoor.v1.ListVictimsResponse.victims:type_name -> spoor.v1.Victim
 	9,  // 28: spoor.v1.RecordSeizureRequest.seizure:type_name -> spoor.v1.Seizure
-	49, // 29: spoor.v1.RecordRequestRequest.send_time:type_name -> google.protobuf.Timestamp
+	54, // 29: spoor.v1.RecordRequestRequest.send_time:type_name -> google.protobuf.Timestamp
 	8,  // 30: spoor.v1.RecordAnswerRequest.answer:type_name -> spoor.v1.CaseAnswer
 	39, // 31: spoor.v1.ListCustodyResponse.entries:type_name -> spoor.v1.CustodyEntry
-	49, // 32: spoor.v1.CustodyEntry.time:type_name -> google.protobuf.Timestamp
+	54, // 32: spoor.v1.CustodyEntry.time:type_name -> google.protobuf.Timestamp
 	42, // 33: spoor.v1.Holdings.holdings:type_name -> spoor.v1.Holding
 	44, // 34: spoor.v1.Holdings.restitution:type_name -> spoor.v1.Award
 	45, // 35: spoor.v1.Holdings.elsewhere:type_name -> spoor.v1.Deconfliction
-	50, // 36: spoor.v1.Holding.asset:type_name -> spoor.v1.Asset
-	49, // 37: spoor.v1.Holding.first_seen:type_name -> google.protobuf.Timestamp
-	49, // 38: spoor.v1.Holding.last_seen:type_name -> google.protobuf.Timestamp
+	55, // 36: spoor.v1.Holding.asset:type_name -> spoor.v1.Asset
+	54, // 37: spoor.v1.Holding.first_seen:type_name -> google.protobuf.Timestamp
+	54, // 38: spoor.v1.Holding.last_seen:type_name -> google.protobuf.Timestamp
 	43, // 39: spoor.v1.Holding.victims:type_name -> spoor.v1.VictimShare
-	50, // 40: spoor.v1.Award.asset:type_name -> spoor.v1.Asset
-	48, // 41: spoor.v1.BuildPackageResponse.sum:type_name -> spoor.v1.PackageSum
-	46, // 42: spoor.v1.PackageSum.pins:type_name -> spoor.v1.BuildPackageRequest
-	10, // 43: spoor.v1.CaseService.CreateCase:input_type -> spoor.v1.CreateCaseRequest
-	11, // 44: spoor.v1.CaseService.GetCase:input_type -> spoor.v1.GetCaseRequest
-	12, // 45: spoor.v1.CaseService.ListCases:input_type -> spoor.v1.ListCasesRequest
-	14, // 46: spoor.v1.CaseService.AddPayments:input_type -> spoor.v1.AddPaymentsRequest
-	19, // 47: spoor.v1.CaseService.WithdrawPayment:input_type -> spoor.v1.WithdrawPaymentRequest
-	20, // 48: spoor.v1.CaseService.AddNote:input_type -> spoor.v1.AddNoteRequest
-	21, // 49: spoor.v1.CaseService.ListNotes:input_type -> spoor.v1.ListNotesRequest
-	23, // 50: spoor.v1.CaseService.AddExhibit:input_type -> spoor.v1.AddExhibitRequest
-	24, // 51: spoor.v1.CaseService.GetExhibit:input_type -> spoor.v1.GetExhibitRequest
-	26, // 52: spoor.v1.CaseService.SetMember:input_type -> spoor.v1.SetMemberRequest
-	27, // 53: spoor.v1.CaseService.SetPolicy:input_type -> spoor.v1.SetPolicyRequest
-	28, // 54: spoor.v1.CaseService.SetAllocation:input_type -> spoor.v1.SetAllocationRequest
-	29, // 55: spoor.v1.CaseService.AddCaseLabel:input_type -> spoor.v1.AddCaseLabelRequest
-	30, // 56: spoor.v1.CaseService.ListVictims:input_type -> spoor.v1.ListVictimsRequest
-	33, // 57: spoor.v1.CaseService.RecordSeizure:input_type -> spoor.v1.RecordSeizureRequest
-	34, // 58: spoor.v1.CaseService.RecordRequest:input_type -> spoor.v1.RecordRequestRequest
-	35, // 59: spoor.v1.CaseService.RecordAnswer:input_type -> spoor.v1.RecordAnswerRequest
-	36, // 60: spoor.v1.CaseService.EraseCase:input_type -> spoor.v1.EraseCaseRequest
-	37, // 61: spoor.v1.CaseService.ListCustody:input_type -> spoor.v1.ListCustodyRequest
-	40, // 62: spoor.v1.CaseService.GetHoldings:input_type -> spoor.v1.GetHoldingsRequest
-	46, // 63: spoor.v1.CaseService.BuildPackage:input_type -> spoor.v1.BuildPackageRequest
-	1,  // 64: spoor.v1.CaseService.CreateCase:output_type -> spoor.v1.Case
-	1,  // 65: spoor.v1.CaseService.GetCase:output_type -> spoor.v1.Case
-	13, // 66: spoor.v1.CaseService.ListCases:output_type -> spoor.v1.ListCasesResponse
-	17, // 67: spoor.v1.CaseService.AddPayments:output_type -> spoor.v1.AddPaymentsResponse
-	1,  // 68: spoor.v1.CaseService.WithdrawPayment:output_type -> spoor.v1.Case
-	1,  // 69: spoor.v1.CaseService.AddNote:output_type -> spoor.v1.Case
-	22, // 70: spoor.v1.CaseService.ListNotes:output_type -> spoor.v1.ListNotesResponse
-	1,  // 71: spoor.v1.CaseService.AddExhibit:output_type -> spoor.v1.Case
-	25, // 72: spoor.v1.CaseService.GetExhibit:output_type -> spoor.v1.Exhibit
-	1,  // 73: spoor.v1.CaseService.SetMember:output_type -> spoor.v1.Case
-	1,  // 74: spoor.v1.CaseService.SetPolicy:output_type -> spoor.v1.Case
-	1,  // 75: spoor.v1.CaseService.SetAllocation:output_type -> spoor.v1.Case
-	1,  // 76: spoor.v1.CaseService.AddCaseLabel:output_type -> spoor.v1.Case
-	31, // 77: spoor.v1.CaseService.ListVictims:output_type -> spoor.v1.ListVictimsResponse
-	1,  // 78: spoor.v1.CaseService.RecordSeizure:output_type -> spoor.v1.Case
-	1,  // 79: spoor.v1.CaseService.RecordRequest:output_type -> spoor.v1.Case
-	1,  // 80: spoor.v1.CaseService.RecordAnswer:output_type -> spoor.v1.Case
-	1,  // 81: spoor.v1.CaseService.EraseCase:output_type -> spoor.v1.Case
-	38, // 82: spoor.v1.CaseService.ListCustody:output_type -> spoor.v1.ListCustodyResponse
-	41, // 83: spoor.v1.CaseService.GetHoldings:output_type -> spoor.v1.Holdings
-	47, // 84: spoor.v1.CaseService.BuildPackage:output_type -> spoor.v1.BuildPackageResponse
-	64, // [64:85] is the sub-list for method output_type
-	43, // [43:64] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	55, // 40: spoor.v1.Award.asset:type_name -> spoor.v1.Asset
+	52, // 41: spoor.v1.WriteLettersRequest.templates:type_name -> spoor.v1.WriteLettersRequest.TemplatesEntry
+	48, // 42: spoor.v1.WriteLettersResponse.letters:type_name -> spoor.v1.Letter
+	53, // 43: spoor.v1.BuildPackageRequest.templates:type_name -> spoor.v1.BuildPackageRequest.TemplatesEntry
+	51, // 44: spoor.v1.BuildPackageResponse.sum:type_name -> spoor.v1.PackageSum
+	49, // 45: spoor.v1.PackageSum.pins:type_name -> spoor.v1.BuildPackageRequest
+	10, // 46: spoor.v1.CaseService.CreateCase:input_type -> spoor.v1.CreateCaseRequest
+	11, // 47: spoor.v1.CaseService.GetCase:input_type -> spoor.v1.GetCaseRequest
+	12, // 48: spoor.v1.CaseService.ListCases:input_type -> spoor.v1.ListCasesRequest
+	14, // 49: spoor.v1.CaseService.AddPayments:input_type -> spoor.v1.AddPaymentsRequest
+	19, // 50: spoor.v1.CaseService.WithdrawPayment:input_type -> spoor.v1.WithdrawPaymentRequest
+	20, // 51: spoor.v1.CaseService.AddNote:input_type -> spoor.v1.AddNoteRequest
+	21, // 52: spoor.v1.CaseService.ListNotes:input_type -> spoor.v1.ListNotesRequest
+	23, // 53: spoor.v1.CaseService.AddExhibit:input_type -> spoor.v1.AddExhibitRequest
+	24, // 54: spoor.v1.CaseService.GetExhibit:input_type -> spoor.v1.GetExhibitRequest
+	26, // 55: spoor.v1.CaseService.SetMember:input_type -> spoor.v1.SetMemberRequest
+	27, // 56: spoor.v1.CaseService.SetPolicy:input_type -> spoor.v1.SetPolicyRequest
+	28, // 57: spoor.v1.CaseService.SetAllocation:input_type -> spoor.v1.SetAllocationRequest
+	29, // 58: spoor.v1.CaseService.AddCaseLabel:input_type -> spoor.v1.AddCaseLabelRequest
+	30, // 59: spoor.v1.CaseService.ListVictims:input_type -> spoor.v1.ListVictimsRequest
+	33, // 60: spoor.v1.CaseService.RecordSeizure:input_type -> spoor.v1.RecordSeizureRequest
+	34, // 61: spoor.v1.CaseService.RecordRequest:input_type -> spoor.v1.RecordRequestRequest
+	35, // 62: spoor.v1.CaseService.RecordAnswer:input_type -> spoor.v1.RecordAnswerRequest
+	36, // 63: spoor.v1.CaseService.EraseCase:input_type -> spoor.v1.EraseCaseRequest
+	37, // 64: spoor.v1.CaseService.ListCustody:input_type -> spoor.v1.ListCustodyRequest
+	40, // 65: spoor.v1.CaseService.GetHoldings:input_type -> spoor.v1.GetHoldingsRequest
+	46, // 66: spoor.v1.CaseService.WriteLetters:input_type -> spoor.v1.WriteLettersRequest
+	49, // 67: spoor.v1.CaseService.BuildPackage:input_type -> spoor.v1.BuildPackageRequest
+	1,  // 68: spoor.v1.CaseService.CreateCase:output_type -> spoor.v1.Case
+	1,  // 69: spoor.v1.CaseService.GetCase:output_type -> spoor.v1.Case
+	13, // 70: spoor.v1.CaseService.ListCases:output_type -> spoor.v1.ListCasesResponse
+	17, // 71: spoor.v1.CaseService.AddPayments:output_type -> spoor.v1.AddPaymentsResponse
+	1,  // 72: spoor.v1.CaseService.WithdrawPayment:output_type -> spoor.v1.Case
+	1,  // 73: spoor.v1.CaseService.AddNote:output_type -> spoor.v1.Case
+	22, // 74: spoor.v1.CaseService.ListNotes:output_type -> spoor.v1.ListNotesResponse
+	1,  // 75: spoor.v1.CaseService.AddExhibit:output_type -> spoor.v1.Case
+	25, // 76: spoor.v1.CaseService.GetExhibit:output_type -> spoor.v1.Exhibit
+	1,  // 77: spoor.v1.CaseService.SetMember:output_type -> spoor.v1.Case
+	1,  // 78: spoor.v1.CaseService.SetPolicy:output_type -> spoor.v1.Case
+	1,  // 79: spoor.v1.CaseService.SetAllocation:output_type -> spoor.v1.Case
+	1,  // 80: spoor.v1.CaseService.AddCaseLabel:output_type -> spoor.v1.Case
+	31, // 81: spoor.v1.CaseService.ListVictims:output_type -> spoor.v1.ListVictimsResponse
+	1,  // 82: spoor.v1.CaseService.RecordSeizure:output_type -> spoor.v1.Case
+	1,  // 83: spoor.v1.CaseService.RecordRequest:output_type -> spoor.v1.Case
+	1,  // 84: spoor.v1.CaseService.RecordAnswer:output_type -> spoor.v1.Case
+	1,  // 85: spoor.v1.CaseService.EraseCase:output_type -> spoor.v1.Case
+	38, // 86: spoor.v1.CaseService.ListCustody:output_type -> spoor.v1.ListCustodyResponse
+	41, // 87: spoor.v1.CaseService.GetHoldings:output_type -> spoor.v1.Holdings
+	47, // 88: spoor.v1.CaseService.WriteLetters:output_type -> spoor.v1.WriteLettersResponse
+	50, // 89: spoor.v1.CaseService.BuildPackage:output_type -> spoor.v1.BuildPackageResponse
+	68, // [68:90] is the sub-list for method output_type
+	46, // [46:68] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_spoor_v1_case_service_proto_init() }
@@ -4413,7 +4694,7 @@ func file_spoor_v1_case_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_spoor_v1_case_service_proto_rawDesc), len(file_spoor_v1_case_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   48,
+			NumMessages:   53,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

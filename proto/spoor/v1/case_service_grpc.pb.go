@@ -39,6 +39,7 @@ const (
 	CaseService_EraseCase_FullMethodName       = "/spoor.v1.CaseService/EraseCase"
 	CaseService_ListCustody_FullMethodName     = "/spoor.v1.CaseService/ListCustody"
 	CaseService_GetHoldings_FullMethodName     = "/spoor.v1.CaseService/GetHoldings"
+	CaseService_WriteLetters_FullMethodName    = "/spoor.v1.CaseService/WriteLetters"
 	CaseService_BuildPackage_FullMethodName    = "/spoor.v1.CaseService/BuildPackage"
 )
 
@@ -90,6 +91,8 @@ type CaseServiceClient interface {
 	ListCustody(ctx context.Context, in *ListCustodyRequest, opts ...grpc.CallOption) (*ListCustodyResponse, error)
 	// GetHoldings traces the case and says where the money is now, what can be stopped first, and by whom.
 	GetHoldings(ctx context.Context, in *GetHoldingsRequest, opts ...grpc.CallOption) (*Holdings, error)
+	// WriteLetters traces a case, or payments without one, and writes a letter to whoever can stop the money: one for an address, or one to each.
+	WriteLetters(ctx context.Context, in *WriteLettersRequest, opts ...grpc.CallOption) (*WriteLettersResponse, error)
 	// BuildPackage traces the case and streams its evidence package, a zip. Equal pins give equal bytes. The package is recorded in the custody log.
 	BuildPackage(ctx context.Context, in *BuildPackageRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BuildPackageResponse], error)
 }
@@ -302,6 +305,16 @@ func (c *caseServiceClient) GetHoldings(ctx context.Context, in *GetHoldingsRequ
 	return out, nil
 }
 
+func (c *caseServiceClient) WriteLetters(ctx context.Context, in *WriteLettersRequest, opts ...grpc.CallOption) (*WriteLettersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(WriteLettersResponse)
+	err := c.cc.Invoke(ctx, CaseService_WriteLetters_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *caseServiceClient) BuildPackage(ctx context.Context, in *BuildPackageRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BuildPackageResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &CaseService_ServiceDesc.Streams[0], CaseService_BuildPackage_FullMethodName, cOpts...)
@@ -369,6 +382,8 @@ type CaseServiceServer interface {
 	ListCustody(context.Context, *ListCustodyRequest) (*ListCustodyResponse, error)
 	// GetHoldings traces the case and says where the money is now, what can be stopped first, and by whom.
 	GetHoldings(context.Context, *GetHoldingsRequest) (*Holdings, error)
+	// WriteLetters traces a case, or payments without one, and writes a letter to whoever can stop the money: one for an address, or one to each.
+	WriteLetters(context.Context, *WriteLettersRequest) (*WriteLettersResponse, error)
 	// BuildPackage traces the case and streams its evidence package, a zip. Equal pins give equal bytes. The package is recorded in the custody log.
 	BuildPackage(*BuildPackageRequest, grpc.ServerStreamingServer[BuildPackageResponse]) error
 	mustEmbedUnimplementedCaseServiceServer()
@@ -440,6 +455,9 @@ func (UnimplementedCaseServiceServer) ListCustody(context.Context, *ListCustodyR
 }
 func (UnimplementedCaseServiceServer) GetHoldings(context.Context, *GetHoldingsRequest) (*Holdings, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetHoldings not implemented")
+}
+func (UnimplementedCaseServiceServer) WriteLetters(context.Context, *WriteLettersRequest) (*WriteLettersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method WriteLetters not implemented")
 }
 func (UnimplementedCaseServiceServer) BuildPackage(*BuildPackageRequest, grpc.ServerStreamingServer[BuildPackageResponse]) error {
 	return status.Error(codes.Unimplemented, "method BuildPackage not implemented")
@@ -825,6 +843,24 @@ func _CaseService_GetHoldings_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CaseService_WriteLetters_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(WriteLettersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CaseServiceServer).WriteLetters(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CaseService_WriteLetters_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CaseServiceServer).WriteLetters(ctx, req.(*WriteLettersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _CaseService_BuildPackage_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(BuildPackageRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -922,6 +958,10 @@ var CaseService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetHoldings",
 			Handler:    _CaseService_GetHoldings_Handler,
+		},
+		{
+			MethodName: "WriteLetters",
+			Handler:    _CaseService_WriteLetters_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

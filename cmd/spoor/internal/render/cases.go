@@ -234,3 +234,24 @@ func HoldingsCSV(w io.Writer, m *spoorv1.Holdings) error {
 	}
 	return s.write(w)
 }
+
+// Letters prints letters, each below a line with its hash.
+func Letters(w io.Writer, m *spoorv1.WriteLettersResponse, _ Style) error {
+	p := &paper{w: w}
+	for _, l := range m.GetLetters() {
+		p.line("---- %s, %s, sha256 %s", Clean(l.GetId()), Clean(l.GetKind()), Clean(l.GetSha256()))
+		for _, line := range strings.Split(l.GetText(), "\n") {
+			p.line("%s", Clean(line))
+		}
+	}
+	return p.err
+}
+
+// LettersCSV writes letters.
+func LettersCSV(w io.Writer, m *spoorv1.WriteLettersResponse) error {
+	s := &records{header: []string{"id", "kind", "to", "holdings", "sha256", "text"}}
+	for _, l := range m.GetLetters() {
+		s.add(l.GetId(), l.GetKind(), l.GetTo(), strings.Join(l.GetHoldings(), " "), l.GetSha256(), l.GetText())
+	}
+	return s.write(w)
+}
