@@ -1,7 +1,6 @@
 package evidence_test
 
 import (
-	"context"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -12,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/spoortrace/spoor/evidence"
+	"github.com/spoortrace/spoor/evidence/casetest"
 	"github.com/spoortrace/spoor/ledger"
 )
 
@@ -51,19 +51,6 @@ func read(files map[string][]byte) (*evidence.Dossier, error) {
 	})
 }
 
-func build(t testing.TB, seed uint64) *evidence.Dossier {
-	t.Helper()
-	w := newWorld(t, seed, 20, 10)
-	random := rand.New(rand.NewPCG(seed, 6))
-	names := []string{"fifo", "lifo", "haircut", "dirty-first", "tiho", "libr"}
-	c := w.caseOf(names[random.IntN(6)], names[random.IntN(6)], []string{"traced", "pro-rata"}[random.IntN(2)])
-	d, err := evidence.Build(t.Context(), c, w.pick(2+random.IntN(6)), w.source(t))
-	if err != nil {
-		t.Fatalf("seed %d: %v", seed, err)
-	}
-	return d
-}
-
 // TestVerify builds random cases, writes them down, reads them again and traces
 // them from their own record alone.
 func TestVerify(t *testing.T) {
@@ -71,7 +58,7 @@ func TestVerify(t *testing.T) {
 	n := trials(t, 60)
 	for range n {
 		seed := rand.Uint64()
-		d, err := read(partsOf(t, build(t, seed)))
+		d, err := read(partsOf(t, casetest.Build(t, seed)))
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
@@ -97,7 +84,7 @@ func TestVerify(t *testing.T) {
 func TestEdits(t *testing.T) {
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 7))
-	files := partsOf(t, build(t, seed))
+	files := partsOf(t, casetest.Build(t, seed))
 	names := []string{"payments.json", "ledger.json", "results.json", "holdings.json", "restitution.json"}
 	n, refused := trials(t, 300), 0
 	for i := range n {
@@ -128,7 +115,7 @@ func TestEdits(t *testing.T) {
 func TestRecordEdits(t *testing.T) {
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 8))
-	files := partsOf(t, build(t, seed))
+	files := partsOf(t, casetest.Build(t, seed))
 	found, n := 0, trials(t, 300)
 	for range n {
 		changed := maps.Clone(files)
@@ -204,7 +191,7 @@ func changed(s string, random *rand.Rand) string {
 func TestHoldings(t *testing.T) {
 	for range trials(t, 30) {
 		seed := rand.Uint64()
-		d := build(t, seed)
+		d := casetest.Build(t, seed)
 		sums := map[string]ledger.Amount{}
 		for _, x := range d.Results[0].Terminals {
 			if x.Address != "" && x.Reason != "BURN" && x.Reason != "PRUNED" && (x.Reason != "PENDING" || x.Rests) {
@@ -267,12 +254,4 @@ func amount(t testing.TB, text string) ledger.Amount {
 		t.Fatal(err)
 	}
 	return a
-}
-
-func (x withBlocks) BlockRef(ctx context.Context, c ledger.Chain, height uint64) (ledger.BlockRef, error) {
-	head, err := x.AsOf(ctx, c)
-	if err != nil || height > head.Height {
-		return ledger.BlockRef{}, ledger.ErrNotFound
-	}
-	return refAt(c, height), nil
 }

@@ -33,7 +33,7 @@ var mayImport = map[string][]string{
 var concrete = []string{"store/badgerkv", "store/memkv", "store/cassandrakv"}
 
 // conformance are suites that only tests may import.
-var conformance = []string{"store/kvtest", "store/sourcetest", "internal/btcdtest", "internal/gethtest", "internal/trontest", "internal/wicked"}
+var conformance = []string{"store/kvtest", "store/sourcetest", "internal/btcdtest", "internal/gethtest", "internal/trontest", "internal/wicked", "evidence/casetest"}
 
 // forbidden are imports that nobody may have, with the reason. A path stands for the packages below it, too.
 var forbidden = []struct {

@@ -5,236 +5,145 @@ import (
 	"slices"
 )
 
-// seg is a run of units with one label; 0 is clean.
-type seg struct {
-	label int
-	n     *big.Int
+// policy is one accounting rule for outputs and one for accounts.
+type policy struct {
+	utxo, account string
 }
 
-func zero() *big.Int { return new(big.Int) }
-
-func least(a, b *big.Int) *big.Int {
-	if a.Cmp(b) < 0 {
-		return new(big.Int).Set(a)
-	}
-	return new(big.Int).Set(b)
+// known says that both rules can be recomputed. Poison cannot: it conserves nothing.
+func (p policy) known() bool {
+	return slices.Contains(ruleNames(), p.utxo) && slices.Contains(ruleNames(), p.account)
 }
 
-// join appends a segment to a queue; equal neighbours are one.
-func join(queue []seg, s seg) []seg {
-	if s.n.Sign() == 0 {
-		return queue
-	}
-	if k := len(queue) - 1; k >= 0 && queue[k].label == s.label {
-		queue[k] = seg{s.label, new(big.Int).Add(queue[k].n, s.n)}
-		return queue
-	}
-	return append(queue, seg{s.label, new(big.Int).Set(s.n)})
+func ruleNames() []string {
+	return []string{"fifo", "lifo", "haircut", "dirty-first", "tiho", "libr"}
 }
 
-func sum(segs []seg, labelled bool) *big.Int {
-	total := zero()
-	for _, s := range segs {
-		if s.label != 0 || !labelled {
-			total.Add(total, s.n)
-		}
+func (p policy) name() string {
+	if p.utxo == p.account {
+		return p.utxo
 	}
-	return total
+	return p.utxo + "+" + p.account
 }
 
-func dirt(segs []seg) *big.Int { return sum(segs, true) }
+func inOrder(rule string) bool { return rule == "fifo" || rule == "lifo" }
 
-// shares sums labelled units per label, ascending.
-func shares(segs []seg) []seg {
-	per := map[int]*big.Int{}
-	for _, s := range segs {
-		if s.label == 0 {
+// hold adds what came in to what an account has. Without an order there is one lot of each label, clean ones first.
+func (p policy) hold(held, in lots) lots {
+	if inOrder(p.account) {
+		return held.join(in)
+	}
+	for _, one := range in {
+		if one.units.Sign() == 0 {
 			continue
 		}
-		if per[s.label] == nil {
-			per[s.label] = zero()
-		}
-		per[s.label].Add(per[s.label], s.n)
-	}
-	var all []seg
-	for l, n := range per {
-		if n.Sign() > 0 {
-			all = append(all, seg{l, n})
-		}
-	}
-	slices.SortFunc(all, func(a, b seg) int { return a.label - b.label })
-	return all
-}
-
-// front takes x units from the front of a queue.
-func front(queue []seg, x *big.Int) (taken, left []seg) {
-	need := new(big.Int).Set(x)
-	for _, s := range queue {
-		part := least(s.n, need)
-		taken = join(taken, seg{s.label, part})
-		need.Sub(need, part)
-		left = join(left, seg{s.label, new(big.Int).Sub(s.n, part)})
-	}
-	return taken, left
-}
-
-func reversed(queue []seg) []seg {
-	r := slices.Clone(queue)
-	slices.Reverse(r)
-	return r
-}
-
-// apportion divides q over weights: floors first, the missing units to the largest remainders, ties to the lower index.
-func apportion(q *big.Int, weights []*big.Int) []*big.Int {
-	total := zero()
-	for _, w := range weights {
-		total.Add(total, w)
-	}
-	parts, rests, order := make([]*big.Int, len(weights)), make([]*big.Int, len(weights)), make([]int, len(weights))
-	missing := new(big.Int).Set(q)
-	for i, w := range weights {
-		parts[i], rests[i], order[i] = zero(), zero(), i
-		if q.Sign() == 0 {
+		i, found := slices.BinarySearchFunc(held, one.label, func(l lot, label int) int { return l.label - label })
+		if !found {
+			held = slices.Insert(held, i, one)
 			continue
 		}
-		parts[i].QuoRem(new(big.Int).Mul(q, w), total, rests[i])
-		missing.Sub(missing, parts[i])
+		held[i].units = plus(held[i].units, one.units)
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return rests[b].Cmp(rests[a]) })
-	for _, i := range order {
-		if missing.Sign() <= 0 {
-			break
-		}
-		parts[i].Add(parts[i], big.NewInt(1))
-		missing.Sub(missing, big.NewInt(1))
-	}
-	return parts
+	return held
 }
 
-// byWeight takes q units off labels in proportion to what each has.
-func byWeight(labels []seg, q *big.Int) (part, left []seg) {
-	weights := make([]*big.Int, len(labels))
-	for i, s := range labels {
-		weights[i] = s.n
+// pay takes x units of an account that has sum units, traced of them labelled.
+func (p policy) pay(held lots, x, sum, traced *big.Int) (paid, left lots) {
+	switch p.account {
+	case "fifo":
+		return held.front(x)
+	case "lifo":
+		return held.back(x)
+	}
+	labels := held
+	if len(held) > 0 && held[0].label == 0 {
+		labels = held[1:]
+	}
+	q := outflow(p.account, x, sum, traced)
+	clean := minus(x, q)
+	paid, left = lots{}.with(0, clean), lots{}.with(0, minus(minus(sum, traced), clean))
+	part, rest := labels.divide(q)
+	return append(paid, part...), append(left, rest...)
+}
+
+// outflow is how many labelled units leave with x of sum, of which traced are.
+func outflow(rule string, x, sum, traced *big.Int) *big.Int {
+	switch rule {
+	case "haircut":
+		if sum.Sign() == 0 {
+			return new(big.Int)
+		}
+		q := new(big.Int).Mul(traced, x)
+		return q.Quo(q, sum)
+	case "libr":
+		return above(traced, minus(sum, x))
+	}
+	return least(traced, x) // dirty-first, tiho
+}
+
+// divide takes q units off lots of one label each, in proportion.
+func (l lots) divide(q *big.Int) (part, left lots) {
+	if q.Sign() == 0 {
+		return nil, l
+	}
+	weights := make([]*big.Int, len(l))
+	for i, one := range l {
+		weights[i] = one.units
 	}
 	for i, n := range apportion(q, weights) {
-		part = join(part, seg{labels[i].label, n})
-		left = append(left, seg{labels[i].label, new(big.Int).Sub(labels[i].n, n)})
+		part, left = part.with(l[i].label, n), left.with(l[i].label, minus(l[i].units, n))
 	}
 	return part, left
 }
 
-func queued(rule string) bool { return rule == "fifo" || rule == "lifo" }
-
-// credit adds to what an account holds.
-func credit(rule string, held, in []seg) []seg {
-	if queued(rule) {
-		for _, s := range in {
-			held = join(held, s)
+// spread moves the inputs of a transaction, in line, to its slots: the outputs, then the fee.
+func (p policy) spread(line lots, slots []*big.Int) []lots {
+	filled := make([]lots, len(slots))
+	if inOrder(p.utxo) {
+		line = slices.Clone(line)
+		if p.utxo == "lifo" {
+			slices.Reverse(line)
 		}
-		return held
-	}
-	clean := new(big.Int).Sub(new(big.Int).Add(sum(held, false), sum(in, false)), new(big.Int).Add(dirt(held), dirt(in)))
-	return append(join(nil, seg{0, clean}), shares(slices.Concat(held, in))...)
-}
-
-// take removes x units from what an account holds.
-func take(rule string, held []seg, x *big.Int) (taken, left []seg) {
-	switch rule {
-	case "fifo":
-		return front(held, x)
-	case "lifo":
-		taken, left = front(reversed(held), x)
-		return taken, reversed(left)
-	}
-	balance, dirty := sum(held, false), dirt(held)
-	q := zero()
-	switch rule {
-	case "haircut":
-		if balance.Sign() > 0 {
-			q.Quo(new(big.Int).Mul(dirty, x), balance)
+		for i, size := range slots {
+			filled[i], line = line.front(size)
 		}
-	case "dirty-first", "tiho":
-		q = least(dirty, x)
-	case "libr":
-		if q.Sub(dirty, new(big.Int).Sub(balance, x)); q.Sign() < 0 {
-			q = zero()
-		}
+		return filled
 	}
-	part, rest := byWeight(shares(held), q)
-	clean := new(big.Int).Sub(x, q)
-	left = join(nil, seg{0, new(big.Int).Sub(new(big.Int).Sub(balance, dirty), clean)})
-	for _, s := range rest {
-		left = join(left, s)
-	}
-	return append(join(nil, seg{0, clean}), part...), left
-}
-
-// split distributes the inputs of a UTXO transaction over its slots, the fee last.
-func split(rule string, in []seg, slots []*big.Int) [][]seg {
-	out := make([][]seg, len(slots))
-	switch rule {
-	case "lifo":
-		in = reversed(in)
-		fallthrough
-	case "fifo":
-		for i, n := range slots {
-			out[i], in = front(in, n)
-		}
-		return out
-	}
-	quotas, order := quotasOf(rule, dirt(in), sum(in, false), slots)
-	labels := shares(in)
+	labels := line.perLabel()
+	quotas, order := quotasOf(p.utxo, labels.sum(), slots)
 	for _, i := range order {
-		var part []seg
-		part, labels = byWeight(labels, quotas[i])
-		out[i] = append(join(nil, seg{0, new(big.Int).Sub(slots[i], quotas[i])}), part...)
+		var part lots
+		part, labels = labels.divide(quotas[i])
+		filled[i] = append(lots{}.with(0, minus(slots[i], quotas[i])), part...)
 	}
-	return out
+	return filled
 }
 
-// quotasOf gives each slot its labelled units, and the order in which slots are filled.
-func quotasOf(rule string, dirty, total *big.Int, slots []*big.Int) (quotas []*big.Int, order []int) {
+// quotasOf gives each slot its labelled units, and says in which order slots get them.
+func quotasOf(rule string, traced *big.Int, slots []*big.Int) (quotas []*big.Int, order []int) {
 	for i := range slots {
 		order = append(order, i)
 	}
 	switch rule {
 	case "haircut":
-		return apportion(dirty, slots), order
+		return apportion(traced, slots), order
 	case "tiho":
-		outputs := order[:len(order)-1]
-		slices.SortStableFunc(outputs, func(a, b int) int { return slots[b].Cmp(slots[a]) })
-		return fill(dirty, slots, order), order
+		slices.SortStableFunc(order[:len(order)-1], func(a, b int) int { return slots[b].Cmp(slots[a]) })
 	case "libr":
-		clean := fill(new(big.Int).Sub(total, dirty), slots, order)
-		for i := range slots {
-			quotas = append(quotas, new(big.Int).Sub(slots[i], clean[i]))
+		clean := fill(minus(sumOf(slots), traced), slots, order)
+		for i, size := range slots {
+			clean[i] = minus(size, clean[i])
 		}
-		return quotas, order
+		return clean, order
 	}
-	return fill(dirty, slots, order), order
+	return fill(traced, slots, order), order
 }
 
-func fill(n *big.Int, slots []*big.Int, order []int) []*big.Int {
-	left, q := new(big.Int).Set(n), make([]*big.Int, len(slots))
+func fill(units *big.Int, slots []*big.Int, order []int) []*big.Int {
+	parts := make([]*big.Int, len(slots))
 	for _, i := range order {
-		q[i] = least(left, slots[i])
-		left.Sub(left, q[i])
+		parts[i] = least(units, slots[i])
+		units = minus(units, parts[i])
 	}
-	return q
-}
-
-// mark gives the first n clean units a label, and says how many it found.
-func mark(segs []seg, label int, n *big.Int) (out []seg, marked *big.Int) {
-	marked = zero()
-	for _, s := range segs {
-		part := zero()
-		if s.label == 0 {
-			part = least(s.n, new(big.Int).Sub(n, marked))
-		}
-		marked.Add(marked, part)
-		out = join(out, seg{label, part})
-		out = join(out, seg{s.label, new(big.Int).Sub(s.n, part)})
-	}
-	return out, marked
+	return parts
 }

@@ -2,172 +2,27 @@ package replay
 
 import (
 	"cmp"
-	"encoding/json"
+	"fmt"
 	"math/big"
 	"slices"
-	"sort"
+	"strconv"
 )
 
-// place is where an event stands in its network's order.
-type place struct {
-	Height  uint64 `json:"height"`
-	TxIndex uint32 `json:"tx_index"`
-	Slot    uint32 `json:"slot"`
+const checkNameRecord = "record"
+
+// holder is an account and an asset. The asset names the network.
+type holder struct{ address, asset string }
+
+// spot is a place in a network.
+type spot struct {
+	network string
+	place   place
 }
 
-func (p place) compare(q place) int {
-	return cmp.Or(cmp.Compare(p.Height, q.Height), cmp.Compare(p.TxIndex, q.TxIndex), cmp.Compare(p.Slot, q.Slot))
-}
-
-// amount is a decimal string of base units.
-type amount struct{ big.Int }
-
-// UnmarshalJSON takes a string of digits.
-func (a *amount) UnmarshalJSON(text []byte) error {
-	var s string
-	if err := json.Unmarshal(text, &s); err != nil {
-		return err
-	}
-	return a.UnmarshalText([]byte(s))
-}
-
-// UnmarshalText takes digits without a sign or leading zeros, below 2^256; nothing is 0.
-func (a *amount) UnmarshalText(text []byte) error {
-	for i, c := range text {
-		if c < '0' || c > '9' || c == '0' && i == 0 && len(text) > 1 {
-			return errDigits
-		}
-	}
-	if len(text) == 0 {
-		return nil
-	}
-	a.SetString(string(text), 10)
-	if a.BitLen() > 256 {
-		return errDigits
-	}
-	return nil
-}
-
-// flow is one in- or outflow of an account.
-type flow struct {
-	Place    place  `json:"place"`
-	Kind     string `json:"kind"`
-	From, To string
-	Amount   amount `json:"amount"`
-}
-
-type history struct {
-	Network  string     `json:"network"`
-	Address  string     `json:"address"`
-	Asset    string     `json:"asset"`
-	From     place      `json:"from"`
-	To       place      `json:"to"`
-	Opening  amount     `json:"opening"`
-	Events   []flow     `json:"events"`
-	Complete bool       `json:"complete"`
-	before   []*big.Int // balance before each event, and after the last
-}
-
-type coinIn struct {
-	Tx      string `json:"tx"`
-	Index   uint32 `json:"index"`
-	Height  uint64 `json:"height"`
-	TxIndex uint32 `json:"tx_index"`
-	Known   bool   `json:"known"`
-	Address string `json:"address"`
-	Value   amount `json:"value"`
-}
-
-type coinOut struct {
-	Address string `json:"address"`
-	Value   amount `json:"value"`
-	Spent   *struct {
-		Height  uint64 `json:"height"`
-		TxIndex uint32 `json:"tx_index"`
-	} `json:"spent"`
-}
-
-type movement struct {
-	Slot     uint32 `json:"slot"`
-	Index    uint32 `json:"index"`
-	Kind     string `json:"kind"`
-	From, To string
-	Asset    string `json:"asset"`
-	Amount   amount `json:"amount"`
-}
-
-type transaction struct {
-	Network   string     `json:"network"`
-	Tx        string     `json:"tx"`
-	Height    uint64     `json:"height"`
-	TxIndex   uint32     `json:"tx_index"`
-	Coinbase  bool       `json:"coinbase"`
-	Inputs    []coinIn   `json:"inputs"`
-	Outputs   []coinOut  `json:"outputs"`
-	Transfers []movement `json:"transfers"`
-}
-
-// passage is a transfer that goes on in another asset or network.
-type passage struct {
-	Network  string   `json:"network"`
-	Place    place    `json:"place"`
-	Asset    string   `json:"asset"`
-	Crossing crossing `json:"crossing"`
-}
-
-type crossing struct {
-	Kind      string `json:"kind"`
-	AmountIn  amount `json:"amount_in"`
-	Network   string `json:"network"`
-	Tx        string `json:"tx"`
-	Index     string `json:"index"`
-	Place     place  `json:"place"`
-	From      string `json:"from"`
-	To        string `json:"to"`
-	Asset     string `json:"asset"`
-	AmountOut amount `json:"amount_out"`
-}
-
-type balanceAt struct {
-	Network string `json:"network"`
-	Address string `json:"address"`
-	Asset   string `json:"asset"`
-	Amount  amount `json:"amount"`
-}
-
-type clockAt struct {
-	Network string `json:"network"`
-	Height  uint64 `json:"height"`
-	Time    int64  `json:"time"`
-}
-
-type record struct {
-	Histories    []*history     `json:"histories"`
-	Transactions []*transaction `json:"transactions"`
-	Balances     []balanceAt    `json:"balances"`
-	Clocks       []clockAt      `json:"clocks"`
-	Crossings    []passage      `json:"crossings"`
-
-	accounts map[account]*history
-	txs      map[txAt]*transaction
-	crossed  map[transferAt]*crossing
-	clocks   map[clockKey]int64
-}
-
-// account is one asset of one account.
-type account struct{ network, address, asset string }
-
-type txAt struct {
+type txKey struct {
 	network string
 	height  uint64
-	index   uint32
-}
-
-// transferAt is one transfer or output.
-type transferAt struct {
-	network string
-	at      place
-	asset   string
+	txIndex uint32
 }
 
 type clockKey struct {
@@ -175,147 +30,294 @@ type clockKey struct {
 	height  uint64
 }
 
-// index prepares the record and finds what contradicts itself in it.
-func (r *record) index() []finding {
-	r.accounts, r.txs = map[account]*history{}, map[txAt]*transaction{}
-	r.crossed, r.clocks = map[transferAt]*crossing{}, map[clockKey]int64{}
-	var found []finding
-	for _, t := range r.Transactions {
-		r.txs[txAt{t.Network, t.Height, t.TxIndex}] = t
-	}
-	for i := range r.Crossings {
-		c := &r.Crossings[i]
-		r.crossed[transferAt{c.Network, c.Place, c.Asset}] = &c.Crossing
-	}
-	for _, c := range r.Clocks {
-		r.clocks[clockKey{c.Network, c.Height}] = c.Time
-	}
-	for _, h := range r.Histories {
-		r.accounts[account{h.Network, h.Address, h.Asset}] = h
-		found = append(found, h.add()...)
-	}
-	for _, h := range r.Histories {
-		found = append(found, r.agree(h)...)
-	}
-	for _, t := range r.Transactions {
-		found = append(found, r.coins(t)...)
-	}
-	return append(found, r.ends()...)
+// event is a transfer as histories list it.
+type event struct {
+	at             place
+	kind, from, to string
+	units          *big.Int
 }
 
-// add computes balances and checks order.
-func (h *history) add() (found []finding) {
-	balance := new(big.Int).Set(&h.Opening.Int)
-	for i, e := range h.Events {
-		h.before = append(h.before, new(big.Int).Set(balance))
-		if e.Place.compare(h.From) < 0 || i > 0 && h.Events[i-1].Place.compare(e.Place) >= 0 || !h.Complete && h.To.compare(e.Place) < 0 {
-			found = append(found, finding{"record", "history of " + h.Address, "events in order of place", at(e.Place)})
+func (e event) equal(o event) bool {
+	return e.at == o.at && e.kind == o.kind && e.from == o.from && e.to == o.to && e.units.Cmp(o.units) == 0
+}
+
+func (e event) String() string {
+	return fmt.Sprintf("%s: %s of %s, %s to %s", e.at, e.kind, e.units, orDash(e.from), orDash(e.to))
+}
+
+// past is a history with the balance before each event, and after the last.
+type past struct {
+	from, to place
+	complete bool
+	events   []event
+	before   []*big.Int
+}
+
+// spans says that the history lists what happened at a place.
+func (h *past) spans(at place) bool {
+	return h.from.compare(at) <= 0 && (h.complete || at.compare(h.to) <= 0)
+}
+
+// next is the number of the first event at a place or after it.
+func (h *past) next(at place) int {
+	n, _ := slices.BinarySearchFunc(h.events, at, func(e event, p place) int { return e.at.compare(p) })
+	return n
+}
+
+// book is the record, by what is asked of it.
+type book struct {
+	txs       map[txKey]*transaction
+	pasts     map[holder]*past
+	balances  map[holder]*big.Int
+	clocks    map[clockKey]int64
+	crossings map[spotAsset]*passage
+	found     []Finding
+}
+
+// spotAsset is a transfer: at one place, one asset moves.
+type spotAsset struct {
+	spot
+	asset string
+}
+
+func (p place) compare(q place) int {
+	return cmp.Or(cmp.Compare(p.Height, q.Height), cmp.Compare(p.TxIndex, q.TxIndex), cmp.Compare(p.Slot, q.Slot))
+}
+
+func (p place) String() string { return fmt.Sprintf("%d:%d:%d", p.Height, p.TxIndex, p.Slot) }
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func (t *transaction) transfer(slot uint32) *transfer {
+	i := slices.IndexFunc(t.Transfers, func(m transfer) bool { return m.Slot == slot })
+	if i < 0 {
+		return nil
+	}
+	return &t.Transfers[i]
+}
+
+func (b *book) say(subject, want, got string) {
+	b.found = append(b.found, Finding{checkNameRecord, subject, want, got})
+}
+
+func (b *book) txAt(network string, at place) *transaction {
+	return b.txs[txKey{network, at.Height, at.TxIndex}]
+}
+
+// newBook reads the record and holds its parts against each other.
+func newBook(d *dossier) *book {
+	b := &book{
+		txs: map[txKey]*transaction{}, pasts: map[holder]*past{}, balances: map[holder]*big.Int{}, clocks: map[clockKey]int64{},
+		crossings: map[spotAsset]*passage{},
+	}
+	b.readTransactions(d.record.Transactions)
+	b.readClocks(d.record.Clocks)
+	b.readHistories(d.record.Histories)
+	b.readBalances(d.record.Balances)
+	b.readCrossings(d.record.Crossings)
+	for i := range d.record.Histories {
+		b.checkAgreement(d.record.Histories[i])
+	}
+	for i := range d.record.Transactions {
+		b.checkCoins(&d.record.Transactions[i])
+	}
+	return b
+}
+
+func (b *book) readTransactions(all []transaction) {
+	for i := range all {
+		t := &all[i]
+		name := fmt.Sprintf("transaction %s of %s", t.Tx, t.Network)
+		if familyOf(t.Network) == "" {
+			b.say(name, "a network that is known", t.Network)
 		}
-		switch h.Address {
-		case e.From:
-			if e.To != h.Address {
-				balance.Sub(balance, &e.Amount.Int)
+		key := txKey{t.Network, t.Height, t.TxIndex}
+		if other := b.txs[key]; other != nil {
+			b.say(name, "a place of its own", fmt.Sprintf("%d:%d, where %s stands", t.Height, t.TxIndex, other.Tx))
+		}
+		b.txs[key] = t
+		slots := map[uint32]bool{}
+		for _, m := range t.Transfers {
+			if slots[m.Slot] || !onNetwork(t.Network, m.Asset) {
+				b.say(name, "transfers with slots of their own, of the network's assets", fmt.Sprintf("slot %d, %s", m.Slot, m.Asset))
 			}
-		case e.To:
-			balance.Add(balance, &e.Amount.Int)
+			slots[m.Slot] = true
+		}
+	}
+}
+
+func (b *book) readClocks(all []clock) {
+	last := map[string]clock{}
+	for _, c := range all {
+		if before, ok := last[c.Network]; ok && (c.Height <= before.Height || c.Time < before.Time) {
+			b.say(fmt.Sprintf("clock of %s at %d", c.Network, c.Height), "later than those of lower heights", strconv.FormatInt(c.Time, 10))
+		}
+		last[c.Network] = c
+		b.clocks[clockKey{c.Network, c.Height}] = c.Time
+	}
+}
+
+func (b *book) readHistories(all []history) {
+	for i := range all {
+		y := &all[i]
+		h := holder{y.Address, y.Asset}
+		name := "history of " + y.Address + " in " + y.Asset
+		if b.pasts[h] != nil || !onNetwork(y.Network, y.Asset) {
+			b.say(name, "one history, of the network's asset", "another, or of "+y.Network)
+			continue
+		}
+		b.pasts[h] = b.readHistory(name, y)
+	}
+}
+
+// readHistory adds up a history. What goes below zero is counted as zero from there.
+func (b *book) readHistory(name string, y *history) *past {
+	one := &past{from: y.From, to: y.To, complete: y.Complete}
+	has := y.Opening.units()
+	for i, f := range y.Events {
+		e := event{f.Place, f.Kind, f.From, f.To, f.Amount.units()}
+		if !one.spans(e.at) || i > 0 && one.events[i-1].at.compare(e.at) >= 0 {
+			b.say(name, "events in order, within its span", "that at "+e.at.String())
+		}
+		if e.from != y.Address && e.to != y.Address {
+			b.say(name, "events of the account", e.String())
+		}
+		one.events, one.before = append(one.events, e), append(one.before, has)
+		switch {
+		case e.from == e.to:
+		case e.to == y.Address:
+			has = plus(has, e.units)
+		case has.Cmp(e.units) < 0:
+			b.say(name, fmt.Sprintf("at %s at least %s to pay", e.at, e.units), has.String())
+			has = new(big.Int)
 		default:
-			found = append(found, finding{"record", "history of " + h.Address, "its own events", e.From + " to " + e.To})
-		}
-		if balance.Sign() < 0 {
-			found = append(found, finding{"record", "history of " + h.Address, "a balance of 0 or more after " + at(e.Place), balance.String()})
+			has = minus(has, e.units)
 		}
 	}
-	h.before = append(h.before, balance)
-	return found
+	one.before = append(one.before, has)
+	return one
 }
 
-func at(p place) string {
-	return decimal(p.Height) + ":" + decimal(uint64(p.TxIndex)) + ":" + decimal(uint64(p.Slot))
+func (b *book) readBalances(all []balance) {
+	for _, one := range all {
+		h := holder{one.Address, one.Asset}
+		if b.balances[h] != nil || !onNetwork(one.Network, one.Asset) {
+			b.say("balance of "+one.Address, "one of each asset of the network", one.Asset+" of "+one.Network)
+		}
+		b.balances[h] = one.Amount.units()
+	}
+	for h, y := range b.pasts {
+		if last := y.before[len(y.events)]; y.complete && (b.balances[h] == nil || b.balances[h].Cmp(last) != 0) {
+			b.say("balance of "+h.address, fmt.Sprintf("%s of %s, at which its history ends", last, h.asset), fmt.Sprint(b.balances[h]))
+		}
+	}
 }
 
-func decimal(n uint64) string { return new(big.Int).SetUint64(n).String() }
-
-// next is the place of the first event at or after a place.
-func (h *history) next(from place) int {
-	return sort.Search(len(h.Events), func(i int) bool { return h.Events[i].Place.compare(from) >= 0 })
-}
-
-// balance is what the account held just before a place.
-func (h *history) balance(before place) *big.Int { return h.before[h.next(before)] }
-
-// agree holds a history against those of the other parties, and against transactions.
-func (r *record) agree(h *history) (found []finding) {
-	for _, e := range h.Events {
-		for _, a := range []string{e.From, e.To} {
-			o := r.accounts[account{h.Network, a, h.Asset}]
-			if o == nil || o == h || e.Place.compare(o.From) < 0 || !o.Complete && o.To.compare(e.Place) < 0 {
-				continue
+// checkAgreement holds each event of a history against the other party's and against its transaction.
+func (b *book) checkAgreement(y history) {
+	name := "history of " + y.Address + " in " + y.Asset
+	own := b.pasts[holder{y.Address, y.Asset}]
+	if own == nil || len(own.events) != len(y.Events) {
+		return // said
+	}
+	for _, e := range own.events {
+		other := e.from
+		if other == y.Address {
+			other = e.to
+		}
+		if theirs := b.pasts[holder{other, y.Asset}]; other != y.Address && theirs != nil && theirs.spans(e.at) {
+			if n := theirs.next(e.at); n >= len(theirs.events) || !theirs.events[n].equal(e) {
+				b.say(name, "what the history of "+other+" has at "+e.at.String(), e.String())
 			}
-			i := o.next(e.Place)
-			if i == len(o.Events) || !sameFlow(o.Events[i], e) {
-				found = append(found, finding{"record", "history of " + a, "the transfer at " + at(e.Place), "none, or another"})
-			}
 		}
-		t := r.txs[txAt{h.Network, e.Place.Height, e.Place.TxIndex}]
-		if t != nil && !slices.ContainsFunc(t.Transfers, func(m movement) bool {
-			return m.Slot == e.Place.Slot && m.Kind == e.Kind && m.From == e.From && m.To == e.To && m.Asset == h.Asset && m.Amount.Cmp(&e.Amount.Int) == 0
-		}) {
-			found = append(found, finding{"record", "transaction " + t.Tx, "the transfer at " + at(e.Place) + " of " + h.Address, "none, or another"})
-		}
-	}
-	return found
-}
-
-func sameFlow(a, b flow) bool {
-	return a.Place == b.Place && a.Kind == b.Kind && a.From == b.From && a.To == b.To && a.Amount.Cmp(&b.Amount.Int) == 0
-}
-
-// coins holds inputs against the outputs that they spend.
-func (r *record) coins(t *transaction) (found []finding) {
-	in, out, known := new(big.Int), new(big.Int), true
-	for _, c := range t.Inputs {
-		known = known && c.Known
-		in.Add(in, &c.Value.Int)
-		from := r.txs[txAt{t.Network, c.Height, c.TxIndex}]
-		if from == nil || from.Tx != c.Tx {
+		t := b.txAt(y.Network, e.at)
+		if t == nil {
 			continue
 		}
-		if int(c.Index) >= len(from.Outputs) || !c.Known {
-			found = append(found, finding{"record", "input of " + t.Tx, "output of " + c.Tx, "none"})
-			continue
-		}
-		o := from.Outputs[c.Index]
-		if o.Address != c.Address || o.Value.Cmp(&c.Value.Int) != 0 || o.Spent == nil || o.Spent.Height != t.Height || o.Spent.TxIndex != t.TxIndex {
-			found = append(found, finding{"record", "input of " + t.Tx, o.Value.String() + " of " + o.Address + ", spent here", c.Value.String() + " of " + c.Address})
+		if m := t.transfer(e.at.Slot); m == nil || m.Asset != y.Asset || !m.event(e.at).equal(e) {
+			b.say(name, "what "+t.Tx+" has at "+e.at.String(), e.String())
 		}
 	}
-	for i, o := range t.Outputs {
-		out.Add(out, &o.Value.Int)
-		if o.Spent == nil {
-			continue
-		}
-		by := r.txs[txAt{t.Network, o.Spent.Height, o.Spent.TxIndex}]
-		if by != nil && !slices.ContainsFunc(by.Inputs, func(c coinIn) bool { return c.Tx == t.Tx && c.Index == uint32(i) }) {
-			found = append(found, finding{"record", "output of " + t.Tx, "to be an input of " + by.Tx, "it is not"})
-		}
-	}
-	if len(t.Outputs) > 0 && known && !t.Coinbase && in.Cmp(out) < 0 {
-		found = append(found, finding{"record", "transaction " + t.Tx, "inputs of at least " + out.String(), in.String()})
-	}
-	return found
 }
 
-// ends holds whole histories against the balances at the cut-off.
-func (r *record) ends() (found []finding) {
-	for _, b := range r.Balances {
-		h := r.accounts[account{b.Network, b.Address, b.Asset}]
-		if h != nil && h.Complete && h.before[len(h.Events)].Cmp(&b.Amount.Int) != 0 {
-			found = append(found, finding{"record", "balance of " + b.Address, h.before[len(h.Events)].String(), b.Amount.String()})
-		}
-	}
-	return found
+func (m *transfer) event(at place) event {
+	return event{at, m.Kind, m.From, m.To, m.Amount.units()}
 }
 
-func (r *record) clock(network string, height uint64) int64 {
-	return r.clocks[clockKey{network, height}]
+// checkCoins holds a transaction's inputs against the outputs that they spend, and its outputs against the inputs that spend them.
+func (b *book) checkCoins(t *transaction) {
+	name := fmt.Sprintf("transaction %s of %s", t.Tx, t.Network)
+	known, paid, all := new(big.Int), new(big.Int), true
+	for _, in := range t.Inputs {
+		all = all && in.Known
+		known = plus(known, in.Value.units())
+		from := b.txs[txKey{t.Network, in.Height, in.TxIndex}]
+		if from == nil || from.Tx != in.Tx {
+			continue
+		}
+		if int(in.Index) >= len(from.Outputs) {
+			b.say(name, fmt.Sprintf("at most %d outputs of %s", len(from.Outputs), in.Tx), fmt.Sprintf("output %d", in.Index))
+			continue
+		}
+		out := from.Outputs[in.Index]
+		if !in.Known || out.Address != in.Address || out.Value != in.Value || out.Spent == nil || *out.Spent != (txAt{t.Height, t.TxIndex}) {
+			b.say(name, fmt.Sprintf("input %s:%d as that output: %s of %s, spent by it", in.Tx, in.Index, out.Value, out.Address), fmt.Sprintf("%s of %s", in.Value, in.Address))
+		}
+	}
+	for i, out := range t.Outputs {
+		paid = plus(paid, out.Value.units())
+		if out.Spent == nil {
+			continue
+		}
+		by := b.txs[txKey{t.Network, out.Spent.Height, out.Spent.TxIndex}]
+		if by != nil && !slices.ContainsFunc(by.Inputs, func(in input) bool { return in.Tx == t.Tx && int(in.Index) == i }) {
+			b.say(name, fmt.Sprintf("output %d spent by a transaction that says so", i), by.Tx)
+		}
+	}
+	if len(t.Outputs) > 0 && all && !t.Coinbase && known.Cmp(paid) < 0 {
+		b.say(name, "at most "+known.String()+" paid", paid.String())
+	}
+}
+
+// readCrossings checks that what a crossing joins is in the record, and is at least what it says.
+func (b *book) readCrossings(all []passage) {
+	for i := range all {
+		x := &all[i]
+		c, name := &x.Crossing, fmt.Sprintf("crossing %s:%s of %s", x.Tx, x.Index, x.Network)
+		key := spotAsset{spot{x.Network, x.Place}, x.Asset}
+		if b.crossings[key] != nil {
+			b.say(name, "one for each transfer", "a second")
+		}
+		b.crossings[key] = x
+		if given, ok := b.moved(x.Network, x.Tx, x.Place, x.Asset, ""); !ok || c.AmountIn.units().Sign() == 0 || given.Cmp(c.AmountIn.units()) < 0 {
+			b.say(name, fmt.Sprintf("more than 0 and at most the %s of %s that %s moves", given, x.Asset, x.Tx), string(c.AmountIn))
+		}
+		if got, ok := b.moved(c.Network, c.Tx, c.Place, c.Asset, c.To); !ok || got.Cmp(c.AmountOut.units()) < 0 {
+			b.say(name, fmt.Sprintf("at most the %s of %s that %s pays %s", got, c.Asset, c.Tx, c.To), string(c.AmountOut))
+		}
+	}
+}
+
+// moved sums what a transaction moves of an asset, to an address or to whomever.
+func (b *book) moved(network, tx string, at place, asset, to string) (*big.Int, bool) {
+	t, sum := b.txAt(network, at), new(big.Int)
+	if t == nil || t.Tx != tx {
+		return sum, false
+	}
+	for _, m := range t.Transfers {
+		if m.Asset == asset && (to == "" || m.To == to || m.To == "") {
+			sum = plus(sum, m.Amount.units())
+		}
+	}
+	for _, out := range t.Outputs {
+		if asset == native(network) && (to == "" || out.Address == to) {
+			sum = plus(sum, out.Value.units())
+		}
+	}
+	return sum, true
 }

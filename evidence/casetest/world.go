@@ -1,9 +1,13 @@
-package evidence_test
+// Package casetest makes random cases for tests: two networks, accounts and coins,
+// and payments in them.
+package casetest
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/spoortrace/spoor/evidence"
@@ -12,9 +16,9 @@ import (
 	"github.com/spoortrace/spoor/tracer/memindex"
 )
 
-// world is a random past of two networks: accounts on TRON with a token, coins
+// World is a random past of two networks: accounts on TRON with a token, coins
 // on Bitcoin.
-type world struct {
+type World struct {
 	random *rand.Rand
 	blocks []*ledger.Block
 	tags   []ledger.Tag
@@ -33,13 +37,14 @@ type coin struct {
 // start is when the first block was made, Unix milliseconds.
 const start = 1_700_000_000_000
 
-func newWorld(t testing.TB, seed uint64, blocks, people int) *world {
+// New makes a past of so many blocks and people. The same seed gives the same.
+func New(t testing.TB, seed uint64, blocks, people int) *World {
 	t.Helper()
 	usdt, ok := ledger.AssetBySymbol("tron", "USDT")
 	if !ok {
 		t.Fatal("no USDT on tron")
 	}
-	w := &world{random: rand.New(rand.NewPCG(seed, 5)), token: usdt}
+	w := &World{random: rand.New(rand.NewPCG(seed, 5)), token: usdt}
 	for h := range blocks {
 		w.accounts(uint64(h+1), people)
 		w.utxo(uint64(h+1), people)
@@ -69,7 +74,7 @@ func refAt(c ledger.Chain, height uint64) ledger.BlockRef {
 	return ledger.BlockRef{Chain: c, Height: height, Hash: ledger.Hash(txID("block", c, height)), Time: start + int64(height)*600_000}
 }
 
-func (w *world) accounts(height uint64, people int) {
+func (w *World) accounts(height uint64, people int) {
 	b := &ledger.Block{Ref: refAt("tron", height), Parent: refAt("tron", height-1).Hash}
 	for i := range w.random.IntN(6) {
 		tx := ledger.Tx{ID: txID("tron", height, i), Chain: "tron", Pos: ledger.At(height, uint32(i)), Time: b.Ref.Time, Grade: ledger.GradeAttested}
@@ -94,7 +99,7 @@ func (w *world) accounts(height uint64, people int) {
 	w.blocks = append(w.blocks, b)
 }
 
-func (w *world) utxo(height uint64, people int) {
+func (w *World) utxo(height uint64, people int) {
 	b := &ledger.Block{Ref: refAt("bitcoin", height), Parent: refAt("bitcoin", height-1).Hash}
 	spends := w.random.IntN(4)
 	for i := range spends {
@@ -109,7 +114,7 @@ func (w *world) utxo(height uint64, people int) {
 	w.blocks = append(w.blocks, b)
 }
 
-func (w *world) spend(height uint64, index uint32, people int) ledger.Tx {
+func (w *World) spend(height uint64, index uint32, people int) ledger.Tx {
 	tx := ledger.Tx{ID: txID("bitcoin", height, index), Chain: "bitcoin", Pos: ledger.At(height, index), Time: refAt("bitcoin", height).Time, Grade: ledger.GradeAttested}
 	var total uint64
 	for range 1 + w.random.IntN(3) {
@@ -136,7 +141,7 @@ func (w *world) spend(height uint64, index uint32, people int) ledger.Tx {
 
 // keep lists the outputs of a transaction as coins and, of one that is no
 // coinbase, as payments.
-func (w *world) keep(tx ledger.Tx) {
+func (w *World) keep(tx ledger.Tx) {
 	for i, o := range tx.Outputs {
 		n, _ := o.Value.Uint64()
 		w.coins = append(w.coins, coin{ledger.OutPoint{Tx: tx.ID, Index: uint32(i)}, tx.Pos, o.Address, n})
@@ -153,7 +158,8 @@ func (w *world) keep(tx ledger.Tx) {
 // withBlocks is an index that knows its blocks.
 type withBlocks struct{ *memindex.Index }
 
-func (w *world) index(t testing.TB) tracer.Index {
+// Index answers questions about the world.
+func (w *World) Index(t testing.TB) tracer.Index {
 	t.Helper()
 	idx, err := memindex.New(w.blocks, memindex.Options{Tags: w.tags})
 	if err != nil {
@@ -162,8 +168,8 @@ func (w *world) index(t testing.TB) tracer.Index {
 	return withBlocks{idx}
 }
 
-// pick takes payments of early blocks, one of them twice and one in part.
-func (w *world) pick(n int) []evidence.Traced {
+// Pick takes payments of early blocks, one of them twice and one in part.
+func (w *World) Pick(n int) []evidence.Traced {
 	var all []evidence.Traced
 	for i := range n {
 		s := w.seeds[w.random.IntN(1+len(w.seeds)/2)]
@@ -178,7 +184,8 @@ func (w *world) pick(n int) []evidence.Traced {
 	return all
 }
 
-func (w *world) caseOf(utxo, account, allocation string) evidence.Case {
+// Case is a case under two rules.
+func (w *World) Case(utxo, account, allocation string) evidence.Case {
 	return evidence.Case{
 		Cover: evidence.Cover{
 			Case: "case-00000001", Number: "1/26", Title: "t", Authority: "a", Author: "b", Demonstration: "made at random", Redaction: evidence.ForCourt,
@@ -189,10 +196,64 @@ func (w *world) caseOf(utxo, account, allocation string) evidence.Case {
 	}
 }
 
-func (w *world) source(t testing.TB) evidence.Source {
+// Source is what a dossier is built from.
+func (w *World) Source(t testing.TB) evidence.Source {
 	t.Helper()
 	return evidence.Source{
-		Index: w.index(t),
+		Index: w.Index(t),
 		Info:  func(a ledger.Asset) (ledger.AssetInfo, error) { return ledger.InfoOf(a), nil },
+	}
+}
+
+// BlockRef implements evidence.Blocks.
+func (x withBlocks) BlockRef(ctx context.Context, c ledger.Chain, height uint64) (ledger.BlockRef, error) {
+	head, err := x.AsOf(ctx, c)
+	if err != nil || height > head.Height {
+		return ledger.BlockRef{}, ledger.ErrNotFound
+	}
+	return refAt(c, height), nil
+}
+
+// Build makes a random case and its dossier.
+func Build(t testing.TB, seed uint64) *evidence.Dossier {
+	t.Helper()
+	w := New(t, seed, 20, 10)
+	names := []string{"fifo", "lifo", "haircut", "dirty-first", "tiho", "libr"}
+	c := w.Case(names[w.random.IntN(6)], names[w.random.IntN(6)], []string{"traced", "pro-rata"}[w.random.IntN(2)])
+	d, err := evidence.Build(t.Context(), c, w.Pick(2+w.random.IntN(6)), w.Source(t))
+	if err != nil {
+		t.Fatalf("seed %d: %v", seed, err)
+	}
+	return d
+}
+
+// Hostile is a dossier whose every free text tries something.
+func Hostile(t testing.TB, seed uint64) *evidence.Dossier {
+	t.Helper()
+	d := Build(t, seed)
+	texts := HostileTexts()
+	d.Cover.Title, d.Cover.Authority, d.Cover.Number, d.Cover.Author = texts[0], texts[1], texts[2], texts[3]
+	d.Cover.Demonstration, d.Method.UTXO.Reason, d.Method.Account.Reason = texts[4], texts[5], texts[6]
+	d.Cover.Warnings = append(d.Cover.Warnings, texts...)
+	for i, text := range texts {
+		d.Personal = append(d.Personal, evidence.Commit(fmt.Sprint("V-", i+2), "name", text, [32]byte{byte(i)}))
+		d.Entities = append(d.Entities, evidence.Entity{
+			ID: fmt.Sprint("E-", 100+i), Name: text, Category: text, Addresses: []string{"tron:" + text},
+			Evidence:     []evidence.Attribution{{Address: "tron:" + text, Label: text, Source: text, Pack: text}},
+			Alternatives: []evidence.Attribution{{Address: "tron:" + text, Label: text, Source: text}},
+		})
+	}
+	if len(d.Cover.Assets) > 0 {
+		d.Cover.Assets[0].Symbol = texts[0]
+	}
+	return d
+}
+
+// HostileTexts are formulas, markup, bidirectional controls, path parts, control
+// characters, very long texts, and the scripts of the region.
+func HostileTexts() []string {
+	return []string{
+		"=cmd|' /C calc'!A0", "<script>alert(1)</script>", "\u202Egnp.exe\u202C", "../../../etc/passwd", "+1+1", "\"><img src=x onerror=alert(1)>", "@SUM(A1)\t\r\n\x00\x1b[31m",
+		strings.Repeat("A", 10_000), "&amp;lt;b&gt;]]>", "ผู้เสียหาย สมชาย", "ជនរងគ្រោះ", "受害者", "الضحية", "{{.Secret}} ${jndi:ldap://x}", "javascript:alert(1)", "-2+3",
 	}
 }
