@@ -20,8 +20,9 @@ GOLANGCI_LINT_VERSION := v2.15.0
 help: ## print the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 12
 
-build: ## build ./spoor
+build: ## build ./spoor and ./spoor-verify
 	$(GO) build -o spoor ./cmd/spoor
+	$(GO) build -o spoor-verify ./cmd/spoor-verify
 
 demo: build ## trace three real payments of the bundled data, in a fresh demo-data
 	@rm -rf $(DEMO)
