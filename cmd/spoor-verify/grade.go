@@ -61,8 +61,13 @@ type recordedOutput struct {
 }
 
 type recordedTransfer struct {
-	Slot uint32 `json:"slot"`
-	Kind string `json:"kind"`
+	Index  uint32 `json:"index"`
+	Slot   uint32 `json:"slot"`
+	Kind   string `json:"kind"`
+	From   string `json:"from"`
+	To     string `json:"to"`
+	Asset  string `json:"asset"`
+	Amount string `json:"amount"`
 }
 
 type recordedBlock struct {
