@@ -195,19 +195,21 @@ func (c *referenceCheck) sameIndex(subject string, t recordedTx, s saidTransfer)
 func (c *referenceCheck) checkRows(rows []saidRow) {
 	for i, r := range rows {
 		c.same(r.ID, fmt.Sprintf("L-%d", i+1), r.ID)
+		c.rows[r.ID] = r
+		c.last[r.name()] = r.ID
+	}
+	for _, r := range rows {
 		if t, ok := c.transaction(r.ID, r.saidTransfer); ok {
 			c.sameIndex(r.ID, t, r.saidTransfer)
 		}
 		parent, ok := c.rows[r.Parent] // without one it is a payment: depth 1; a payment may have one, too
 		if r.Parent != "" && !ok {
-			c.same(r.ID, "a parent before it", r.Parent)
+			c.same(r.ID, "a parent that is a row", r.Parent)
 		}
 		if r.Depth < 1 || r.Depth > parent.Depth+1 {
 			c.same(r.ID, fmt.Sprintf("a depth of 1 to %d", parent.Depth+1), strconv.Itoa(r.Depth))
 		}
 		c.same(r.ID, plainRequest(r.Network, r.Tx), r.Check)
-		c.rows[r.ID] = r
-		c.last[r.name()] = r.ID
 	}
 }
 
