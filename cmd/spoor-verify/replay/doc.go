@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -21,7 +22,7 @@ type Finding struct{ Check, Subject, Want, Got string }
 func Check(files map[string][]byte) (found []Finding, sums []string) {
 	d, found := readDossier(files)
 	b := newBook(d)
-	found = append(found, b.found...)
+	found = append(append(found, b.found...), checkCover(d)...)
 	more, skipped := checkPolicies(d, b)
 	found = append(found, more...)
 	found = append(found, checkPayments(d, b)...)
@@ -110,6 +111,32 @@ func checkRequests(files map[string][]byte, d *dossier) (found []Finding) {
 			if !slices.ContainsFunc(d.holdings, func(h holding) bool { return h.ID == id }) {
 				found = append(found, Finding{"requests", r.ID, "holdings of the table", id})
 			}
+		}
+	}
+	return found
+}
+
+// checkCover: the networks are held as their kind is, and nothing is later than the cut-off.
+func checkCover(d *dossier) (found []Finding) {
+	if d.cover.Format != 1 {
+		found = append(found, Finding{"cover", "case.json", "format 1", strconv.Itoa(d.cover.Format)})
+	}
+	for _, n := range d.cover.Networks {
+		model := "account"
+		if isUTXO(n.Network) {
+			model = "utxo"
+		}
+		if n.Model != model || familyOf(n.Network) == "" {
+			found = append(found, Finding{"cover", n.Network, "a network that is known, of model " + model, n.Model})
+		}
+	}
+	last := map[string]uint64{}
+	for _, b := range d.cover.AsOf {
+		last[b.Network] = b.Height
+	}
+	for _, t := range d.record.Transactions {
+		if height, ok := last[t.Network]; ok && t.Height > height {
+			found = append(found, Finding{"cover", fmt.Sprintf("transaction %s of %s", t.Tx, t.Network), fmt.Sprintf("at most at %d, the cut-off", height), strconv.FormatUint(t.Height, 10)})
 		}
 	}
 	return found

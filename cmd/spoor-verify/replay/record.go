@@ -274,6 +274,9 @@ func (b *book) checkCoins(t *transaction) {
 		if out.Spent == nil {
 			continue
 		}
+		if !out.Spent.behind(t) {
+			b.say(name, fmt.Sprintf("output %d spent later", i), fmt.Sprintf("at %d:%d", out.Spent.Height, out.Spent.TxIndex))
+		}
 		by := b.txs[txKey{t.Network, out.Spent.Height, out.Spent.TxIndex}]
 		if by != nil && !slices.ContainsFunc(by.Inputs, func(in input) bool { return in.Tx == t.Tx && int(in.Index) == i }) {
 			b.say(name, fmt.Sprintf("output %d spent by a transaction that says so", i), by.Tx)
@@ -282,6 +285,11 @@ func (b *book) checkCoins(t *transaction) {
 	if len(t.Outputs) > 0 && all && !t.Coinbase && known.Cmp(paid) < 0 {
 		b.say(name, "at most "+known.String()+" paid", paid.String())
 	}
+}
+
+// behind says that a place is after a transaction's own.
+func (a txAt) behind(t *transaction) bool {
+	return a.Height > t.Height || a.Height == t.Height && a.TxIndex > t.TxIndex
 }
 
 // readCrossings checks that what a crossing joins is in the record, and is at least what it says.
@@ -294,6 +302,9 @@ func (b *book) readCrossings(all []passage) {
 			b.say(name, "one for each transfer", "a second")
 		}
 		b.crossings[key] = x
+		if c.Network == x.Network && c.Place.compare(place{x.Place.Height, x.Place.TxIndex, 0}) < 0 {
+			b.say(name, "something that comes out after it went in", "at "+c.Place.String())
+		}
 		if given, ok := b.moved(x.Network, x.Tx, x.Place, x.Asset, ""); !ok || c.AmountIn.units().Sign() == 0 || given.Cmp(c.AmountIn.units()) < 0 {
 			b.say(name, fmt.Sprintf("more than 0 and at most the %s of %s that %s moves", given, x.Asset, x.Tx), string(c.AmountIn))
 		}

@@ -159,8 +159,13 @@ func (p *tracing) say(subject, want, got string) {
 
 // run takes everything that is due at the first place, and does it, until nothing is due.
 func (p *tracing) run() error {
+	often := len(p.payments) + len(p.book.crossings) + 2
+	visits := map[spot]int{}
 	for p.queue.Len() > 0 {
 		due := []item{heap.Pop(&p.queue).(item)}
+		if visits[due[0].spot]++; visits[due[0].spot] > often { // what goes back in time never ends
+			return fmt.Errorf("%s %s: units come by more than %d times", due[0].network, due[0].place, often)
+		}
 		for p.queue.Len() > 0 && p.queue.items[0].spot == due[0].spot {
 			due = append(due, heap.Pop(&p.queue).(item))
 		}

@@ -23,7 +23,7 @@ func checkPolicies(d *dossier, b *book) (found []Finding, skipped []string) {
 	for i := range d.results {
 		r := &d.results[i]
 		found = append(found, checkSheets(r)...)
-		found = append(found, checkBuckets(r)...)
+		found = append(found, checkReasons(r)...)
 		p := newTracing(b, d.payments, r)
 		if !p.policy.known() {
 			skipped = append(skipped, p.policy.name())
@@ -59,13 +59,20 @@ func checkNames(d *dossier) (found []Finding) {
 	return found
 }
 
-// checkBuckets: each reason counts in its own column.
-func checkBuckets(r *result) (found []Finding) {
+// checkReasons: each reason counts in its own column, and is one for which a trace ends, or for which units rest.
+func checkReasons(r *result) (found []Finding) {
 	for i := range r.Terminals {
 		t := &r.Terminals[i]
 		c, known := reasons()[t.Reason]
+		want := "a reason that is known, and its bucket"
+		switch {
+		case known && t.Rests && !slices.Contains([]string{"UNSPENT", "NOT_COVERED", "FROZEN", "SEIZED", "CONTRACT", "PENDING", "SUSPECTED_SERVICE"}, t.Reason):
+			known, want = false, "a reason for which units rest"
+		case known && !t.Rests && (t.Reason == "UNSPENT" || t.Reason == "NOT_COVERED"):
+			known, want = false, "a reason for which the trace ends with a transfer"
+		}
 		if !known || t.Bucket != bucketName(c) {
-			found = append(found, Finding{checkNamePolicies, policy{r.UTXO, r.Account}.name() + ": " + t.subject(), "a reason that is known, and its bucket", t.Reason + " in " + t.Bucket})
+			found = append(found, Finding{checkNamePolicies, policy{r.UTXO, r.Account}.name() + ": " + t.subject(), want, t.Reason + " in " + t.Bucket})
 		}
 	}
 	return found
