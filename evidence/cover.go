@@ -15,8 +15,14 @@ import (
 func (b *builder) cover() error {
 	b.d.Cover = b.c.Cover
 	b.d.Cover.Format = Format
-	for _, ref := range b.traces[0].AsOf {
-		b.d.Cover.AsOf = append(b.d.Cover.AsOf, blockOf(ref))
+	heads := map[ledger.Chain]ledger.BlockRef{}
+	for _, t := range b.traces { // another policy's trace may cross into a network that the case's own does not reach
+		for _, ref := range t.AsOf {
+			heads[ref.Chain] = ref
+		}
+	}
+	for _, c := range slices.Sorted(maps.Keys(heads)) {
+		b.d.Cover.AsOf = append(b.d.Cover.AsOf, blockOf(heads[c]))
 	}
 	assets := map[ledger.Asset]bool{}
 	for _, t := range b.traces {

@@ -311,7 +311,7 @@ func (p *tracing) unmet() (all []*terminal) {
 	}
 	all = append(all, slices.Collect(maps.Values(p.closings))...)
 	all = append(all, slices.Collect(maps.Values(p.resting))...)
-	slices.SortFunc(all, func(a, b *terminal) int { return compareTerminals(a, b) })
+	slices.SortFunc(all, compareTerminals)
 	return all
 }
 

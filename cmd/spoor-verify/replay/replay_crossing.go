@@ -61,7 +61,7 @@ func (p *tracing) arrive(at spot, v *arrival) error {
 		return fmt.Errorf("crossing to %s: %s is not in the record there", c.To, c.Tx)
 	}
 	who := holder{c.To, c.Asset}
-	clean := new(big.Int)
+	var clean *big.Int
 	if payee := p.open[who]; payee != nil {
 		clean = minus(payee.sum, payee.traced)
 	} else {
