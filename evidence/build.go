@@ -325,15 +325,14 @@ func (b *builder) paid(s tracer.Seed) (ledger.Amount, error) {
 	return ledger.Amount{}, fmt.Errorf("payment %s: %w", s.Ref, ledger.ErrCorrupt)
 }
 
-func (b *builder) collided(label int, asset ledger.Asset) (sum ledger.Amount) {
+func (b *builder) collided(label int, asset ledger.Asset) ledger.Amount {
 	for _, s := range b.traces[0].Sheets {
-		for _, r := range s.Rows {
-			if s.Asset == asset && int(r.Label) == label {
-				sum = r.Collided
-			}
+		at, found := slices.BinarySearchFunc(s.Rows, tracer.Label(label), func(r tracer.Row, l tracer.Label) int { return int(r.Label - l) })
+		if s.Asset == asset && found {
+			return s.Rows[at].Collided
 		}
 	}
-	return sum
+	return ledger.Amount{}
 }
 
 func (b *builder) worth(a ledger.Amount, asset ledger.Asset, at int64) (usd, source string) {

@@ -46,6 +46,7 @@ type Holding struct {
 	FirstSeen, LastSeen                                           string
 	Transfers                                                     []Transfer
 	Victims                                                       []string
+	More                                                          int // transfers beyond those listed
 }
 
 // Transfer brought the money.
@@ -75,6 +76,7 @@ func Write(d *evidence.Dossier, o Options) ([]evidence.Request, error) {
 		}
 		groups[i].holdings = append(groups[i].holdings, h)
 	}
+	book := newBook(d)
 	requests := []evidence.Request{}
 	for i, g := range groups {
 		r := evidence.Request{ID: "R-" + strconv.Itoa(i+1), Kind: g.kind, To: g.to}
@@ -82,7 +84,7 @@ func Write(d *evidence.Dossier, o Options) ([]evidence.Request, error) {
 		for _, h := range g.holdings {
 			r.Holdings = append(r.Holdings, h.ID)
 		}
-		text, err := compose(dataOf(d, o, g.kind, g.to, g.holdings), o.Templates[g.kind])
+		text, err := compose(dataOf(book, o, g.kind, g.to, g.holdings), o.Templates[g.kind])
 		if err != nil {
 			return nil, err
 		}
@@ -126,7 +128,31 @@ func at(h evidence.Holding, qualified string) bool {
 // line is text that stays on its line and acts on nothing.
 func line(s string) string { return strings.Join(strings.Fields(export.Plain(s)), " ") }
 
-func dataOf(d *evidence.Dossier, o Options, kind, to string, holdings []evidence.Holding) Data {
+// book is a dossier with what letters look up in it.
+type book struct {
+	*evidence.Dossier
+	rows    map[string]evidence.Row
+	reports map[string][]string // by victim
+}
+
+func newBook(d *evidence.Dossier) *book {
+	b := &book{d, map[string]evidence.Row{}, map[string][]string{}}
+	for _, r := range d.Ledger {
+		b.rows[r.ID] = r
+	}
+	victim := map[string]string{}
+	for _, p := range d.Payments {
+		victim[p.Payment] = p.Victim
+	}
+	for _, f := range d.Personal {
+		if v := victim[f.Subject]; f.Field == "report_ref" && f.Value != "" && v != "" {
+			b.reports[v] = append(b.reports[v], f.Value)
+		}
+	}
+	return b
+}
+
+func dataOf(d *book, o Options, kind, to string, holdings []evidence.Holding) Data {
 	contact := o.Contacts.find(to)
 	if kind == IssuerFreeze && contact.Portal+contact.Email == "" {
 		contact = o.Contacts.find(strings.TrimPrefix(to, "the issuer of "))
@@ -159,7 +185,7 @@ func blank(s, what string) string {
 	return line(s)
 }
 
-func holdingOf(d *evidence.Dossier, h evidence.Holding) Holding {
+func holdingOf(d *book, h evidence.Holding) Holding {
 	decimals, symbol := 0, h.Asset
 	for _, a := range d.Cover.Assets {
 		if a.Asset == h.Asset {
@@ -174,10 +200,8 @@ func holdingOf(d *evidence.Dossier, h evidence.Holding) Holding {
 	if slices.Contains(h.Reasons, "SERVICE") || slices.Contains(h.Reasons, "SUSPECTED_SERVICE") {
 		m.Deposit = line(strings.Join(h.Via, ", ")) // a hot wallet is everybody's: the account is the one that forwarded it
 	}
-	for _, r := range d.Ledger {
-		if !slices.Contains(h.Rows, r.ID) || len(m.Transfers) == most {
-			continue
-		}
+	for _, id := range h.Rows[:min(len(h.Rows), most)] {
+		r := d.rows[id]
 		usd := ""
 		if r.USD != "" {
 			usd = "USD " + r.USD + " (" + line(r.USDSource) + ")"
@@ -186,26 +210,19 @@ func holdingOf(d *evidence.Dossier, h evidence.Holding) Holding {
 			r.Tx, r.Index, r.Time.UTC().Format("2006-01-02 15:04:05"), strconv.FormatUint(r.Place.Height, 10), r.Block, r.From, r.To, coins(r.Traced, decimals) + " " + line(symbol), usd,
 		})
 	}
+	m.More = max(0, len(h.Rows)-most)
 	for _, v := range h.Victims {
-		m.Victims = append(m.Victims, line(v.Victim+reports(d, v.Victim)+": "+coins(v.Amount, decimals)+" "+symbol))
+		m.Victims = append(m.Victims, line(v.Victim+d.reportsOf(v.Victim)+": "+coins(v.Amount, decimals)+" "+symbol))
 	}
 	return m
 }
 
-// reports are the report numbers of a victim that the dossier shows.
-func reports(d *evidence.Dossier, victim string) string {
-	var all []string
-	for _, p := range d.Payments {
-		for _, f := range d.Personal {
-			if p.Victim == victim && f.Subject == p.Payment && f.Field == "report_ref" && f.Value != "" {
-				all = append(all, f.Value)
-			}
-		}
-	}
-	if len(all) == 0 {
+// reportsOf are the report numbers of a victim that the dossier shows.
+func (b *book) reportsOf(victim string) string {
+	if len(b.reports[victim]) == 0 {
 		return ""
 	}
-	return " (report " + strings.Join(all, ", ") + ")"
+	return " (report " + strings.Join(b.reports[victim], ", ") + ")"
 }
 
 func coins(units string, decimals int) string {
@@ -267,6 +284,7 @@ Data cut-off: {{.AsOf}}
 {{range .Transfers}}    tx {{.Tx}}:{{.Index}}
        block {{.Height}} {{.Block}}, {{.Time}} UTC
        {{.From}} -> {{.To}}: {{.Amount}} traced{{if .USD}}, {{.USD}}{{end}}
+{{end}}{{if .More}}    and {{.More}} more, in the ledger
 {{end}}    by report:
 {{range .Victims}}      {{.}}
 {{end}}{{end}}

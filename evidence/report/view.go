@@ -32,10 +32,18 @@ type part struct {
 type view struct {
 	d      *evidence.Dossier
 	assets map[string]evidence.Asset
+	facts  map[[2]string]evidence.Personal // by subject and field
+	names  map[string]string               // of entities, by id
 }
 
 func newView(d *evidence.Dossier) *view {
-	v := &view{d: d, assets: map[string]evidence.Asset{}}
+	v := &view{d: d, assets: map[string]evidence.Asset{}, facts: map[[2]string]evidence.Personal{}, names: map[string]string{}}
+	for _, p := range d.Personal {
+		v.facts[[2]string{p.Subject, p.Field}] = p
+	}
+	for _, e := range d.Entities {
+		v.names[e.ID] = e.Name
+	}
 	for _, a := range d.Cover.Assets {
 		v.assets[a.Asset] = a
 	}
@@ -159,14 +167,7 @@ func (v *view) holder(h evidence.Holding) string {
 	return text + ", " + h.Holder
 }
 
-func (v *view) name(entity string) string {
-	for _, e := range v.d.Entities {
-		if e.ID == entity {
-			return e.Name
-		}
-	}
-	return ""
-}
+func (v *view) name(entity string) string { return v.names[entity] }
 
 func (v *view) method() section {
 	m := v.d.Method
@@ -192,15 +193,11 @@ func (v *view) method() section {
 }
 
 func (v *view) personal(subject, field string) string {
-	for _, p := range v.d.Personal {
-		if p.Subject == subject && p.Field == field {
-			if p.Salt == "" {
-				return evidence.Withheld
-			}
-			return p.Value
-		}
+	p, ok := v.facts[[2]string{subject, field}]
+	if ok && p.Salt == "" {
+		return evidence.Withheld
 	}
-	return ""
+	return p.Value
 }
 
 func (v *view) victims() section {
