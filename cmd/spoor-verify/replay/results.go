@@ -146,23 +146,22 @@ func compareTerminals(a, b *terminal) int {
 
 // digest is SHA-256 over the hops, one line each, in the order of their places.
 func digest(hops []*hop) string {
-	type line struct {
-		hop  *hop
-		text string
-	}
-	var lines []line
-	for _, h := range hops {
-		lines = append(lines, line{h, fmt.Sprintf("%s %s %s %d %d %d %s %s %s %s %s %s\n", h.network, h.tx, h.index, h.at.Height, h.at.TxIndex, h.at.Slot,
-			orDash(h.from), orDash(h.to), h.asset, h.amount, h.carried.sum(), sharesText(h.carried.shares()))})
-	}
-	slices.SortFunc(lines, func(a, b line) int {
-		return cmp.Or(strings.Compare(a.hop.network, b.hop.network), a.hop.at.compare(b.hop.at), strings.Compare(a.text, b.text))
+	sorted := slices.SortedFunc(slices.Values(hops), func(a, b *hop) int {
+		if c := cmp.Or(strings.Compare(a.network, b.network), a.at.compare(b.at)); c != 0 {
+			return c
+		}
+		return strings.Compare(a.line(), b.line())
 	})
 	sum := sha256.New()
-	for _, l := range lines {
-		sum.Write([]byte(l.text))
+	for _, h := range sorted {
+		sum.Write([]byte(h.line()))
 	}
 	return hex.EncodeToString(sum.Sum(nil))
+}
+
+func (h *hop) line() string {
+	return fmt.Sprintf("%s %s %s %d %d %d %s %s %s %s %s %s\n", h.network, h.tx, h.index, h.at.Height, h.at.TxIndex, h.at.Slot,
+		orDash(h.from), orDash(h.to), h.asset, h.amount, h.carried.sum(), sharesText(h.carried.shares()))
 }
 
 // compareLedger: the rows are the hops, no more and no fewer.
