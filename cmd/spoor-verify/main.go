@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spoortrace/spoor/cmd/spoor-verify/replay"
@@ -78,24 +79,57 @@ func (q question) answer() (*page, error) {
 	p, err := readPack(raw)
 	if err != nil {
 		sheet.add("container", "", []finding{{"container", q.name, "a zip", err.Error()}})
+		sheet.Open = []string{"everything else"}
 		return sheet, nil //nolint:nilerr // it is on the page
 	}
+	sheet.describe(p)
 	sheet.add("container", fmt.Sprintf("%d files", len(p.files)), append(checkContainer(p), checkForms(p)...))
 	sheet.add("personal facts", "", checkPersonal(p))
 	found, sums := replay.Check(p.files)
-	sheet.add("accounting, recomputed under every rule", strings.Join(sums, "; "), own(found))
+	for _, area := range replay.Areas() {
+		sheet.add(area, "", of(found, func(name string) bool { return name == area }))
+	}
+	if more := of(found, func(name string) bool { return !slices.Contains(replay.Areas(), name) }); len(more) > 0 {
+		sheet.add("more", "", more)
+	}
+	sheet.Sums = sums
 	sheet.add("ids, times and places agree in all files", "", checkReferences(p))
 	graded, more := checkProofs(p)
 	sheet.Grades = graded
 	sheet.add("proofs and grades", fmt.Sprintf("%d proven, %d attested, %d inferred", graded.Proven, graded.Attested, graded.Inferred), more)
+	sheet.Open = q.open(p)
 	return sheet, q.beside(sheet, p, raw)
 }
 
-func own(all []replay.Finding) (found []finding) {
+// of are the findings of some areas.
+func of(all []replay.Finding, is func(name string) bool) (found []finding) {
 	for _, f := range all {
-		found = append(found, finding(f))
+		if is(f.Check) {
+			found = append(found, finding(f))
+		}
 	}
 	return found
+}
+
+// open lists what was not checked: what is not known to hold is not said to.
+func (q question) open(p *pack) (open []string) {
+	for _, one := range []struct{ given, text string }{
+		{q.public, "who signed it: no public key was given (-public-key)"},
+		{q.authority, "when it was made: no certificates of a time-stamping authority were given (-authority)"},
+		{q.kept, "that the custody log begins as it did earlier: no checkpoint that was kept elsewhere was given (-checkpoint)"},
+		{q.blocks, "that its blocks are those of the networks' own chains: no list from a trusted node was given (-blocks); any node answers it"},
+	} {
+		if one.given == "" {
+			open = append(open, one.text)
+		}
+	}
+	if _, redacted := p.files[originalPath]; redacted && q.full == "" {
+		open = append(open, "that all it shows is in the full package: that one was not given (-full)")
+	}
+	return append(open,
+		"where a trace had to end: labels, services and coverage are taken as the record states them; spoor verify applies the rules to them",
+		"that PDF, HTML, CSV and the other renderings say what the records say; spoor verify makes them again",
+		"prices, and who owns an address")
 }
 
 // readPack takes a zip apart. That it is the one zip of these files is checked with the container.

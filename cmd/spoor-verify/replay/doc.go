@@ -17,6 +17,20 @@ import (
 // Finding is one thing that does not hold.
 type Finding struct{ Check, Subject, Want, Got string }
 
+// Areas are the names of what Check looks at, in their order.
+func Areas() []string {
+	return []string{
+		checkNameFiles, checkNameCover, checkNameRecord, checkNamePolicies, checkNameSums, checkNameLedger, checkNamePayments, checkNameHoldings,
+		checkNameRestitution, checkNameRequests,
+	}
+}
+
+const (
+	checkNameFiles    = "files"
+	checkNameCover    = "cut-off and networks"
+	checkNameRequests = "requests"
+)
+
 // Check recomputes a package from its files, by their paths below data/. It returns what does not hold, none of which stops the search for
 // others, and what can be said of the sums: a sentence for each sheet of the case's own policies, and for each result that was not recomputed.
 func Check(files map[string][]byte) (found []Finding, sums []string) {
@@ -54,7 +68,7 @@ func readDossier(files map[string][]byte) (d *dossier, found []Finding) {
 		{"requests.json", &d.requests},
 	} {
 		if err := readPart(files, f.path, f.into); err != nil {
-			found = append(found, Finding{"files", f.path, "one JSON value of its kind", err.Error()})
+			found = append(found, Finding{checkNameFiles, f.path, "one JSON value of its kind", err.Error()})
 		}
 	}
 	return d, found
@@ -105,11 +119,11 @@ func sheetTexts(d *dossier) (texts []string) {
 func checkRequests(files map[string][]byte, d *dossier) (found []Finding) {
 	for _, r := range d.requests {
 		if _, ok := files[r.Letter]; !ok {
-			found = append(found, Finding{"requests", r.ID, "its letter " + r.Letter, "no such file"})
+			found = append(found, Finding{checkNameRequests, r.ID, "its letter " + r.Letter, "no such file"})
 		}
 		for _, id := range r.Holdings {
 			if !slices.ContainsFunc(d.holdings, func(h holding) bool { return h.ID == id }) {
-				found = append(found, Finding{"requests", r.ID, "holdings of the table", id})
+				found = append(found, Finding{checkNameRequests, r.ID, "holdings of the table", id})
 			}
 		}
 	}
@@ -119,7 +133,7 @@ func checkRequests(files map[string][]byte, d *dossier) (found []Finding) {
 // checkCover: the networks are held as their kind is, and nothing is later than the cut-off.
 func checkCover(d *dossier) (found []Finding) {
 	if d.cover.Format != 1 {
-		found = append(found, Finding{"cover", "case.json", "format 1", strconv.Itoa(d.cover.Format)})
+		found = append(found, Finding{checkNameCover, "case.json", "format 1", strconv.Itoa(d.cover.Format)})
 	}
 	for _, n := range d.cover.Networks {
 		model := "account"
@@ -127,7 +141,7 @@ func checkCover(d *dossier) (found []Finding) {
 			model = "utxo"
 		}
 		if n.Model != model || familyOf(n.Network) == "" {
-			found = append(found, Finding{"cover", n.Network, "a network that is known, of model " + model, n.Model})
+			found = append(found, Finding{checkNameCover, n.Network, "a network that is known, of model " + model, n.Model})
 		}
 	}
 	last := map[string]uint64{}
@@ -136,7 +150,7 @@ func checkCover(d *dossier) (found []Finding) {
 	}
 	for _, t := range d.record.Transactions {
 		if height, ok := last[t.Network]; ok && t.Height > height {
-			found = append(found, Finding{"cover", fmt.Sprintf("transaction %s of %s", t.Tx, t.Network), fmt.Sprintf("at most at %d, the cut-off", height), strconv.FormatUint(t.Height, 10)})
+			found = append(found, Finding{checkNameCover, fmt.Sprintf("transaction %s of %s", t.Tx, t.Network), fmt.Sprintf("at most at %d, the cut-off", height), strconv.FormatUint(t.Height, 10)})
 		}
 	}
 	return found
