@@ -243,12 +243,12 @@ func (p *tracing) end(t *terminal, h *hop) {
 	c := terminal{
 		Network: h.network, Address: h.to, Asset: h.asset, Tx: h.tx, Index: h.index, Place: h.at, Via: h.from, ArrivedAt: h.time, Coin: isUTXO(h.network),
 	}
-	c.BalanceNow = p.balanceNow(&c)
 	p.finish(t, c, h.carried, h.number)
 }
 
 // finish books a terminal in its bucket; what the result states of it is compared later.
 func (p *tracing) finish(stated *terminal, c terminal, units lots, hop int) {
+	c.BalanceNow = p.balanceNow(&c)
 	c.Traced, c.Shares = amount(units.labelled().String()), units.shares()
 	bucket := resting
 	if stated != nil {
@@ -299,7 +299,6 @@ func (p *tracing) leftPayments() {
 		if c.Coin {
 			c.Place.Slot = outputNumber(first.Index)
 		}
-		c.BalanceNow = p.balanceNow(&c)
 		p.finish(p.stop(spot{c.Network, c.Place}, c.Asset, c.Address), c, units, 0)
 	}
 }

@@ -236,16 +236,13 @@ func (p *tracing) rest() {
 		if !a.past.complete {
 			p.say("history of "+who.address+" in "+who.asset, "all that followed while labelled units were there", "it ends at "+a.past.to.String())
 		}
-		c, key := a.terminal, restingKey{holder: who}
-		c.BalanceNow = p.balanceNow(&c)
-		p.finish(p.resting[key], c, a.lots, a.last)
+		key := restingKey{holder: who}
+		p.finish(p.resting[key], a.terminal, a.lots, a.last)
 		delete(p.resting, key)
 	}
 	for key, one := range p.coins {
 		who := restingKey{holder{one.owner, native(key.network)}, true, key.place()}
-		c := one.terminal
-		c.BalanceNow = one.value
-		p.finish(p.resting[who], c, one.lots, one.hop)
+		p.finish(p.resting[who], one.terminal, one.lots, one.hop)
 		delete(p.resting, who)
 	}
 	slices.SortFunc(p.ends, func(a, b end) int { return compareTerminals(&a.computed, &b.computed) })

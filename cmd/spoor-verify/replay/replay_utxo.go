@@ -21,7 +21,6 @@ type coin struct {
 	lots     lots
 	tx       string
 	owner    string
-	value    amount
 	hop      int
 	depth    int
 	terminal terminal
@@ -176,7 +175,7 @@ func (s *spending) describe(h *hop, brought, paid bool) {
 func (p *tracing) keep(s *spending, index uint32, h *hop, units lots) {
 	out := s.tx.Outputs[index]
 	p.coins[coinKey{txKey{s.at.network, s.tx.Height, s.tx.TxIndex}, index}] = &coin{
-		lots: units, tx: s.tx.Tx, owner: out.Address, value: out.Value, hop: h.number, depth: h.depth,
+		lots: units, tx: s.tx.Tx, owner: out.Address, hop: h.number, depth: h.depth,
 		terminal: terminal{
 			Network: h.network, Address: h.to, Asset: h.asset, Tx: h.tx, Index: h.index, Place: h.at, Via: h.from, ArrivedAt: h.time, Coin: true, Rests: true,
 		},
