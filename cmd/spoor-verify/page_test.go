@@ -14,10 +14,10 @@ import (
 )
 
 // written writes a package of the other program.
-func written(t *testing.T, d *evidence.Dossier) string {
+func written(t *testing.T, d *evidence.Dossier, full []byte) string {
 	t.Helper()
 	var b bytes.Buffer
-	if _, err := packs.Write(&b, d, nil); err != nil {
+	if _, err := packs.Write(&b, d, full); err != nil {
 		t.Fatal(err)
 	}
 	name := filepath.Join(t.TempDir(), "case.zip")
@@ -43,7 +43,7 @@ func printed(t *testing.T, q question) (sheet *page, text string) {
 // The page names package and program, every check, the sums, and what was not checked.
 func TestPage(t *testing.T) {
 	d := casetest.Build(t, 2)
-	name := written(t, d)
+	name := written(t, d, nil)
 	sheet, text := printed(t, question{name: name})
 	for _, want := range []string{
 		"sha256      " + sheet.SHA256, "checked by  spoor-verify, sha256 ", "ok      container: ", "\nok      policies recomputed\n", "\nok      holdings\n",
@@ -63,11 +63,36 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// A package of each level holds beside the full one, and not beside another.
+func TestRedactedPages(t *testing.T) {
+	d, other := casetest.Build(t, 2), casetest.Build(t, 4)
+	manifest, err := packs.Manifest(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	full, another := written(t, d, nil), written(t, other, nil)
+	for level := range evidence.Levels() {
+		if level == evidence.ForCourt {
+			continue
+		}
+		name := written(t, d.Redact(level, ""), manifest)
+		if sheet, text := printed(t, question{name: name, full: full}); !sheet.Holds || !strings.Contains(text, "ok      derived from "+full) {
+			t.Errorf("%s: got\n%s", level, text)
+		}
+		if sheet, text := printed(t, question{name: name, full: another}); sheet.Holds {
+			t.Errorf("%s of another: got\n%s", level, text)
+		}
+		if sheet, text := printed(t, question{name: name}); !sheet.Holds || !strings.Contains(text, "- that all it shows is in the full package") {
+			t.Errorf("%s alone: got\n%s", level, text)
+		}
+	}
+}
+
 // A figure that somebody changed, and all manifests with it, is on the page, and so is the verdict.
 func TestPageOfForgery(t *testing.T) {
 	d := casetest.Build(t, 2)
 	d.Holdings[0].Traced += "0"
-	sheet, text := printed(t, question{name: written(t, d)})
+	sheet, text := printed(t, question{name: written(t, d, nil)})
 	if sheet.Holds || !strings.Contains(text, "FAILED  holdings\n        H-1, traced: want ") || !strings.Contains(text, "\nTHE PACKAGE DOES NOT HOLD.\n") {
 		t.Errorf("got\n%s", text)
 	}
@@ -91,7 +116,7 @@ func TestPageOfNothing(t *testing.T) {
 func TestPageShowsWhatIsThere(t *testing.T) {
 	d := casetest.Build(t, 2)
 	d.Cover.Title, d.Cover.Authority = "a\x1b[2J\u202eb\nok      custody log", "ตำรวจ ไซเบอร์"
-	_, text := printed(t, question{name: written(t, d)})
+	_, text := printed(t, question{name: written(t, d, nil)})
 	if !strings.Contains(text, "ตำรวจ ไซเบอร์: a<U+001B>[2J<U+202E>b<U+000A>ok ") {
 		t.Errorf("got\n%s", text)
 	}
