@@ -43,8 +43,9 @@ func stix(d *evidence.Dossier) ([]byte, error) {
 	for _, e := range d.Entities {
 		b.add(object{"type": "identity", "id": b.entity(e.Name), "created_by_ref": b.author, "name": Plain(e.Name), "identity_class": "organization", "description": Plain("category " + e.Category)})
 	}
-	for _, id := range slices.Sorted(maps.Keys(addresses(d))) {
-		b.wallet(id, addresses(d)[id])
+	wallets := addresses(d)
+	for _, id := range slices.Sorted(maps.Keys(wallets)) {
+		b.wallet(id, wallets[id])
 	}
 	b.transactions()
 	b.grouping()

@@ -52,9 +52,9 @@ type Holding struct {
 // Transfer brought the money.
 type Transfer struct{ Tx, Index, Time, Height, Block, From, To, Amount, USD string }
 
-// most bounds the transfers that a letter lists for one holding; the rest is
-// counted and stands in the ledger.
-const most = 200
+// most bounds the transfers that a letter lists, over all its holdings; the rest
+// is counted and stands in the ledger.
+const most = 1000
 
 // Write writes one letter to each addressee, in the order of urgency of what is
 // asked for.
@@ -172,7 +172,7 @@ func dataOf(d *book, o Options, kind, to string, holdings []evidence.Holding) Da
 	}
 	m.AsOf = strings.TrimSuffix(m.AsOf, "; ")
 	for _, h := range holdings {
-		m.Holdings = append(m.Holdings, holdingOf(d, h))
+		m.Holdings = append(m.Holdings, holdingOf(d, h, max(1, most/len(holdings))))
 	}
 	return m
 }
@@ -185,7 +185,7 @@ func blank(s, what string) string {
 	return line(s)
 }
 
-func holdingOf(d *book, h evidence.Holding) Holding {
+func holdingOf(d *book, h evidence.Holding, most int) Holding {
 	decimals, symbol := 0, h.Asset
 	for _, a := range d.Cover.Assets {
 		if a.Asset == h.Asset {
@@ -233,7 +233,7 @@ func coins(units string, decimals int) string {
 	return n.Coins(decimals)
 }
 
-// compose fills a template. A letter of more than a mebibyte is none.
+// compose fills a template.
 func compose(m Data, own string) (string, error) {
 	text := own
 	if text == "" {
@@ -250,11 +250,14 @@ func compose(m Data, own string) (string, error) {
 	return w.String(), nil
 }
 
+// longest bounds a letter: a case may have ten thousands of holders.
+const longest = 64 << 20
+
 type bounded struct{ bytes.Buffer }
 
 func (b *bounded) Write(p []byte) (int, error) {
-	if b.Len()+len(p) > largest {
-		return 0, fmt.Errorf("letter of more than 1 MiB: %w", ledger.ErrExhausted)
+	if b.Len()+len(p) > longest {
+		return 0, fmt.Errorf("letter of more than 64 MiB: %w", ledger.ErrExhausted)
 	}
 	return b.Buffer.Write(p)
 }
