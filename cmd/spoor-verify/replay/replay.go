@@ -52,7 +52,8 @@ type hop struct {
 	from, to, asset       string
 	others                []string
 	amount                *big.Int
-	carried               lots      // labelled units, by label
+	carried               lots      // labelled units, by label, while they are on their way
+	traced, shares        string    // the same as files have it
 	crossing              *crossing // with the traced amounts
 	ends                  string
 }
@@ -218,12 +219,16 @@ func (p *tracing) lay(units lots, payments []*payment) lots {
 	return units
 }
 
-// record notes a hop.
+// record notes a hop. Its units are kept as text: there may be a thousand labels in each.
 func (p *tracing) record(h *hop) *hop {
+	h.traced, h.shares = h.carried.sum().String(), h.carried.text()
 	p.hops = append(p.hops, h)
 	h.number = len(p.hops)
 	return h
 }
+
+// gone lets go of the units: they are elsewhere.
+func (h *hop) gone() { h.carried = nil }
 
 // stop is the stated terminal with which the trace ends at a transfer, once.
 func (p *tracing) stop(at spot, asset, to string) *terminal {

@@ -157,6 +157,7 @@ func (p *tracing) creditClean(e event, asset string) {
 
 // bring decides what becomes of labelled units.
 func (p *tracing) bring(at spot, e event, h *hop, units lots) error {
+	defer h.gone()
 	if e.kind == "fee" {
 		p.sumsOf(h.asset).addAll(fees, units)
 		return nil

@@ -80,6 +80,7 @@ func (p *tracing) arrive(at spot, v *arrival) error {
 		parent: v.parent.number, depth: v.parent.depth + 1, network: at.network, tx: c.Tx, index: c.Index, at: at.place, time: t.Time, from: c.From,
 		to: c.To, asset: c.Asset, amount: c.AmountOut.units(), carried: units.perLabel(),
 	})
+	defer h.gone()
 	if stop := p.stop(at, c.Asset, c.To); stop != nil {
 		p.end(stop, h)
 		return nil

@@ -134,6 +134,7 @@ func (p *tracing) output(s *spending, index uint32, carried lots) error {
 	if len(h.carried) == 0 {
 		return nil
 	}
+	defer h.gone()
 	s.describe(h, carried.labelled().Sign() > 0, len(payments) > 0)
 	if bridged != nil && h.parent == 0 {
 		h.parent, h.depth = bridged.parent.number, bridged.parent.depth+1

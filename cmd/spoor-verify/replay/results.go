@@ -161,7 +161,7 @@ func digest(hops []*hop) string {
 
 func (h *hop) line() string {
 	return fmt.Sprintf("%s %s %s %d %d %d %s %s %s %s %s %s\n", h.network, h.tx, h.index, h.at.Height, h.at.TxIndex, h.at.Slot,
-		orDash(h.from), orDash(h.to), h.asset, h.amount, h.carried.sum(), sharesText(h.carried.shares()))
+		orDash(h.from), orDash(h.to), h.asset, h.amount, h.traced, h.shares)
 }
 
 // compareLedger: the rows are the hops, no more and no fewer.
@@ -170,7 +170,7 @@ func compareLedger(hops []*hop, rows []row) (found []Finding) {
 		found = append(found, Finding{checkNameLedger, "ledger.json", fmt.Sprintf("%d rows", len(hops)), strconv.Itoa(len(rows))})
 	}
 	for i, h := range hops[:min(len(hops), len(rows))] {
-		if want, got := h.text(), rows[i].text(); want != got {
+		if want, got := h.text(), rows[i].text(sharesText(rows[i].Shares)); want != got {
 			found = append(found, Finding{checkNameLedger, orDash(rows[i].ID), want, got})
 		}
 	}
@@ -180,23 +180,23 @@ func compareLedger(hops []*hop, rows []row) (found []Finding) {
 func (h *hop) text() string {
 	r := row{
 		ID: rowID(h.number), Depth: h.depth, Network: h.network, Tx: h.tx, Index: h.index, Place: h.at, Time: h.time, From: h.from, FromOthers: h.others,
-		To: h.to, Asset: h.asset, Amount: amount(h.amount.String()), Traced: amount(h.carried.sum().String()), Shares: h.carried.shares(),
+		To: h.to, Asset: h.asset, Amount: amount(h.amount.String()), Traced: amount(h.traced),
 		Crossing: h.crossing, Ends: h.ends,
 	}
 	if h.parent > 0 {
 		r.Parent = rowID(h.parent)
 	}
-	return r.text()
+	return r.text(h.shares)
 }
 
 // text is everything of a row that follows from the record.
-func (r row) text() string {
+func (r row) text(shares string) string {
 	crossed := "no crossing"
 	if r.Crossing != nil {
 		crossed = fmt.Sprintf("crossing %+v", *r.Crossing)
 	}
 	return fmt.Sprintf("%s after %s, depth %d, %s %s:%s at %s on %s, %s %v to %s, %s of %s in %s, %s, %s, ends %s", r.ID, orDash(r.Parent), r.Depth, r.Network, r.Tx,
-		r.Index, r.Place, timeText(r.Time), orDash(r.From), r.FromOthers, orDash(r.To), r.Traced, r.Amount, r.Asset, sharesText(r.Shares), crossed, orDash(r.Ends))
+		r.Index, r.Place, timeText(r.Time), orDash(r.From), r.FromOthers, orDash(r.To), r.Traced, r.Amount, r.Asset, shares, crossed, orDash(r.Ends))
 }
 
 // checkRows: each row of the ledger stands in the record's transactions.
@@ -204,7 +204,7 @@ func checkRows(d *dossier, b *book) (found []Finding) {
 	for _, r := range d.ledger {
 		t := b.txAt(r.Network, r.Place)
 		if t == nil || t.Tx != r.Tx || !t.Time.Equal(r.Time) || !b.stands(t, r) {
-			found = append(found, Finding{checkNameLedger, r.ID, "a transfer of the record's " + r.Tx + " at its place", r.text()})
+			found = append(found, Finding{checkNameLedger, r.ID, "a transfer of the record's " + r.Tx + " at its place", r.text(sharesText(r.Shares))})
 		}
 	}
 	return found

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strconv"
 )
 
 // amount is a number of base units as files write it: decimal, without leading zeros, below 2^256. None is 0.
@@ -173,6 +174,18 @@ func (l lots) shares() []share {
 		all = append(all, share{one.label, amount(one.units.String())})
 	}
 	return all
+}
+
+// text is LABEL=AMOUNT of labelled units of one lot each, joined by commas.
+func (l lots) text() string {
+	var b []byte
+	for i, one := range l {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = one.units.Append(append(strconv.AppendInt(b, int64(one.label), 10), '='), 10)
+	}
+	return string(b)
 }
 
 // apportion divides q by weights: to each the floor of its part, then one more unit to the largest remainders, ties to the lower index.
