@@ -36,7 +36,7 @@ const (
 func Check(files map[string][]byte) (found []Finding, sums []string) {
 	d, found := readDossier(files)
 	b := newBook(d)
-	found = append(append(found, b.found...), checkCover(d)...)
+	found = append(append(found, sorted(b.found)...), checkCover(d)...)
 	more, skipped := checkPolicies(d, b)
 	found = append(found, more...)
 	found = append(found, checkPayments(d, b)...)

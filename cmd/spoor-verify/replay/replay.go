@@ -143,15 +143,23 @@ func (p *tracing) expect(t *terminal) {
 	h := holder{t.Address, t.Asset}
 	switch {
 	case t.ClosedAt != nil:
-		p.closings[closingKey{h, *t.ClosedAt}] = t
+		expectOnce(p, p.closings, closingKey{h, *t.ClosedAt}, t)
 	case t.Rests && t.Coin:
-		p.resting[restingKey{h, true, t.Place}] = t
+		expectOnce(p, p.resting, restingKey{h, true, t.Place}, t)
 	case t.Rests:
-		p.resting[restingKey{holder: h}] = t
+		expectOnce(p, p.resting, restingKey{holder: h}, t)
 	default:
 		key := spotAsset{spot{t.Network, t.Place}, t.Asset}
 		p.stops[key] = append(p.stops[key], t)
 	}
+}
+
+func expectOnce[K comparable](p *tracing, list map[K]*terminal, key K, t *terminal) {
+	if list[key] != nil {
+		p.say(t.subject(), "one such terminal", "another, with "+string(t.Traced))
+		return
+	}
+	list[key] = t
 }
 
 func (p *tracing) say(subject, want, got string) {
@@ -190,7 +198,7 @@ func (p *tracing) run() error {
 	return nil
 }
 
-// paymentsOf are the payments that are due, in order of their labels, and what comes out of crossings, in the order in which it went in.
+// sortDue gives the payments that are due in order of their labels, and what comes out of crossings in the order in which it went in.
 func sortDue(due []item) (payments []*payment, arrivals []*arrival) {
 	for _, i := range due {
 		switch {

@@ -31,11 +31,11 @@ func checkPolicies(d *dossier, b *book) (found []Finding, skipped []string) {
 		}
 		if err := p.run(); err != nil {
 			p.say("the record", "what the rule says can be done with it", err.Error())
-			found = append(found, p.found...)
+			found = append(found, sorted(p.found)...)
 			continue
 		}
 		p.compare(r, i == 0)
-		found = append(found, p.found...)
+		found = append(found, sorted(p.found)...)
 		if i == 0 {
 			found = append(found, compareLedger(p.hops, d.ledger)...)
 		}
