@@ -179,7 +179,9 @@ func (run *run) convert(a *arrival, c *Crossing, paid Hop) error {
 	whole, _ := c.AmountOut.MulDiv(ledger.Min(x.in, c.AmountIn), c.AmountIn)
 	part := whole.Minus(x.out)
 	x.out = whole
-	run.exchanges[key] = x
+	if c.Kind != "BRIDGE" {
+		run.exchanges[key] = x
+	}
 	c.DirtyIn, c.DirtyOut, c.At, c.From = a.Dirty, part, paid.At, paid.From
 	a.Crossing = c
 	run.hop(a)
