@@ -28,11 +28,6 @@ func letters(d *evidence.Dossier, contacts, agency string, templates map[string]
 			return nil, err
 		}
 	}
-	for kind := range templates {
-		if kind != letter.IssuerFreeze && kind != letter.ExchangeFreeze {
-			return nil, ledger.Invalid("templates", letter.IssuerFreeze+" or "+letter.ExchangeFreeze, kind)
-		}
-	}
 	return letter.Write(d, o)
 }
 

@@ -1,14 +1,14 @@
 package main
 
 import (
-	"errors"
+	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/spoortrace/spoor/cmd/spoor/internal/render"
+	"github.com/spoortrace/spoor/evidence/letter"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 )
 
@@ -51,7 +51,7 @@ func letterFlags(cmd *cobra.Command, contacts, agency, templates *string) {
 	f := cmd.Flags()
 	f.StringVar(contacts, "contacts", "", "`FILE` (YAML): whom to write to")
 	f.StringVar(agency, "agency", "", "`FILE` (YAML): who writes")
-	f.StringVar(templates, "templates", "", "`DIR` with templates of your own: issuer_freeze.txt.tmpl, exchange_freeze.txt.tmpl")
+	f.StringVar(templates, "templates", "", "`DIR` with templates of your own: issuer_freeze.txt.tmpl, exchange_freeze.th.txt.tmpl ...")
 }
 
 // letterFiles reads what letters are made of.
@@ -73,19 +73,8 @@ func letterFiles(contacts, agency, templates string) (c, a string, own map[strin
 	if templates == "" {
 		return c, a, nil, nil
 	}
-	own = map[string]string{}
-	for _, kind := range []string{"issuer_freeze", "exchange_freeze"} {
-		text, err := os.ReadFile(filepath.Join(templates, kind+".txt.tmpl"))
-		if errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return "", "", nil, &usageError{err}
-		}
-		own[kind] = string(text)
-	}
-	if len(own) == 0 {
-		return "", "", nil, &usageError{errors.New("--templates: want issuer_freeze.txt.tmpl or exchange_freeze.txt.tmpl in " + templates)}
+	if own, err = letter.ReadTemplates(os.DirFS(templates)); err != nil {
+		return "", "", nil, &usageError{fmt.Errorf("--templates %s: %w", templates, err)}
 	}
 	return c, a, own, nil
 }
