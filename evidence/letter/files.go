@@ -62,6 +62,7 @@ func issuers() Contacts {
 const (
 	largest  = 1 << 20 // bytes of a file
 	longText = 4000    // bytes of a text in it
+	mostKeys = 64      // fields of anything in it
 )
 
 // read takes one YAML document of known fields without aliases.
@@ -77,8 +78,8 @@ func read(name, text string, into any) error {
 	if err := d.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
 		return ledger.Invalid(name, "one document", "more than one")
 	}
-	if hasAlias(&node) {
-		return ledger.Invalid(name, "no aliases", "an alias")
+	if err := plain(name, &node); err != nil {
+		return err
 	}
 	strict := yaml.NewDecoder(strings.NewReader(text))
 	strict.KnownFields(true)
@@ -99,8 +100,21 @@ func complaint(err error) string {
 	return text
 }
 
-func hasAlias(n *yaml.Node) bool {
-	return n.Kind == yaml.AliasNode || slices.ContainsFunc(n.Content, hasAlias)
+// plain refuses aliases, which make much of little, and mappings so large that
+// looking for keys that are there twice would take long.
+func plain(name string, n *yaml.Node) error {
+	if n.Kind == yaml.AliasNode {
+		return ledger.Invalid(name, "no aliases", "an alias")
+	}
+	if n.Kind == yaml.MappingNode && len(n.Content) > 2*mostKeys {
+		return ledger.Invalid(name, "the fields of docs/letters.md", fmt.Sprintf("line %d: %d fields", n.Line, len(n.Content)/2))
+	}
+	for _, c := range n.Content {
+		if err := plain(name, c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ReadContacts reads a contacts file.

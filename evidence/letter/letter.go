@@ -57,7 +57,7 @@ func Write(d *evidence.Dossier, o Options) ([]evidence.Request, error) {
 	if err := checkTemplates(o.Templates); err != nil {
 		return nil, err
 	}
-	book := newBook(d)
+	book, left := newBook(d), budget{mostBytes, mostTurns}
 	requests := []evidence.Request{}
 	for i, g := range groups(book, o) {
 		r := evidence.Request{ID: "R-" + strconv.Itoa(i+1), Kind: g.kind, To: g.to}
@@ -66,7 +66,7 @@ func Write(d *evidence.Dossier, o Options) ([]evidence.Request, error) {
 			r.Holdings = append(r.Holdings, h.ID)
 		}
 		var err error
-		if r.Text, err = compose(book.data(o, g), o.Templates, append(slices.Clone(g.contact.Languages), o.Agency.Language)); err != nil {
+		if r.Text, err = left.compose(book.data(o, g), o.Templates, append(slices.Clone(g.contact.Languages), o.Agency.Language)); err != nil {
 			return nil, err
 		}
 		requests = append(requests, r)
@@ -98,11 +98,11 @@ func groups(b *book, o Options) []*group {
 	if o.Address != "" {
 		return letters
 	}
-	all := append(letters, annexes...)
+	letters = append(letters, annexes...)
 	if len(schedule.holdings) > 0 {
-		all = append(all, schedule)
+		letters = append(letters, schedule)
 	}
-	return all
+	return letters
 }
 
 // put adds a holding to the letter of its kind and addressee, or begins one.

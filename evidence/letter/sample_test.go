@@ -52,12 +52,18 @@ func sample() *evidence.Dossier {
 	}
 	d.Ledger[3].USD, d.Ledger[3].USDSource = "10.00", "prices.csv"
 	d.Holdings = []evidence.Holding{
-		{ID: "H-1", Network: "tron", Address: hot, Asset: usdt, FreezableBy: "VASP", Reasons: []string{"SERVICE"}, Traced: "50000000", Entity: "E-1", Rows: []string{"L-2", "L-3", "L-4"},
-			Victims: []evidence.VictimShare{{Victim: "V-1", Amount: "40000000"}, {Victim: "V-2", Amount: "10000000"}}, FirstSeen: at(2), LastSeen: at(25)},
-		{ID: "H-2", Network: "tron", Address: mule, Asset: usdt, FreezableBy: "ISSUER", Reasons: []string{"UNSPENT"}, Traced: "40000000", Held: true, BalanceNow: "41500000", Rows: []string{"L-1"},
-			Victims: []evidence.VictimShare{{Victim: "V-1", Amount: "40000000"}}, FirstSeen: at(1), LastSeen: at(1)},
-		{ID: "H-3", Network: "bitcoin", Address: bc, Asset: "bitcoin:native", FreezableBy: "KEY", Reasons: []string{"UNSPENT"}, Traced: "10000", Held: true, BalanceNow: "10000", Rows: []string{"L-5"},
-			Victims: []evidence.VictimShare{{Victim: "V-2", Amount: "10000"}}, FirstSeen: at(30), LastSeen: at(30)},
+		{
+			ID: "H-1", Network: "tron", Address: hot, Asset: usdt, FreezableBy: "VASP", Reasons: []string{"SERVICE"}, Traced: "50000000", Entity: "E-1", Rows: []string{"L-2", "L-3", "L-4"},
+			Victims: []evidence.VictimShare{{Victim: "V-1", Amount: "40000000"}, {Victim: "V-2", Amount: "10000000"}}, FirstSeen: at(2), LastSeen: at(25),
+		},
+		{
+			ID: "H-2", Network: "tron", Address: mule, Asset: usdt, FreezableBy: "ISSUER", Reasons: []string{"UNSPENT"}, Traced: "40000000", Held: true, BalanceNow: "41500000", Rows: []string{"L-1"},
+			Victims: []evidence.VictimShare{{Victim: "V-1", Amount: "40000000"}}, FirstSeen: at(1), LastSeen: at(1),
+		},
+		{
+			ID: "H-3", Network: "bitcoin", Address: bc, Asset: "bitcoin:native", FreezableBy: "KEY", Reasons: []string{"UNSPENT"}, Traced: "10000", Held: true, BalanceNow: "10000", Rows: []string{"L-5"},
+			Victims: []evidence.VictimShare{{Victim: "V-2", Amount: "10000"}}, FirstSeen: at(30), LastSeen: at(30),
+		},
 		{ID: "H-4", Network: "tron", Address: "TFrozen", Asset: usdt, FreezableBy: "DONE", Reasons: []string{"FROZEN"}, Traced: "1"},
 	}
 	return d

@@ -22,9 +22,14 @@ var builtIn embed.FS
 // suffix ends the name of a template's file: KIND.txt.tmpl or KIND.LANG.txt.tmpl.
 const suffix = ".txt.tmpl"
 
+// budget is what is left for all letters of a case, which may have ten thousands
+// of holders. What a letter of ours does is bounded by the dossier; one of the
+// user's may loop as it likes.
+type budget struct{ bytes, turns int }
+
 const (
-	longest = 64 << 20 // bytes of a letter: a case may have ten thousands of holders
-	steps   = 4 << 20  // turns of all loops of a template
+	mostBytes = 256 << 20
+	mostTurns = 2 << 20 // of all loops of the user's templates
 )
 
 // ReadTemplates reads the user's own templates from a folder, by KIND or
@@ -67,7 +72,7 @@ func checkTemplates(own map[string]string) error {
 		if len(text) > largest {
 			return ledger.Invalid(name+suffix, "at most 1 MiB", fmt.Sprintf("%d bytes", len(text)))
 		}
-		if _, err := parseTemplate(name, text, new(int)); err != nil {
+		if _, err := parseTemplate(name, text, nil); err != nil {
 			return err
 		}
 	}
@@ -90,17 +95,20 @@ func textOf(own map[string]string, kind string, languages []string) (name, text 
 }
 
 // compose fills a template.
-func compose(m Data, own map[string]string, languages []string) (string, error) {
+func (b *budget) compose(m Data, own map[string]string, languages []string) (string, error) {
 	name, text, err := textOf(own, m.Kind, languages)
 	if err != nil {
 		return "", err
 	}
-	taken := 0
-	t, err := parseTemplate(name, text, &taken)
+	turn := func() (string, error) { return "", nil }
+	if _, ok := own[name]; ok {
+		turn = b.turn
+	}
+	t, err := parseTemplate(name, text, turn)
 	if err != nil {
 		return "", err
 	}
-	w := &bounded{}
+	w := &bounded{left: &b.bytes}
 	if err := t.Execute(w, m); err != nil {
 		if errors.Is(err, ledger.ErrExhausted) {
 			return "", err
@@ -110,31 +118,35 @@ func compose(m Data, own map[string]string, languages []string) (string, error) 
 	return w.String(), nil
 }
 
-type bounded struct{ bytes.Buffer }
+func (b *budget) turn() (string, error) {
+	if b.turns--; b.turns < 0 {
+		return "", fmt.Errorf("more than %d turns of loops: %w", mostTurns, ledger.ErrExhausted)
+	}
+	return "", nil
+}
+
+type bounded struct {
+	bytes.Buffer
+	left *int
+}
 
 func (b *bounded) Write(p []byte) (int, error) {
-	if b.Len()+len(p) > longest {
-		return 0, fmt.Errorf("letter of more than 64 MiB: %w", ledger.ErrExhausted)
+	if *b.left -= len(p); *b.left < 0 {
+		return 0, fmt.Errorf("letters of more than %d MiB: %w", mostBytes>>20, ledger.ErrExhausted)
 	}
 	return b.Buffer.Write(p)
 }
 
 // parseTemplate reads a template that sees its data and the parts of
 // templates/common.txt.tmpl and nothing else. It has no templates of its own and
-// so cannot recurse; each turn of a loop is counted in taken. What remains is
+// so cannot recurse; turn is called at each turn of a loop. What remains is
 // bounded by its own length.
-func parseTemplate(name, text string, taken *int) (*template.Template, error) {
+func parseTemplate(name, text string, turn func() (string, error)) (*template.Template, error) {
 	common, err := builtIn.ReadFile("templates/common.txt.tmpl")
 	if err != nil {
 		return nil, err
 	}
-	step := func() (string, error) {
-		if *taken++; *taken > steps {
-			return "", fmt.Errorf("more than %d turns of loops: %w", steps, ledger.ErrExhausted)
-		}
-		return "", nil
-	}
-	t, err := template.New("common").Option("missingkey=error").Funcs(template.FuncMap{"step": step}).Parse(string(common))
+	t, err := template.New("common").Option("missingkey=error").Funcs(template.FuncMap{"turn": turn}).Parse(string(common))
 	if err != nil {
 		return nil, err
 	}
@@ -146,10 +158,13 @@ func parseTemplate(name, text string, taken *int) (*template.Template, error) {
 	if err != nil {
 		return nil, ledger.Invalid(name+suffix, "a text/template", err.Error())
 	}
-	for _, part := range one.Templates() {
-		if part.Name() != one.Name() && parts[part.Name()] != part.Tree {
+	all := slices.SortedFunc(slices.Values(one.Templates()), func(a, b *template.Template) int { return strings.Compare(a.Name(), b.Name()) })
+	for _, part := range all {
+		if part != one && parts[part.Name()] != part.Tree {
 			return nil, ledger.Invalid(name+suffix, "no define and no block", part.Name())
 		}
+	}
+	for _, part := range all {
 		s := sandbox{tree: part.Tree, own: part == one, parts: parts}
 		if err := s.list(part.Root); err != nil {
 			return nil, err
@@ -210,9 +225,9 @@ func (s sandbox) branch(b parse.BranchNode) error {
 	return errors.Join(s.pipe(b.Pipe), s.list(b.List), s.list(b.ElseList))
 }
 
-// count is {{step}}.
+// count is {{turn}}.
 func (s sandbox) count(at parse.Pos) parse.Node {
-	call := &parse.CommandNode{NodeType: parse.NodeCommand, Pos: at, Args: []parse.Node{parse.NewIdentifier("step").SetPos(at).SetTree(s.tree)}}
+	call := &parse.CommandNode{NodeType: parse.NodeCommand, Pos: at, Args: []parse.Node{parse.NewIdentifier("turn").SetPos(at).SetTree(s.tree)}}
 	return &parse.ActionNode{NodeType: parse.NodeAction, Pos: at, Pipe: &parse.PipeNode{NodeType: parse.NodePipe, Pos: at, Cmds: []*parse.CommandNode{call}}}
 }
 
