@@ -90,8 +90,10 @@ func (s *Store) load() error {
 			return err
 		}
 	}
-	if s.key, err = chainlog.OpenKey(filepath.Join(s.dir, "custody"), "spoor-custody", len(ids) == 0); err != nil {
-		return err
+	if len(ids) > 0 {
+		if err := s.openKey(false); err != nil {
+			return err
+		}
 	}
 	for _, id := range ids {
 		if s.cases[id], err = s.open(id, filepath.Join(s.dir, string(id))); err != nil {
@@ -99,6 +101,16 @@ func (s *Store) load() error {
 		}
 	}
 	return nil
+}
+
+// openKey reads the key that signs checkpoints, or makes it for the first case: a
+// folder without cases needs none.
+func (s *Store) openKey(fresh bool) (err error) {
+	if s.key.Signer != nil {
+		return nil
+	}
+	s.key, err = chainlog.OpenKey(filepath.Join(s.dir, "custody"), "spoor-custody", fresh)
+	return err
 }
 
 // folders lists the cases, and what New left over when it was cut short. A name
@@ -191,6 +203,9 @@ func (s *Store) New(a Actor, o Opening) (Case, error) {
 		return Case{}, fmt.Errorf("cases: %w: there is a case %s", ledger.ErrPrecondition, id)
 	}
 	if err := texts("name", a.Name); err != nil {
+		return Case{}, fmt.Errorf("cases: %w", err)
+	}
+	if err := s.openKey(len(s.cases) == 0); err != nil {
 		return Case{}, fmt.Errorf("cases: %w", err)
 	}
 	h, err := s.make(id, Entry{Time: stamp(s.now()), By: a.Name, Kind: KindOpened}, &o)

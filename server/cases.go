@@ -21,6 +21,7 @@ type caseService struct {
 	spoorv1.UnimplementedCaseServiceServer
 	data     *data
 	cases    *cases.Store // nil: every call is refused
+	broken   error        // why
 	pages    pager
 	software string
 	slot     func(context.Context) (release func(), err error) // of the traces that may run at a time
@@ -31,6 +32,9 @@ const localActor = "local"
 
 // actor is the caller as a case knows it.
 func (s *caseService) actor(ctx context.Context) (cases.Actor, error) {
+	if s.broken != nil {
+		return cases.Actor{}, s.broken
+	}
 	if s.cases == nil {
 		return cases.Actor{}, fmt.Errorf("this server keeps no cases: %w", ledger.ErrPrecondition)
 	}

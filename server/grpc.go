@@ -58,6 +58,8 @@ type Config struct {
 	Screening *screening.Store
 	// Cases are kept there, owned by the caller; nil: every call about one is refused.
 	Cases *cases.Store
+	// CasesError is why Cases is nil: what every call about one is answered with.
+	CasesError error
 	// Software is the name and version that packages state.
 	Software string
 	// Scoring is the judgment of screenings; nil: package risk with its default rules.
@@ -185,7 +187,7 @@ func (s *Server) Serve(lis net.Listener, trust Trust) error {
 	spoorv1.RegisterLabelServiceServer(server, &labelService{data: s.data, pages: s.pages, now: time.Now, affected: []affectedBy{s.jobs.carrying, s.screens.affected}})
 	spoorv1.RegisterAdminServiceServer(server, &admin{data: s.data, keys: s.cfg.Keys, ingest: s.cfg.Ingest, follows: s.cfg.Follows, now: time.Now})
 	spoorv1.RegisterScreeningServiceServer(server, s.screens)
-	spoorv1.RegisterCaseServiceServer(server, &caseService{data: s.data, cases: s.cfg.Cases, pages: s.pages, software: s.cfg.Software, slot: s.traces.slot})
+	spoorv1.RegisterCaseServiceServer(server, &caseService{data: s.data, cases: s.cfg.Cases, broken: s.cfg.CasesError, pages: s.pages, software: s.cfg.Software, slot: s.traces.slot})
 	healthpb.RegisterHealthServer(server, s.health)
 	if trust.Reflect {
 		reflection.Register(server)

@@ -17,10 +17,14 @@ func (run *run) watchService(a *account) error {
 }
 
 // count charges an event to an open account and closes it when its budget is
-// spent, or when the event makes it a service. Dust that comes in is not charged,
-// nor is what is below the floor: else ten thousand such would end any trace.
+// spent, or when the event makes it a service. What comes in below the floor is
+// not charged, nor, where there is none, dust: else ten thousand such would end
+// any trace.
 func (run *run) count(a *account, e ledger.Event) error {
-	least := ledger.Max(run.req.FloorOf(a.holder.Asset), ledger.InfoOf(a.holder.Asset).Dust)
+	least := run.req.FloorOf(a.holder.Asset)
+	if run.req.NoFloor {
+		least = ledger.InfoOf(a.holder.Asset).Dust
+	}
 	if e.To == a.holder.Address && e.Amount.Less(least) {
 		return nil
 	}

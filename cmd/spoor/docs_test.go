@@ -5,7 +5,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/spoortrace/spoor/evidence/bag"
 )
+
+// secondHash is another payment of the demo.
+const secondHash = "32981c6c8d1928e64e9e1c819b07c2f618d03bf70fbd966b55e269a1fac393bd"
 
 // TestDocs runs every command that the documents show in a block of code, in a
 // folder where `make demo` was run: lines that begin with spoor, ./spoor or
@@ -47,10 +52,16 @@ func TestDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	examiner, _, err := bag.NewKey("")
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Chdir(t.TempDir())
 	// The files that the documents speak of as the reader's own.
 	deposit := "user_id,network,transfer_reference,asset,level\nu,tron," + usdtHash + ":0,USDT,LOW\n"
-	for name, text := range map[string]string{"rules.yaml": string(rules), "deposits.csv": deposit, "export.csv": deposit} {
+	for name, text := range map[string]string{"rules.yaml": string(rules), "deposits.csv": deposit, "export.csv": deposit,
+		"reports.xlsx": "victim,network,tx,to_address\nB. Example,tron," + secondHash + ",TQimtt6MmASiLDEsKsfDDaDq5CFRE2BY1F\n", "agency.yaml": "agency: Prosecutor\n", "examiner.key": string(examiner),
+	} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -120,6 +131,9 @@ func words(command string) []string {
 				word = seized
 			case "bitcoin:ADDRESS", "OTHER":
 				word = "bitcoin:12cbQLTFMXRnSzktFkuoG3eHoMeFtpTu3S"
+			}
+			if found, err := filepath.Glob(word); err == nil && len(found) == 1 {
+				word = found[0] // as a shell does
 			}
 			list = append(list, word)
 		}

@@ -114,9 +114,9 @@ func openOwner(dir string, config Config, log *slog.Logger) (*owner, error) {
 	if err != nil {
 		return nil, errors.Join(err, clusters.Close(), tags.Close(), st.Close())
 	}
-	files, err := cases.Open(dir, cases.Options{Now: time.Now})
-	if err != nil {
-		return nil, errors.Join(err, kept.Close(), clusters.Close(), tags.Close(), st.Close())
+	files, broken := cases.Open(dir, cases.Options{Now: time.Now})
+	if broken != nil {
+		log.Warn("cases cannot be opened; everything else works", "error", broken)
 	}
 	o := &owner{store: st, labels: tags, entities: clusters, screening: kept, cases: files, keys: keys, audit: audit, pipe: bufconn.Listen(1 << 20), log: log}
 	if n := tags.Cut(); n > 0 {
@@ -124,11 +124,11 @@ func openOwner(dir string, config Config, log *slog.Logger) (*owner, error) {
 	}
 	o.intake = &intake{store: st, labels: tags, log: log, now: time.Now, bridges: bridges, follows: server.NewFollows(time.Now)}
 	o.server, err = server.New(server.Config{
-		Store: st, Labels: tags, Entities: clusters, Screening: kept, Cases: files, Software: "spoor " + version(), Keys: keys, Audit: audit, Ingest: o.intake.ingest, Follows: o.intake.follows, Prices: worth, Log: log, Webhooks: hooks,
+		Store: st, Labels: tags, Entities: clusters, Screening: kept, Cases: files, CasesError: broken, Software: "spoor " + version(), Keys: keys, Audit: audit, Ingest: o.intake.ingest, Follows: o.intake.follows, Prices: worth, Log: log, Webhooks: hooks,
 		MaxTraces: limits.MaxTraces, MaxEvents: limits.MaxEvents, KeepTraces: limits.KeepTraces, Rate: float64(limits.Rate),
 	})
 	if err != nil {
-		return nil, errors.Join(err, files.Close(), kept.Close(), o.closeAccess(), tags.Close(), st.Close())
+		return nil, errors.Join(err, o.closeCases(), kept.Close(), o.closeAccess(), tags.Close(), st.Close())
 	}
 	o.serve(o.pipe, server.LocalTrust())
 	o.listenSocket(dir)
@@ -168,6 +168,13 @@ func openAccess(dir string, megabytes int, log *slog.Logger) (*access.Store, *ac
 		log.Warn("audit log: cut off a write that was never finished", "bytes", n)
 	}
 	return keys, audit, nil
+}
+
+func (o *owner) closeCases() error {
+	if o.cases == nil {
+		return nil
+	}
+	return o.cases.Close()
 }
 
 func (o *owner) closeAccess() error {
@@ -223,7 +230,7 @@ func (o *owner) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	o.server.Stop(ctx)
-	return errors.Join(o.serves.Wait(), o.cases.Close(), o.screening.Close(), o.closeAccess(), o.labels.Close(), o.entities.Close(), o.store.Close())
+	return errors.Join(o.serves.Wait(), o.closeCases(), o.screening.Close(), o.closeAccess(), o.labels.Close(), o.entities.Close(), o.store.Close())
 }
 
 // bytesIn adds up the files of a folder; a missing one is empty.
