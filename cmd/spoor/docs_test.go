@@ -59,8 +59,9 @@ func TestDocs(t *testing.T) {
 	t.Chdir(t.TempDir())
 	// The files that the documents speak of as the reader's own.
 	deposit := "user_id,network,transfer_reference,asset,level\nu,tron," + usdtHash + ":0,USDT,LOW\n"
-	for name, text := range map[string]string{"rules.yaml": string(rules), "deposits.csv": deposit, "export.csv": deposit,
-		"reports.xlsx": "victim,network,tx,to_address\nB. Example,tron," + secondHash + ",TQimtt6MmASiLDEsKsfDDaDq5CFRE2BY1F\n", "agency.yaml": "agency: Prosecutor\n", "examiner.key": string(examiner),
+	for name, text := range map[string]string{
+		"rules.yaml": string(rules), "deposits.csv": deposit, "export.csv": deposit,
+		"reports.xlsx": "victim,status,network,tx,to_address\nB. Example,confirmed,tron," + secondHash + ",TQimtt6MmASiLDEsKsfDDaDq5CFRE2BY1F\n", "agency.yaml": "agency: Prosecutor\n", "examiner.key": string(examiner),
 	} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
