@@ -68,7 +68,7 @@ type book struct {
 	rows     map[string]evidence.Row
 	assets   map[string]evidence.Asset
 	entities map[string]evidence.Entity // by id
-	named    map[string]bool            // NETWORK:ADDRESS of entities
+	services map[string]bool            // NETWORK:ADDRESS of services, mixers, bridges
 	victims  map[int]string             // by label
 	reports  map[string][]string        // by victim
 }
@@ -84,7 +84,7 @@ func newBook(d *evidence.Dossier) *book {
 	for _, e := range d.Entities {
 		b.entities[e.ID] = e
 		for _, a := range e.Addresses {
-			b.named[a] = true
+			b.services[a] = b.service(e.Category)
 		}
 	}
 	of := map[string]string{}
@@ -123,16 +123,23 @@ func shared(h evidence.Holding) bool {
 	return slices.Contains(h.Reasons, "SERVICE") || slices.Contains(h.Reasons, "SUSPECTED_SERVICE")
 }
 
+// service says that a label's category is that of somebody with many customers,
+// at whom a trace stops. Money that was seized or frozen later was somebody's own.
+func (b *book) service(category string) bool {
+	first, _, _ := strings.Cut(category, ".")
+	return slices.Contains(b.Method.Stops, first) && first != "seized_funds" && first != "issuer_frozen"
+}
+
 // deposit is the address, or those of one transaction, that forwarded money to a
 // service's wallet, which a customer's deposit address does; none where it was a
-// victim's own payment or came from somebody who is named: theirs are not the
-// accounts to be frozen.
+// victim's own payment or came from another service: theirs are not the accounts
+// to be frozen.
 func (b *book) deposit(r evidence.Row) []string {
 	if r.Depth <= 1 || r.From == "" {
 		return nil
 	}
 	all := append([]string{r.From}, r.FromOthers...)
-	if slices.ContainsFunc(all, func(a string) bool { return b.named[r.Network+":"+a] }) {
+	if slices.ContainsFunc(all, func(a string) bool { return b.services[r.Network+":"+a] }) {
 		return nil
 	}
 	return all

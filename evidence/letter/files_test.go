@@ -2,6 +2,7 @@ package letter_test
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -112,4 +113,32 @@ func FuzzReadAgency(f *testing.F) {
 			t.Errorf("%+v was taken from %q", a, text)
 		}
 	})
+}
+
+// TestDocs reads the examples of docs/letters.md.
+func TestDocs(t *testing.T) {
+	text, err := os.ReadFile("../../docs/letters.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var blocks []string
+	for i, part := range strings.Split(string(text), "```") {
+		if i%2 == 1 {
+			blocks = append(blocks, part)
+		}
+	}
+	if len(blocks) != 3 {
+		t.Fatalf("%d examples, want contacts, an agency and a template", len(blocks))
+	}
+	o := letter.Options{Templates: map[string]string{"exchange_freeze.th": blocks[2]}}
+	if o.Contacts, err = letter.ReadContacts(strings.TrimPrefix(blocks[0], "yaml")); err != nil {
+		t.Error(err)
+	}
+	if o.Agency, err = letter.ReadAgency(strings.TrimPrefix(blocks[1], "yaml")); err != nil {
+		t.Error(err)
+	}
+	all := write(t, sample(), o)
+	if !strings.Contains(all[0].Text, "เรียน Example Exchange\n") || all[2].Kind != letter.MutualAssistance {
+		t.Errorf("the examples wrote\n%s", all[0].Text)
+	}
 }

@@ -121,6 +121,22 @@ func TestThroughOneDeposit(t *testing.T) {
 	}
 }
 
+// TestLabelledDeposit: an address that a seizure order names is a deposit address
+// all the same; another service's is none.
+func TestLabelledDeposit(t *testing.T) {
+	for category, want := range map[string]bool{"terrorist_financing": true, "scam.romance": true, "seized_funds": true, "exchange": false, "exchange.hot": false} {
+		d := sample()
+		d.Entities = append(d.Entities, evidence.Entity{ID: "E-2", Name: "Order 1", Category: category, Addresses: []string{"tron:" + dep1}})
+		text := write(t, d, options(t))[0].Text
+		if got := strings.Contains(text, "through "+dep1+", by its place"); got != want {
+			t.Errorf("%s: named as a deposit address is %t, want %t", category, got, want)
+		}
+		if !want && !strings.Contains(text, "40 without a deposit address that we know") {
+			t.Errorf("%s: want 30 and 10 without a deposit address in\n%s", category, text)
+		}
+	}
+}
+
 // TestNobodyIsWarned: a service that lives of crime gets no letter; the issuer of
 // the token does, where the program knows the token.
 func TestNobodyIsWarned(t *testing.T) {

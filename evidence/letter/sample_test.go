@@ -38,7 +38,7 @@ func sample() *evidence.Dossier {
 			Assets:   []evidence.Asset{{Asset: "bitcoin:native", Symbol: "BTC", Decimals: 8, Known: true}, {Asset: usdt, Symbol: "USDT", Decimals: 6, Known: true}},
 			Networks: []evidence.Network{{Network: "bitcoin"}, {Network: "tron"}},
 		},
-		Method:   evidence.Method{UTXO: evidence.Policy{Name: "fifo"}, Account: evidence.Policy{Name: "libr"}},
+		Method:   evidence.Method{Stops: []string{"exchange", "seized_funds"}, UTXO: evidence.Policy{Name: "fifo"}, Account: evidence.Policy{Name: "libr"}},
 		Payments: []evidence.Payment{{Label: 1, Payment: "P-1", Victim: "V-1"}, {Label: 2, Payment: "P-2", Victim: "V-2"}},
 		Personal: []evidence.Personal{{Subject: "P-1", Field: "report_ref", Value: "R/7"}, {Subject: "V-1", Field: "name", Value: "Canary Yak"}},
 		Ledger: []evidence.Row{
