@@ -65,7 +65,7 @@ const most = 1000
 // book is a dossier with what letters look up in it.
 type book struct {
 	*evidence.Dossier
-	rows     map[string]evidence.Row
+	rows     map[string]*evidence.Row
 	assets   map[string]evidence.Asset
 	entities map[string]evidence.Entity // by id
 	services map[string]bool            // NETWORK:ADDRESS of services, mixers, bridges
@@ -74,9 +74,9 @@ type book struct {
 }
 
 func newBook(d *evidence.Dossier) *book {
-	b := &book{d, map[string]evidence.Row{}, map[string]evidence.Asset{}, map[string]evidence.Entity{}, map[string]bool{}, map[int]string{}, map[string][]string{}}
-	for _, r := range d.Ledger {
-		b.rows[r.ID] = r
+	b := &book{d, map[string]*evidence.Row{}, map[string]evidence.Asset{}, map[string]evidence.Entity{}, map[string]bool{}, map[int]string{}, map[string][]string{}}
+	for i, r := range d.Ledger {
+		b.rows[r.ID] = &d.Ledger[i]
 	}
 	for _, a := range d.Cover.Assets {
 		b.assets[a.Asset] = a
@@ -103,12 +103,14 @@ func newBook(d *evidence.Dossier) *book {
 func (b *book) asked(h evidence.Holding, address string) (held, bool) {
 	one := held{Holding: h}
 	for _, id := range h.Rows {
-		one.rows = append(one.rows, b.rows[id])
+		if r := b.rows[id]; r != nil {
+			one.rows = append(one.rows, r)
+		}
 	}
 	if address == "" || h.Network+":"+h.Address == address {
 		return one, true
 	}
-	var through []evidence.Row
+	var through []*evidence.Row
 	for _, r := range one.rows {
 		if shared(h) && slices.Contains(b.deposit(r), strings.TrimPrefix(address, r.Network+":")) {
 			through = append(through, r)
@@ -134,7 +136,7 @@ func (b *book) service(category string) bool {
 // service's wallet, which a customer's deposit address does; none where it was a
 // victim's own payment or came from another service: theirs are not the accounts
 // to be frozen.
-func (b *book) deposit(r evidence.Row) []string {
+func (b *book) deposit(r *evidence.Row) []string {
 	if r.Depth <= 1 || r.From == "" {
 		return nil
 	}
@@ -198,7 +200,7 @@ func (b *book) holding(h held, most int) Holding {
 	}
 	m := Holding{
 		ID: h.ID, Network: line(h.Network), Address: line(h.Address), Account: line(h.Account), Contract: line(contract), Symbol: line(asset.Symbol),
-		USD: usd(h.USD, h.USDSource), By: line(h.by), Shared: shared(h.Holding) && h.Account == "",
+		USD: usd(h.USD, h.USDSource), By: line(h.by), Shared: shared(h.Holding) && !h.whole && h.Account == "",
 		FirstSeen: clock(h.FirstSeen), LastSeen: clock(h.LastSeen), More: max(0, len(h.rows)-most), Amount: coins(h.Traced, asset), Base: h.Traced,
 	}
 	if m.Symbol == "" {
@@ -225,7 +227,7 @@ func (b *book) holding(h held, most int) Holding {
 	return m
 }
 
-func transfer(r evidence.Row, asset evidence.Asset) Transfer {
+func transfer(r *evidence.Row, asset evidence.Asset) Transfer {
 	t := Transfer{
 		Tx: line(r.Tx), Index: line(r.Index), Time: clock(r.Time), From: line(r.From), To: line(r.To),
 		Amount: coins(r.Traced, asset) + " " + line(asset.Symbol), Base: r.Traced, USD: usd(r.USD, r.USDSource),
@@ -263,7 +265,7 @@ func (b *book) deposits(h held, asset evidence.Asset) (all []Deposit, direct str
 }
 
 // sharers adds up the shares of victims in rows, in the order of their labels.
-func (b *book) sharers(rows []evidence.Row) []evidence.VictimShare {
+func (b *book) sharers(rows []*evidence.Row) []evidence.VictimShare {
 	sums := map[int]ledger.Amount{}
 	var labels []int
 	for _, r := range rows {
@@ -371,7 +373,7 @@ func amount(units string) ledger.Amount {
 	return n
 }
 
-func sum(rows []evidence.Row) (total ledger.Amount) {
+func sum(rows []*evidence.Row) (total ledger.Amount) {
 	for _, r := range rows {
 		total = total.Plus(amount(r.Traced))
 	}
@@ -379,7 +381,7 @@ func sum(rows []evidence.Row) (total ledger.Amount) {
 }
 
 // span is when the first and the last of rows, in the order of their ids, came.
-func span(rows []evidence.Row) (first, last string) {
+func span(rows []*evidence.Row) (first, last string) {
 	least, most := rows[0].Time, rows[0].Time
 	for _, r := range rows {
 		if r.Time.Before(least) {

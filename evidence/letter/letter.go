@@ -45,9 +45,10 @@ type group struct {
 // those that are asked for.
 type held struct {
 	evidence.Holding
-	by   string
-	rows []evidence.Row
-	part bool // only what came through one deposit address
+	by    string
+	rows  []*evidence.Row
+	part  bool // only what came through one deposit address
+	whole bool // the address itself is to be stopped, even where it is a service's own wallet
 }
 
 // Write writes one letter to each addressee, in the order of urgency of what is
@@ -83,7 +84,10 @@ func groups(b *book, o Options) []*group {
 			continue
 		}
 		kind, to, contact := b.addressee(o.Contacts, one)
-		if h.by = to; to == "" {
+		switch h.by, h.whole = to, kind == IssuerFreeze; {
+		case to == "" && one.FreezableBy == "VASP":
+			h.by = b.entities[one.Entity].Name + ", who is not written to"
+		case to == "":
 			h.by = "whoever has the key"
 		}
 		schedule.holdings = append(schedule.holdings, h)

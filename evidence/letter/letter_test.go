@@ -145,9 +145,14 @@ func TestNobodyIsWarned(t *testing.T) {
 		d.Entities[0].Category = category
 		if all := write(t, d, options(t)); all[0].Kind != letter.IssuerFreeze || !slices.Equal(all[0].Holdings, []string{"H-1", "H-2"}) || strings.Contains(all[0].Text, "law-enforcement") {
 			t.Errorf("%s: got %s to %s for %v", category, all[0].Kind, all[0].To, all[0].Holdings)
+		} else if _, copied, _ := strings.Cut(all[0].Text, "to copy:"); !strings.Contains(copied, hot) || strings.Contains(copied, dep1) {
+			t.Errorf("%s: want the service's wallet to be blocked, not its customers':%s", category, copied)
 		}
 		d.Cover.Assets[1].Known = false
 		for _, r := range write(t, d, options(t)) {
+			if r.Kind == letter.WarrantSchedule && !strings.Contains(r.Text, "can be stopped by: Example Exchange, who is not written to") {
+				t.Errorf("%s, an unknown token: %s", category, r.Text)
+			}
 			if r.Kind == letter.ExchangeFreeze || r.Kind == letter.IssuerFreeze && slices.Contains(r.Holdings, "H-1") {
 				t.Errorf("%s, an unknown token: %s to %s for %v", category, r.Kind, r.To, r.Holdings)
 			}
