@@ -241,10 +241,11 @@ func (a Agency) check() error {
 	return errors.Join(email("agency.email", a.Email), country("agency.country", a.Country))
 }
 
-// find is the contact of an entity, by name or alias without regard to case.
-func (c Contacts) find(name string) (Contact, bool) {
+// find is the contact of a name or alias, without regard to case, that is of one
+// of the classes: a service that calls itself USDT is not the issuer's.
+func (c Contacts) find(name string, classes ...string) (Contact, bool) {
 	for _, one := range c.Contacts {
-		if slices.ContainsFunc(one.names(), func(n string) bool { return strings.EqualFold(n, name) }) {
+		if slices.Contains(classes, one.Class) && slices.ContainsFunc(one.names(), func(n string) bool { return strings.EqualFold(n, name) }) {
 			return one, true
 		}
 	}

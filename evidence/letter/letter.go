@@ -135,11 +135,11 @@ func (b *book) addressee(all Contacts, h evidence.Holding) (kind, to string, c C
 	switch {
 	case h.FreezableBy == "ISSUER", h.FreezableBy == "VASP" && accomplice(service.Category) && b.issued(h.Asset):
 		symbol := b.assets[h.Asset].Symbol
-		if c, ok := all.find(symbol); ok {
+		if c, ok := all.find(symbol, "issuer"); ok {
 			return IssuerFreeze, c.Entity, c
 		}
-		if c, ok := issuers().find(symbol); ok {
-			if own, ok := all.find(c.Entity); ok {
+		if c, ok := issuers().find(symbol, "issuer"); ok {
+			if own, ok := all.find(c.Entity, "issuer"); ok {
 				c = own
 			}
 			return IssuerFreeze, c.Entity, c
@@ -150,7 +150,7 @@ func (b *book) addressee(all Contacts, h evidence.Holding) (kind, to string, c C
 	case service.Name == "":
 		return ExchangeFreeze, "the service that holds " + h.Network + ":" + h.Address, Contact{}
 	}
-	if c, ok := all.find(service.Name); ok {
+	if c, ok := all.find(service.Name, "exchange", "custodian"); ok {
 		return ExchangeFreeze, c.Entity, c
 	}
 	return ExchangeFreeze, service.Name, Contact{}

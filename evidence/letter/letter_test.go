@@ -121,6 +121,27 @@ func TestThroughOneDeposit(t *testing.T) {
 	}
 }
 
+// TestClasses: a name finds contacts of its own class only; the user's contact of
+// an issuer is found by the token's symbol, and by the issuer's name.
+func TestClasses(t *testing.T) {
+	for _, contact := range []string{"{entity: Tether Ltd, class: issuer, aliases: [USDT], email: a@example.com}", "{entity: tether, class: issuer, email: a@example.com}"} {
+		o := options(t)
+		var err error
+		if o.Contacts, err = letter.ReadContacts("contacts:\n  - " + contact + "\n"); err != nil {
+			t.Fatal(err)
+		}
+		d := sample()
+		d.Entities[0].Name = "USDT"
+		all := write(t, d, o)
+		if all[0].To != "USDT" || strings.Contains(all[0].Text, "a@example.com") {
+			t.Errorf("a service that calls itself USDT: to %s\n%s", all[0].To, all[0].Text)
+		}
+		if all[1].To != o.Contacts.Contacts[0].Entity || !strings.Contains(all[1].Text, "E-mail: a@example.com") {
+			t.Errorf("the issuer: to %s\n%s", all[1].To, all[1].Text)
+		}
+	}
+}
+
 // TestLabelledDeposit: an address that a seizure order names is a deposit address
 // all the same; another service's is none.
 func TestLabelledDeposit(t *testing.T) {
