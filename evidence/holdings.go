@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"math/big"
 	"slices"
@@ -41,7 +42,9 @@ func (b *builder) holdings() error {
 	var order []*holding
 	for _, h := range slices.SortedFunc(maps.Keys(all), ledger.Holder.Compare) {
 		one := all[h]
-		b.finish(one)
+		if err := b.finish(one); err != nil {
+			return err
+		}
 		order = append(order, one)
 	}
 	slices.SortStableFunc(order, mostUrgent)
@@ -99,7 +102,7 @@ func (h *holding) take(t tracer.Terminal) {
 	h.Holder, h.FreezableBy = t.Reason.Holder(), t.Reason.FreezableBy(t.Asset)
 }
 
-func (b *builder) finish(h *holding) {
+func (b *builder) finish(h *holding) (err error) {
 	at := b.headOf(h.who.Asset.Chain)
 	h.Network, h.Address, h.Asset = string(h.who.Asset.Chain), addressText(h.who.Address), h.who.Asset.String()
 	h.Traced, h.FirstSeen, h.LastSeen = h.traced.String(), timeOf(h.first), timeOf(h.last)
@@ -112,11 +115,14 @@ func (b *builder) finish(h *holding) {
 	h.Low, h.High, h.Under = b.under(h.who)
 	h.Shares, h.Victims = b.divide(h.shares)
 	h.Recoverable = h.recoverable.String()
-	h.Seized = b.seized(h.who)
+	if h.Seized, err = b.seized(h.who); err != nil {
+		return err
+	}
 	h.Contact = contactClass(h.FreezableBy)
 	h.Check = balanceCheck(h.who, b.d.Cover.AsOf)
 	h.USD, h.USDSource = b.worth(h.traced, h.who.Asset, at)
 	h.urgency = b.urgency(h, at)
+	return nil
 }
 
 // balances compares what was traced with what is there, where that is the
@@ -179,17 +185,19 @@ func (b *builder) headOf(c ledger.Chain) int64 {
 	return 0
 }
 
-func (b *builder) seized(h ledger.Holder) string {
+func (b *builder) seized(h ledger.Holder) (text string, err error) {
 	var sum ledger.Amount
 	for _, s := range b.c.Seizures { // few
 		if s.Address == h.Address.Qualified() && s.Asset == h.Asset.String() {
-			sum = sum.Plus(s.Amount)
+			if sum, err = sum.Add(s.Amount); err != nil {
+				return "", fmt.Errorf("seizures of %s: %w", h.Address, err)
+			}
 		}
 	}
 	if sum.IsZero() {
-		return ""
+		return "", nil
 	}
-	return sum.String()
+	return sum.String(), nil
 }
 
 func contactClass(freezableBy string) string {
