@@ -1,7 +1,9 @@
 package export
 
 import (
+	"encoding/json"
 	"strconv"
+	"time"
 
 	"github.com/spoortrace/spoor/evidence"
 )
@@ -11,10 +13,20 @@ import (
 // ObservableRelationship with a facet of our own namespace, the custody log
 // InvestigativeActions, and what they rest on a ProvenanceRecord.
 func caseUCO(d *evidence.Dossier) ([]byte, error) {
-	g := &graph{d: d, ids: map[string]string{}}
+	g := &graph{d: d, ids: map[string]string{}, issuers: map[string]string{}, holdings: map[string][]evidence.Holding{}}
 	g.investigation()
-	for _, n := range sortedAddresses(d) {
+	g.entities()
+	for _, h := range d.Holdings {
+		at := holderOf(h)
+		g.holdings[at] = append(g.holdings[at], h)
+	}
+	for _, n := range walletsOf(d) {
 		g.wallet(n)
+	}
+	for _, h := range d.Holdings { // an account at a service is in no transfer
+		if g.ids[holderOf(h)] == "" {
+			g.wallet(holderOf(h))
+		}
 	}
 	g.transfers()
 	g.custody()
@@ -29,7 +41,8 @@ func caseUCO(d *evidence.Dossier) ([]byte, error) {
 	})
 }
 
-func sortedAddresses(d *evidence.Dossier) []string {
+// walletsOf are those of the ledger, in its order.
+func walletsOf(d *evidence.Dossier) []string {
 	seen, all := map[string]bool{}, []string{}
 	for _, r := range d.Ledger {
 		for _, a := range []string{r.From, r.To} {
@@ -45,11 +58,22 @@ func sortedAddresses(d *evidence.Dossier) []string {
 type graph struct {
 	d     *evidence.Dossier
 	nodes []object
-	ids   map[string]string
+	ids   map[string]string // of a wallet, by NETWORK:ADDRESS
+	// issuers are the entities' ids by NETWORK:ADDRESS.
+	issuers  map[string]string
+	holdings map[string][]evidence.Holding // by NETWORK:ADDRESS, or the account at a service
 }
 
 func (g *graph) id(kind, name string) string {
 	return "kb:" + kind + "-" + uuid(ownSpace, g.d.Cover.Case+" "+kind+" "+name)
+}
+
+// holderOf names the wallet, or the account at a service, of a holding.
+func holderOf(h evidence.Holding) string {
+	if h.Address == "" {
+		return h.Account
+	}
+	return h.Network + ":" + h.Address
 }
 
 func ref(id string) object { return object{"@id": id} }
@@ -65,16 +89,32 @@ func (g *graph) investigation() {
 	})
 }
 
+// entities are those that labels attribute addresses to.
+func (g *graph) entities() {
+	for _, e := range g.d.Entities {
+		id := g.id("organization", e.ID)
+		g.add(object{"@id": id, "@type": "uco-identity:Organization", "uco-core:name": Plain(e.Name), "uco-core:description": Plain("category " + e.Category)})
+		for _, a := range e.Addresses {
+			g.issuers[a] = id
+		}
+	}
+}
+
 func (g *graph) wallet(qualified string) {
 	id := g.id("digital-account", qualified)
 	g.ids[qualified] = id
-	g.add(object{
-		"@id": id, "@type": "uco-observable:DigitalAccount",
-		"uco-core:hasFacet": []object{
-			{"@id": g.id("account-facet", qualified), "@type": "uco-observable:AccountFacet", "uco-observable:accountIdentifier": bare(qualified)},
-			{"@id": g.id("digital-account-facet", qualified), "@type": "uco-observable:DigitalAccountFacet", "uco-observable:displayName": qualified},
-		},
-	})
+	account := object{"@id": g.id("account-facet", qualified), "@type": "uco-observable:AccountFacet", "uco-observable:accountIdentifier": shown(bare(qualified))}
+	if issuer := g.issuers[qualified]; issuer != "" {
+		account["uco-observable:accountIssuer"] = ref(issuer)
+	}
+	facets := []object{account, {"@id": g.id("digital-account-facet", qualified), "@type": "uco-observable:DigitalAccountFacet", "uco-observable:displayName": shown(qualified)}}
+	for _, h := range g.holdings[qualified] {
+		facets = append(facets, object{
+			"@id": g.id("holding-facet", h.ID), "@type": []string{"uco-core:Facet", "spoor:HoldingFacet"}, "spoor:holding": h.ID, "spoor:asset": h.Asset,
+			"spoor:traced": h.Traced, "spoor:balance": h.BalanceNow, "spoor:holder": h.Holder, "spoor:freezableBy": h.FreezableBy,
+		})
+	}
+	g.add(object{"@id": id, "@type": "uco-observable:DigitalAccount", "uco-core:hasFacet": facets})
 }
 
 func (g *graph) transfers() {
@@ -98,10 +138,12 @@ func (g *graph) transfers() {
 	}
 }
 
+// custody writes the trace as an action that made the ledger, and the entries
+// of the custody log as actions, each with who did it.
 func (g *graph) custody() {
 	record := g.id("provenance-record", "ledger")
 	objects := []object{}
-	for _, a := range sortedAddresses(g.d) {
+	for _, a := range walletsOf(g.d) {
 		objects = append(objects, ref(g.ids[a]))
 	}
 	if len(objects) == 0 {
@@ -116,4 +158,32 @@ func (g *graph) custody() {
 		"uco-core:description": Plain("traced as of " + cutOff(g.d) + " by " + g.d.Cover.Software + "; " + strconv.FormatUint(g.d.Custody.Size, 10) + " entries of the custody log"),
 		"uco-action:endTime":   dateTime(cutOff(g.d)), "uco-action:result": []object{ref(record)},
 	})
+	performers := map[string]bool{}
+	for _, e := range g.d.Custody.Entries {
+		g.entry(e, performers)
+	}
+}
+
+// entry writes an entry of the custody log. What it says stands in custody.json;
+// one that this program cannot read has its number alone.
+func (g *graph) entry(e evidence.CustodyEntry, performers map[string]bool) {
+	number := strconv.FormatUint(e.Number, 10)
+	action := object{"@id": g.id("investigative-action", number), "@type": "case-investigation:InvestigativeAction", "uco-core:description": "entry " + number + " of custody.json"}
+	g.add(action)
+	var body struct {
+		Time time.Time `json:"time"`
+		By   string    `json:"by"`
+		Kind string    `json:"kind"`
+	}
+	if err := json.Unmarshal(e.Body, &body); err != nil {
+		action["uco-core:name"] = "not readable"
+		return
+	}
+	performer := g.id("identity", body.By)
+	action["uco-core:name"] = Plain(body.Kind)
+	action["uco-action:startTime"], action["uco-action:performer"] = dateTime(when(body.Time)), ref(performer)
+	if !performers[performer] {
+		performers[performer] = true
+		g.add(object{"@id": performer, "@type": "uco-identity:Identity", "uco-core:name": Plain(body.By)})
+	}
 }

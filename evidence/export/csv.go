@@ -3,6 +3,7 @@ package export
 import (
 	"bytes"
 	"encoding/csv"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -13,24 +14,16 @@ import (
 
 // table is one CSV file.
 type table struct {
-	assets map[string]evidence.Asset
-	out    bytes.Buffer
-	csv    *csv.Writer
+	units
+	out bytes.Buffer
+	csv *csv.Writer
 }
 
 func newTable(d *evidence.Dossier, header ...string) *table {
-	t := &table{assets: assetsOf(d)}
+	t := &table{units: unitsOf(d)}
 	t.csv = csv.NewWriter(&t.out)
 	t.row(header...)
 	return t
-}
-
-func assetsOf(d *evidence.Dossier) map[string]evidence.Asset {
-	assets := map[string]evidence.Asset{}
-	for _, a := range d.Cover.Assets {
-		assets[a.Asset] = a
-	}
-	return assets
 }
 
 func (t *table) row(cells ...string) {
@@ -47,9 +40,12 @@ func (t *table) done() ([]byte, error) {
 }
 
 // money are the cells of an amount: asset, base units, decimals, whole coins, symbol.
-func (t *table) money(asset, units string) []string {
-	a := t.assets[asset]
-	return []string{asset, units, strconv.Itoa(a.Decimals), whole(units, a.Decimals), a.Symbol}
+func (t *table) money(asset, amount string) []string {
+	decimals := ""
+	if a, ok := t.units[asset]; ok {
+		decimals = strconv.Itoa(a.Decimals)
+	}
+	return []string{asset, amount, decimals, t.whole(asset, amount), t.symbol(asset)}
 }
 
 func moneyColumns(name string) []string {
@@ -81,18 +77,34 @@ func sharesText(shares []evidence.Share) string {
 	return strings.Join(parts, " ")
 }
 
-func paymentsCSV(d *evidence.Dossier) ([]byte, error) {
-	personal := map[string]string{}
+// personal are the facts of a subject, one cell a field: empty where there is
+// none, and a word where it is not shown at this level.
+func personal(d *evidence.Dossier) func(subject string, fields ...string) []string {
+	facts := map[[2]string]string{}
 	for _, p := range d.Personal {
-		personal[p.Subject+" "+p.Field] = p.Value
+		value := p.Value
+		if p.Salt == "" {
+			value = evidence.Withheld
+		}
+		facts[[2]string{p.Subject, p.Field}] = value
 	}
-	t := newTable(d, joined([]string{"label", "payment", "victim", "victim_name", "report_ref", "status", "network", "tx", "index", "height", "time", "from", "to"},
-		moneyColumns("amount"), []string{"paid_base", "collided_base", "ledger_row", "usd", "usd_source"})...)
+	return func(subject string, fields ...string) []string {
+		var cells []string
+		for _, f := range fields {
+			cells = append(cells, facts[[2]string{subject, f}])
+		}
+		return cells
+	}
+}
+
+func paymentsCSV(d *evidence.Dossier) ([]byte, error) {
+	facts := personal(d)
+	t := newTable(d, joined([]string{"label", "payment", "victim", "victim_name", "victim_contact", "report_ref", "bank_leg", "note", "status", "network", "tx", "index", "height", "time", "from", "to"},
+		moneyColumns("amount"), []string{"paid_base", "paid", "collided_base", "collided", "ledger_row", "usd", "usd_source"})...)
 	for _, p := range d.Payments {
-		t.row(joined([]string{
-			strconv.Itoa(p.Label), p.Payment, p.Victim, personal[p.Victim+" name"], personal[p.Payment+" report_ref"], p.Status, p.Network, p.Tx, p.Index,
-			number(p.Place.Height), when(p.Time), p.From, p.To,
-		}, t.money(p.Asset, p.Amount), []string{p.Paid, p.Collide, p.Ledger, p.USD, p.Source})...)
+		t.row(joined([]string{strconv.Itoa(p.Label), p.Payment, p.Victim}, facts(p.Victim, "name", "contact"), facts(p.Payment, "report_ref", "bank_leg", "note"),
+			[]string{p.Status, p.Network, p.Tx, p.Index, number(p.Place.Height), when(p.Time), p.From, p.To}, t.money(p.Asset, p.Amount),
+			[]string{p.Paid, t.whole(p.Asset, p.Paid), p.Collide, t.whole(p.Asset, p.Collide), p.Ledger, p.USD, p.Source})...)
 	}
 	return t.done()
 }
@@ -101,68 +113,110 @@ func ledgerCSV(d *evidence.Dossier) ([]byte, error) {
 	t := newTable(d, joined([]string{"row", "parent", "depth", "network", "tx", "index", "height", "tx_index", "slot", "block", "time", "from", "from_others", "to"},
 		moneyColumns("amount"), []string{"traced_base", "traced", "shares", "class", "grade", "why", "proof", "heuristic", "tier", "confidence", "crossing", "ends", "usd", "usd_source", "check"})...)
 	for _, r := range d.Ledger {
-		crossing := ""
+		crossing, confidence := "", ""
 		if c := r.Crossing; c != nil {
 			crossing = c.Kind + " by " + c.Rule + " into " + c.TracedOut + " of " + c.Asset + " for " + c.To + " in " + c.Network + ":" + c.Tx
+		}
+		if r.Confidence > 0 { // of the label; most rows rest on none
+			confidence = strconv.Itoa(r.Confidence)
 		}
 		t.row(joined([]string{
 			r.ID, r.Parent, strconv.Itoa(r.Depth), r.Network, r.Tx, r.Index, number(r.Place.Height), number(uint64(r.Place.TxIndex)), number(uint64(r.Place.Slot)),
 			r.Block, when(r.Time), r.From, strings.Join(r.FromOthers, " "), r.To,
 		}, t.money(r.Asset, r.Amount), []string{
-			r.Traced, whole(r.Traced, t.assets[r.Asset].Decimals), sharesText(r.Shares), r.Class, r.Grade, r.Why, r.Proof, r.Heuristic, r.Tier,
-			strconv.Itoa(r.Confidence), crossing, r.Ends, r.USD, r.USDSource, r.Check,
+			r.Traced, t.whole(r.Asset, r.Traced), sharesText(r.Shares), r.Class, r.Grade, r.Why, r.Proof, r.Heuristic, r.Tier,
+			confidence, crossing, r.Ends, r.USD, r.USDSource, r.Check,
 		})...)
 	}
 	return t.done()
 }
 
-// historiesCSV lists every in- and outflow with the balance after it.
+// historiesCSV lists every in- and outflow with the balance after it. Of a
+// transaction that no traced unit touched, the record has the place alone.
 func historiesCSV(d *evidence.Dossier) ([]byte, error) {
-	t := newTable(d, "network", "account", "asset", "height", "tx_index", "slot", "kind", "from", "to", "in_base", "out_base", "balance_base")
+	t := newTable(d, "network", "account", "asset", "decimals", "symbol", "complete", "height", "tx_index", "slot", "tx", "time", "kind", "from", "to",
+		"in_base", "in", "out_base", "out", "balance_base", "balance")
+	known := map[string]evidence.Transaction{}
+	for _, x := range d.Record.Transactions {
+		known[placed(x.Network, x.Height, x.TxIndex)] = x
+	}
 	for _, h := range d.Record.Histories {
-		balance, err := ledger.ParseAmount(h.Opening)
-		if err != nil {
-			return nil, err
-		}
-		t.row(h.Network, h.Address, h.Asset, number(h.From.Height), number(uint64(h.From.TxIndex)), number(uint64(h.From.Slot)), "opening", "", "", "", "", h.Opening)
-		for _, e := range h.Events {
-			in, out := "", ""
-			amount, err := ledger.ParseAmount(e.Amount)
-			if err != nil {
-				return nil, err
-			}
-			switch {
-			case e.From == e.To:
-				in, out = e.Amount, e.Amount
-			case e.To == h.Address:
-				in, balance = e.Amount, balance.Plus(amount)
-			default:
-				out, balance = e.Amount, balance.SubFloor(amount)
-			}
-			t.row(h.Network, h.Address, h.Asset, number(e.Place.Height), number(uint64(e.Place.TxIndex)), number(uint64(e.Place.Slot)), e.Kind, e.From, e.To, in, out, balance.String())
+		if err := t.history(h, known); err != nil {
+			return nil, fmt.Errorf("account %s: %w", h.Address, err)
 		}
 	}
 	return t.done()
+}
+
+func placed(network string, height uint64, index uint32) string {
+	return network + " " + number(height) + " " + number(uint64(index))
+}
+
+func (t *table) history(h evidence.History, known map[string]evidence.Transaction) error {
+	balance, err := ledger.ParseAmount(h.Opening)
+	if err != nil {
+		return err
+	}
+	line := func(at evidence.Place, kind, from, to, in, out string) {
+		x := known[placed(h.Network, at.Height, at.TxIndex)]
+		money := t.money(h.Asset, balance.String())
+		t.row(h.Network, h.Address, h.Asset, money[2], money[4], strconv.FormatBool(h.Complete), number(at.Height), number(uint64(at.TxIndex)), number(uint64(at.Slot)), x.Tx, when(x.Time), kind, from, to,
+			in, t.whole(h.Asset, in), out, t.whole(h.Asset, out), money[1], money[3])
+	}
+	line(h.From, "opening", "", "", "", "")
+	for _, e := range h.Events {
+		amount, err := ledger.ParseAmount(e.Amount)
+		if err != nil {
+			return err
+		}
+		in, out := "", ""
+		if e.To == h.Address {
+			in = e.Amount
+			if balance, err = balance.Add(amount); err != nil {
+				return err
+			}
+		}
+		if e.From == h.Address {
+			out = e.Amount
+			if balance.Less(amount) {
+				return fmt.Errorf("%s leave at height %d, where it has %s", amount, e.Place.Height, balance)
+			}
+			balance = balance.Minus(amount)
+		}
+		line(e.Place, e.Kind, e.From, e.To, in, out)
+	}
+	return nil
 }
 
 func terminalsCSV(d *evidence.Dossier) ([]byte, error) {
 	t := newTable(d, joined([]string{"utxo_policy", "account_policy", "ledger_row", "network", "address"}, moneyColumns("traced"),
-		[]string{"shares", "reason", "bucket", "tx", "index", "via", "arrived_at", "balance_now_base"})...)
+		[]string{"shares", "reason", "bucket", "tx", "index", "via", "arrived_at", "balance_now_base", "balance_now"})...)
 	for _, r := range d.Results {
 		for _, x := range r.Terminals {
 			t.row(joined([]string{r.UTXO, r.Account, x.Row, x.Network, x.Address}, t.money(x.Asset, x.Traced),
-				[]string{sharesText(x.Shares), x.Reason, x.Bucket, x.Tx, x.Index, x.Via, when(x.ArrivedAt), x.BalanceNow})...)
+				[]string{sharesText(x.Shares), x.Reason, x.Bucket, x.Tx, x.Index, x.Via, when(x.ArrivedAt), x.BalanceNow, t.whole(x.Asset, x.BalanceNow)})...)
 		}
 	}
 	return t.done()
 }
 
+// sheetsCSV has the columns in base units first, which re-add, then in coins.
 func sheetsCSV(d *evidence.Dossier) ([]byte, error) {
-	t := newTable(d, "utxo_policy", "account_policy", "asset", "label", "seeded", "collided", "converted_in", "resting", "stopped", "burnt", "fees", "converted_out", "pruned", "pending", "conserves")
+	columns := []string{"seeded", "collided", "converted_in", "resting", "stopped", "burnt", "fees", "converted_out", "pruned", "pending"}
+	var coins []string
+	for _, c := range columns {
+		coins = append(coins, c+"_coins")
+	}
+	t := newTable(d, joined([]string{"utxo_policy", "account_policy", "asset", "label"}, columns, []string{"conserves", "symbol"}, coins)...)
 	for _, r := range d.Results {
 		for _, s := range r.Sheets {
 			for _, x := range s.Rows {
-				t.row(r.UTXO, r.Account, s.Asset, strconv.Itoa(x.Label), x.Seeded, x.Collided, x.ConvertedIn, x.Resting, x.Stopped, x.Burnt, x.Fees, x.ConvertedOut, x.Pruned, x.Pending, strconv.FormatBool(s.Conserves))
+				sums := []string{x.Seeded, x.Collided, x.ConvertedIn, x.Resting, x.Stopped, x.Burnt, x.Fees, x.ConvertedOut, x.Pruned, x.Pending}
+				var coins []string
+				for _, n := range sums {
+					coins = append(coins, t.whole(s.Asset, n))
+				}
+				t.row(joined([]string{r.UTXO, r.Account, s.Asset, strconv.Itoa(x.Label)}, sums, []string{strconv.FormatBool(s.Conserves), t.symbol(s.Asset)}, coins)...)
 			}
 		}
 	}
@@ -175,7 +229,10 @@ func holdingsCSV(d *evidence.Dossier) ([]byte, error) {
 		policies = append(policies, "traced_"+r.UTXO+"_"+r.Account)
 	}
 	t := newTable(d, joined([]string{"holding", "network", "address", "account", "entity", "holder", "freezable_by", "contact", "reasons"}, moneyColumns("traced"),
-		[]string{"low_base", "high_base", "balance_now_base", "unexplained_base", "missing_base", "recoverable_base", "seized_base", "first_seen", "last_seen", "minutes", "via", "victims", "rows", "usd", "usd_source", "check"}, policies)...)
+		[]string{
+			"low_base", "high_base", "balance_now_base", "balance_now", "unexplained_base", "missing_base", "recoverable_base", "recoverable", "seized_base", "seized",
+			"first_seen", "last_seen", "minutes", "via", "victims", "rows", "usd", "usd_source", "check",
+		}, policies)...)
 	for _, h := range d.Holdings {
 		var victims, under []string
 		for _, v := range h.Victims {
@@ -185,30 +242,54 @@ func holdingsCSV(d *evidence.Dossier) ([]byte, error) {
 			under = append(under, u.Traced)
 		}
 		t.row(joined([]string{h.ID, h.Network, h.Address, h.Account, h.Entity, h.Holder, h.FreezableBy, h.Contact, strings.Join(h.Reasons, " ")}, t.money(h.Asset, h.Traced), []string{
-			h.Low, h.High, h.BalanceNow, h.Unexplained, h.Missing, h.Recoverable, h.Seized, when(h.FirstSeen), when(h.LastSeen), strconv.FormatInt(h.Minutes, 10),
-			strings.Join(h.Via, " "), strings.Join(victims, " "), strings.Join(h.Rows, " "), h.USD, h.USDSource, h.Check,
+			h.Low, h.High, h.BalanceNow, t.whole(h.Asset, h.BalanceNow), h.Unexplained, h.Missing, h.Recoverable, t.whole(h.Asset, h.Recoverable), h.Seized, t.whole(h.Asset, h.Seized),
+			when(h.FirstSeen), when(h.LastSeen), strconv.FormatInt(h.Minutes, 10), strings.Join(h.Via, " "), strings.Join(victims, " "), strings.Join(h.Rows, " "), h.USD, h.USDSource, h.Check,
 		}, under)...)
 	}
 	return t.done()
 }
 
-func restitutionCSV(d *evidence.Dossier) ([]byte, error) {
-	t := newTable(d, joined([]string{"victim"}, moneyColumns("lost"), []string{"traced_base", "allocated_base", "allocated"})...)
-	for _, a := range d.Shares {
-		t.row(joined([]string{a.Victim}, t.money(a.Asset, a.Lost), []string{a.Traced, a.Allocated, whole(a.Allocated, t.assets[a.Asset].Decimals)})...)
+// apportionedCSV lists each victim's part of each holding: what holdings.csv has in one cell.
+func apportionedCSV(d *evidence.Dossier) ([]byte, error) {
+	t := newTable(d, joined([]string{"holding", "victim"}, moneyColumns("traced"))...)
+	for _, h := range d.Holdings {
+		for _, v := range h.Victims {
+			t.row(joined([]string{h.ID, v.Victim}, t.money(h.Asset, v.Amount))...)
+		}
 	}
 	return t.done()
 }
 
+func restitutionCSV(d *evidence.Dossier) ([]byte, error) {
+	t := newTable(d, joined([]string{"victim"}, moneyColumns("lost"), []string{"traced_base", "traced", "allocated_base", "allocated"})...)
+	for _, a := range d.Shares {
+		t.row(joined([]string{a.Victim}, t.money(a.Asset, a.Lost), []string{a.Traced, t.whole(a.Asset, a.Traced), a.Allocated, t.whole(a.Asset, a.Allocated)})...)
+	}
+	return t.done()
+}
+
+// entitiesCSV has a line for each label, and one for each address that
+// none of an entity's labels is about.
 func entitiesCSV(d *evidence.Dossier) ([]byte, error) {
-	t := newTable(d, "entity", "name", "category", "stands", "address", "label", "label_category", "source", "pack", "confidence", "last_modified", "recorded", "sequence")
+	t := newTable(d, "entity", "name", "category", "stands", "address", "label", "label_category", "actor", "source", "pack", "confidence", "last_modified", "recorded", "sequence", "private")
 	for _, e := range d.Entities {
+		labelled := map[string]bool{}
+		if len(e.Addresses)+len(e.Evidence)+len(e.Alternatives) == 0 {
+			t.row(e.ID, e.Name, e.Category, "name", "", "", "", "", "", "", "", "", "", "", "")
+		}
 		for _, list := range []struct {
 			stands string
 			all    []evidence.Attribution
 		}{{"evidence", e.Evidence}, {"alternative", e.Alternatives}} {
 			for _, a := range list.all {
-				t.row(e.ID, e.Name, e.Category, list.stands, a.Address, a.Label, a.Category, a.Source, a.Pack, strconv.Itoa(a.Confidence), when(a.LastMod), when(a.Recorded), number(a.Sequence))
+				labelled[a.Address] = true
+				t.row(e.ID, e.Name, e.Category, list.stands, a.Address, a.Label, a.Category, a.Actor, a.Source, a.Pack, strconv.Itoa(a.Confidence),
+					when(a.LastMod), when(a.Recorded), number(a.Sequence), strconv.FormatBool(a.Private))
+			}
+		}
+		for _, a := range e.Addresses {
+			if !labelled[a] {
+				t.row(e.ID, e.Name, e.Category, "address", a, "", "", "", "", "", "", "", "", "", "")
 			}
 		}
 	}

@@ -37,6 +37,7 @@ func formats() []format {
 		{"terminals.csv", terminalsCSV},
 		{"sheets.csv", sheetsCSV},
 		{"holdings.csv", holdingsCSV},
+		{"apportioned.csv", apportionedCSV},
 		{"restitution.csv", restitutionCSV},
 		{"entities.csv", entitiesCSV},
 		{"flow.json", flowJSON},

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spoortrace/spoor/evidence"
@@ -101,8 +102,16 @@ func addresses(d *evidence.Dossier) map[string]string {
 }
 
 func (b *stixBundle) walletID(value string) string {
-	name, _ := json.Marshal(map[string]string{"value": value})
-	return "cryptocurrency-wallet--" + uuid(stixSpace, string(name))
+	return "cryptocurrency-wallet--" + uuid(stixSpace, `{"value":`+canonical(value)+`}`)
+}
+
+// canonical is a text as the ids of observables are made of it (RFC 8785).
+func canonical(s string) string {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(s) // a builder takes everything
+	return strings.TrimSpace(b.String())
 }
 
 func (b *stixBundle) wallet(qualified, entity string) {
@@ -125,30 +134,25 @@ func bare(qualified string) string {
 
 // transactions writes one object per transaction and asset.
 func (b *stixBundle) transactions() {
-	assets := assetsOf(b.d)
+	units := unitsOf(b.d)
 	for _, r := range b.d.Ledger {
-		a := assets[r.Asset]
-		symbol := a.Symbol
-		if symbol == "" {
-			symbol = r.Asset
-		}
-		name, _ := json.Marshal(map[string]string{"symbol": Plain(symbol), "value": r.Tx})
-		id := "cryptocurrency-transaction--" + uuid(stixSpace, string(name))
+		symbol := Plain(units.symbol(r.Asset))
+		id := "cryptocurrency-transaction--" + uuid(stixSpace, `{"symbol":`+canonical(symbol)+`,"value":`+canonical(r.Tx)+`}`)
 		o := b.objects[id]
 		if o == nil {
 			o = object{
-				"type": "cryptocurrency-transaction", "id": id, "symbol": Plain(symbol), "value": r.Tx, "execution_time": r.Time.UTC().Format(time.RFC3339),
+				"type": "cryptocurrency-transaction", "id": id, "symbol": symbol, "value": r.Tx, "execution_time": r.Time.UTC().Format(time.RFC3339),
 				"input": []object{}, "output": []object{},
 				"extensions": object{transactionExtension: object{"extension_type": "new-sco"}, b.exact: object{"extension_type": "property-extension", "amounts": []object{}}},
 			}
 			b.add(o)
 		}
-		coins := json.Number(whole(r.Amount, a.Decimals))
+		coins := units.whole(r.Asset, r.Amount)
 		if r.From != "" {
-			o["input"] = append(o["input"].([]object), object{"amount": coins, "address_ref": b.walletID(r.From)})
+			o["input"] = append(o["input"].([]object), b.part(r.From, coins))
 		}
 		if r.To != "" {
-			o["output"] = append(o["output"].([]object), object{"amount": coins, "address_ref": b.walletID(r.To)})
+			o["output"] = append(o["output"].([]object), b.part(r.To, coins))
 		}
 		exact := o["extensions"].(object)[b.exact].(object)
 		exact["amounts"] = append(exact["amounts"].([]object), object{"row": r.ID, "asset": r.Asset, "from": r.From, "to": r.To, "amount": r.Amount, "traced": r.Traced})
@@ -160,6 +164,16 @@ func (b *stixBundle) transactions() {
 			}
 		}
 	}
+}
+
+// part is one side of a transfer. Its amount is the extension's number, with
+// every digit, and absent where it is not known how many units make a coin.
+func (b *stixBundle) part(address, coins string) object {
+	o := object{"address_ref": b.walletID(address)}
+	if coins != "" {
+		o["amount"] = json.Number(coins)
+	}
+	return o
 }
 
 func (b *stixBundle) grouping() {

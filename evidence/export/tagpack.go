@@ -2,6 +2,7 @@ package export
 
 import (
 	"bytes"
+	"encoding/json"
 
 	"go.yaml.in/yaml/v3"
 
@@ -13,7 +14,6 @@ type pack struct {
 	Title       string `yaml:"title"`
 	Creator     string `yaml:"creator"`
 	Description string `yaml:"description"`
-	IsPublic    bool   `yaml:"is_public"`
 	LastMod     string `yaml:"lastmod"`
 	Source      string `yaml:"source"`
 	Confidence  string `yaml:"confidence"`
@@ -29,29 +29,40 @@ type tag struct {
 	Type     string `yaml:"tag_type"`
 }
 
-// tagPack labels the payees of the victims' payments: addresses to which money
-// was paid that the case is about. What it says is an event, not who controls
-// the address.
+// tagPack labels the payees of the victims' payments, and where traced money
+// came to. What it says is an event, not who controls the address.
 func tagPack(d *evidence.Dossier) ([]byte, error) {
-	at := cutOff(d)[:10]
 	p := pack{
 		Title: Plain("Findings of case " + d.Cover.Number), Creator: Plain(d.Cover.Authority), Description: Plain(d.Cover.Title + ". " + d.Cover.Demonstration),
-		LastMod: at, Source: Plain("evidence package of case " + d.Cover.Case), Confidence: "forensic_investigation", Tags: []tag{},
+		LastMod: cutOff(d)[:10], Source: Plain("evidence package of case " + d.Cover.Case), Confidence: "forensic_investigation", Tags: []tag{},
 	}
 	seen := map[string]bool{}
-	for _, x := range d.Payments {
-		if x.To == "" || seen[x.Network+x.To] {
-			continue
+	add := func(network, address, label string, context object) error {
+		label = Plain(label + " case " + d.Cover.Number)
+		key := network + " " + address + " " + label
+		if address == "" || seen[key] {
+			return nil
 		}
-		seen[x.Network+x.To] = true
-		context, err := encoded(object{"case": d.Cover.Case, "payment": x.Payment, "tx": x.Tx, "demonstration": d.Cover.Demonstration != ""})
-		if err != nil {
+		seen[key] = true
+		context["case"] = d.Cover.Case
+		context["demonstration"] = d.Cover.Demonstration != ""
+		text, err := json.Marshal(context)
+		p.Tags = append(p.Tags, tag{Address: shown(address), Network: ticker(network), Currency: ticker(network), Label: label, Context: string(text), Type: "event"})
+		return err
+	}
+	for _, x := range d.Payments {
+		if err := add(x.Network, x.To, "payee in", object{"payment": x.Payment, "tx": x.Tx}); err != nil {
 			return nil, err
 		}
-		p.Tags = append(p.Tags, tag{
-			Address: x.To, Network: ticker(x.Network), Currency: ticker(x.Network), Label: Plain("payee in case " + d.Cover.Number),
-			Context: string(bytes.Join(bytes.Fields(context), []byte(" "))), Type: "event",
-		})
+	}
+	for _, h := range d.Holdings {
+		what := "received money traced in"
+		if h.Held {
+			what = "holds money traced in"
+		}
+		if err := add(h.Network, h.Address, what, object{"holding": h.ID, "asset": h.Asset, "traced": h.Traced, "holder": h.Holder}); err != nil {
+			return nil, err
+		}
 	}
 	var b bytes.Buffer
 	e := yaml.NewEncoder(&b)
