@@ -182,14 +182,6 @@ type Answer struct {
 	Time        time.Time `json:"time"`
 }
 
-// Return is an exchange's disclosure that was taken in.
-type Return struct {
-	Entity   string `json:"entity"`
-	Document string `json:"document"` // SHA-256
-	Rows     uint64 `json:"rows"`
-	Sequence uint64 `json:"sequence"`
-}
-
 // Seizure is money that was taken.
 type Seizure struct {
 	Address   string    `json:"address"` // NETWORK:ADDRESS or ENTITY:ACCOUNT

@@ -359,18 +359,6 @@ func (a *Answer) apply(c *Case, e Entry) {
 	}
 }
 
-func (r *Return) check(*Case) error {
-	if err := texts("entity", r.Entity); err != nil {
-		return err
-	}
-	return digests("document", r.Document)
-}
-
-func (r *Return) apply(c *Case, e Entry) {
-	r.Sequence = e.Sequence
-	c.Returns = append(c.Returns, *r)
-}
-
 func (s *Seizure) check(*Case) error {
 	if _, err := ledger.ParseAmount(s.Amount); err != nil {
 		return err

@@ -67,9 +67,20 @@ func aliased(n *yaml.Node) bool {
 	return n.Kind == yaml.AliasNode || slices.ContainsFunc(n.Content, aliased)
 }
 
+// allColumns are those of payments and of services' answers: one office has one mapping.
+func allColumns() []string {
+	all := slices.Clone(columnNames)
+	for _, name := range returnColumns {
+		if !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
 func (m *Mapping) check() error {
 	seen := map[string]string{}
-	for _, ours := range columnNames {
+	for _, ours := range allColumns() {
 		for _, theirs := range m.Columns[ours] {
 			if before, twice := seen[fold(theirs)]; twice {
 				return ledger.Invalid("columns."+ours, "a name that no other column has", theirs+" of "+before)
@@ -78,8 +89,8 @@ func (m *Mapping) check() error {
 		}
 	}
 	known := func(section, name string) error {
-		if !slices.Contains(columnNames, name) {
-			return ledger.Invalid(section, "one of "+strings.Join(columnNames, ", "), name)
+		if !slices.Contains(allColumns(), name) {
+			return ledger.Invalid(section, "one of "+strings.Join(allColumns(), ", "), name)
 		}
 		return nil
 	}
@@ -100,12 +111,12 @@ func fold(s string) string { return strings.ToLower(strings.Join(strings.Fields(
 
 // column returns our name of a column; empty when it is none of ours.
 func (m *Mapping) column(theirs string) string {
-	for _, ours := range columnNames {
+	for _, ours := range allColumns() {
 		if m != nil && slices.ContainsFunc(m.Columns[ours], func(s string) bool { return fold(s) == fold(theirs) }) {
 			return ours
 		}
 	}
-	if slices.Contains(columnNames, fold(theirs)) {
+	if slices.Contains(allColumns(), fold(theirs)) {
 		return fold(theirs)
 	}
 	return ""

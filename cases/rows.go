@@ -24,6 +24,9 @@ type cell struct {
 type reader struct {
 	options  SheetOptions
 	forms    forms
+	known    []string    // columns that such a file has
+	needs    []string    // and those without which it is none
+	each     func(*line) // takes a row
 	from1904 bool
 	header   int
 	names    []string // as the file has them
@@ -31,6 +34,7 @@ type reader struct {
 	lines    int
 	sheet    Sheet
 	refused  map[int]bool // by line
+	returned []ReturnRow  // of a service's answer
 }
 
 // columnNames are those that a payment has.
@@ -50,7 +54,7 @@ func (g *reader) row(line int, cells []cell) error {
 	if g.columns == nil {
 		return g.readHeader(line, cells)
 	}
-	g.payment(line, cells)
+	g.take(line, cells)
 	return nil
 }
 
@@ -59,16 +63,21 @@ func (g *reader) readHeader(line int, cells []cell) error {
 	for i, c := range cells {
 		name := strings.TrimSpace(c.text)
 		ours := g.options.Mapping.column(name)
+		if !slices.Contains(g.known, ours) {
+			ours = ""
+		}
 		if ours != "" && slices.Contains(g.columns, ours) {
 			return ledger.Invalid(fmt.Sprintf("line %d, column %d", line, i+1), "each column once", name)
 		}
 		if ours == "" && name != "" {
-			g.sheet.Problems = append(g.sheet.Problems, Problem{Line: line, Column: name, Want: "one of " + strings.Join(columnNames, ", ") + ", or a mapping", Got: name})
+			g.sheet.Problems = append(g.sheet.Problems, Problem{Line: line, Column: name, Want: "one of " + strings.Join(g.known, ", ") + ", or a mapping", Got: name})
 		}
 		g.names, g.columns = append(g.names, name), append(g.columns, ours)
 	}
-	if !slices.Contains(g.columns, "victim") {
-		return ledger.Invalid(fmt.Sprintf("line %d", line), "a header with the column victim; name others in a mapping", strings.Join(g.names, " | "))
+	for _, name := range g.needs {
+		if !slices.Contains(g.columns, name) {
+			return ledger.Invalid(fmt.Sprintf("line %d", line), "a header with the column "+name+"; name others in a mapping", strings.Join(g.names, " | "))
+		}
 	}
 	return nil
 }
@@ -105,7 +114,8 @@ func (l *line) text(column string) string {
 	return l.g.options.Mapping.translate(column, text)
 }
 
-func (g *reader) payment(number int, cells []cell) {
+// take reads the cells of a row.
+func (g *reader) take(number int, cells []cell) {
 	l := &line{g: g, number: number, cells: map[string]cell{}}
 	for i, c := range cells {
 		if i >= len(g.columns) {
@@ -123,7 +133,15 @@ func (g *reader) payment(number int, cells []cell) {
 			l.cells[g.columns[i]] = c
 		}
 	}
-	r := Row{Line: number, ReportRef: l.text("report_ref"), Victim: l.text("victim"), BankLeg: l.text("bank_leg"), Note: l.text("note")}
+	g.each(l)
+	if l.failed {
+		g.refused[number] = true
+	}
+}
+
+// payment takes a row as a victim's payment.
+func (l *line) payment() {
+	r := Row{Line: l.number, ReportRef: l.text("report_ref"), Victim: l.text("victim"), BankLeg: l.text("bank_leg"), Note: l.text("note")}
 	if r.Victim == "" {
 		l.problem("victim", "a name or a number of the victim", "")
 	}
@@ -136,10 +154,7 @@ func (g *reader) payment(number int, cells []cell) {
 	if r.Tx == "" && !l.failed && (r.To == "" || r.Amount == "" || r.Time.IsZero()) {
 		l.problem("tx", "a hash or its beginning, or else to_address, amount and time to look for it by", r.Tx)
 	}
-	if l.failed {
-		g.refused[number] = true
-	}
-	g.sheet.Rows = append(g.sheet.Rows, r)
+	l.g.sheet.Rows = append(l.g.sheet.Rows, r)
 }
 
 func (l *line) status(r *Row) {

@@ -68,26 +68,31 @@ func ReadPayments(r io.Reader, o SheetOptions) (Sheet, error) {
 }
 
 func readPayments(r io.Reader, o SheetOptions) (Sheet, error) {
-	raw, err := io.ReadAll(io.LimitReader(r, maxSheet+1))
-	if err != nil {
+	grid := reader{options: o, forms: newForms(), known: columnNames, needs: []string{"victim"}, each: (*line).payment}
+	if err := grid.read(r); err != nil {
 		return Sheet{}, err
-	}
-	if len(raw) > maxSheet {
-		return Sheet{}, fmt.Errorf("a file of more than %d bytes: %w", maxSheet, ledger.ErrExhausted)
-	}
-	grid := reader{options: o, forms: newForms()}
-	if bytes.HasPrefix(raw, []byte("PK")) {
-		err = grid.xlsx(raw)
-	} else {
-		err = grid.csv(raw)
-	}
-	if err != nil {
-		return Sheet{}, err
-	}
-	if grid.columns == nil {
-		return Sheet{}, ledger.Invalid("file", "a header line and rows", "no line")
 	}
 	return grid.finish(), nil
+}
+
+// read reads a file whatever its columns are.
+func (g *reader) read(r io.Reader) error {
+	raw, err := io.ReadAll(io.LimitReader(r, maxSheet+1))
+	if err != nil {
+		return err
+	}
+	if len(raw) > maxSheet {
+		return fmt.Errorf("a file of more than %d bytes: %w", maxSheet, ledger.ErrExhausted)
+	}
+	if bytes.HasPrefix(raw, []byte("PK")) {
+		err = g.xlsx(raw)
+	} else {
+		err = g.csv(raw)
+	}
+	if err == nil && g.columns == nil {
+		err = ledger.Invalid("file", "a header line and rows", "no line")
+	}
+	return err
 }
 
 // csv decodes a text and reads its records.

@@ -99,12 +99,15 @@ func (h *holding) take(t tracer.Terminal) {
 	default:
 		h.balance = t.BalanceNow
 	}
-	h.Holder, h.FreezableBy = t.Reason.Holder(), t.Reason.FreezableBy(t.Asset)
+	h.Holder, h.FreezableBy = t.Holder(), t.FreezableBy()
 }
 
 func (b *builder) finish(h *holding) (err error) {
 	at := b.headOf(h.who.Asset.Chain)
 	h.Network, h.Address, h.Asset = string(h.who.Asset.Chain), addressText(h.who.Address), h.who.Asset.String()
+	if entity, ok := h.who.Asset.Chain.Service(); ok && h.Holder == tracer.Customer {
+		h.Account = entity + ":" + h.Address
+	}
 	h.Traced, h.FirstSeen, h.LastSeen = h.traced.String(), timeOf(h.first), timeOf(h.last)
 	h.Minutes = max(0, (at-h.last)/60_000)
 	slices.Sort(h.Reasons)
@@ -234,7 +237,7 @@ func balanceCheck(h ledger.Holder, asOf []Block) string {
 		}
 		return "wallet/triggerconstantcontract balanceOf(" + address + ") of " + h.Asset.Contract.String()
 	}
-	return ""
+	return disclosedBy(h.Asset.Chain) + " on " + address
 }
 
 // urgency is what can still be stopped, in cents, weighted by how lately it

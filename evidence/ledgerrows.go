@@ -59,6 +59,9 @@ func (b *builder) row(h tracer.Hop) Row {
 	if h.Grade == ledger.GradeInferred {
 		r.Class = ClassInference
 	}
+	if h.Chain.Family() == ledger.FamilyService {
+		r.Class = ClassDisclosed
+	}
 	if h.Crossing != nil {
 		r.Crossing, r.Tier = crossingOf(h.Crossing), h.Crossing.Tier
 		if h.Crossing.Tier != "T0" {
@@ -88,7 +91,7 @@ func (b *builder) decided(a ledger.Address, at int64, reason tracer.Reason) (bes
 // checkOf is what to ask of any node or explorer to see the transfer.
 func checkOf(h tracer.Hop) string {
 	tx := hashText(h.Chain, h.Tx)
-	switch h.Chain.Family() {
+	switch h.Chain.Family() { //nolint:exhaustive // the rest is no chain
 	case ledger.FamilyBitcoin:
 		return "getrawtransaction " + tx + " true"
 	case ledger.FamilyEVM:
@@ -96,5 +99,10 @@ func checkOf(h tracer.Hop) string {
 	case ledger.FamilyTRON:
 		return "wallet/gettransactioninfobyid value=" + tx
 	}
-	return ""
+	return disclosedBy(h.Chain) + ", row " + tx
+}
+
+func disclosedBy(c ledger.Chain) string {
+	entity, _ := c.Service()
+	return "the answer of " + entity
 }

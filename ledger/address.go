@@ -22,6 +22,7 @@ const (
 	KindWitness             // version byte, then a program of 2-40 bytes (BIP 141), P2A among them
 	KindAccount             // 20 bytes: EVM and TRON
 	KindRef                 // no owner: the Ref of notices, so that an index finds them by it
+	KindNamed               // an account at a service, or its asset: a name of 1 to 128 visible ASCII characters
 )
 
 // Address is an owner on one chain. It is comparable; two addresses are the
@@ -45,9 +46,20 @@ func ParseAddress(c Chain, s string) (Address, error) {
 		return parseEVM(c, s)
 	case FamilyTRON:
 		return parseTRON(c, s)
+	case FamilyService:
+		return parseNamed(c, s)
 	}
 	_, err := ParseChain(string(c))
 	return Address{}, err
+}
+
+// parseNamed reads what a service calls an account of its, or an asset.
+func parseNamed(c Chain, s string) (Address, error) {
+	visible := func(r rune) bool { return r > ' ' && r < 0x7f }
+	if s == "" || len(s) > 128 || strings.IndexFunc(s, func(r rune) bool { return !visible(r) }) >= 0 {
+		return Address{}, Invalid("address", "an account as the service names it, 1 to 128 visible ASCII characters", s)
+	}
+	return Address{Chain: c, Kind: KindNamed, Payload: s}, nil
 }
 
 // ParseQualified reads NETWORK:ADDRESS.
@@ -74,7 +86,7 @@ func (a Address) String() string {
 	switch {
 	case a.Kind == KindNone:
 		return ""
-	case a.Kind == KindRef:
+	case a.Kind == KindRef || a.Kind == KindNamed:
 		return a.Payload
 	case a.Kind != KindAccount:
 		return bitcoinString(a)
@@ -93,7 +105,8 @@ func (a Address) IsZero() bool { return a.Kind == KindNone }
 
 // Key returns what identifies the address inside its chain: SHA-256 of the
 // script (32 bytes) on a UTXO chain, the 20 bytes of an account elsewhere. A
-// ref's key is the SHA-256 of "ref:" and the ref, cut to the chain's length.
+// ref's key is the SHA-256 of "ref:" and the ref, cut to the chain's length; a
+// name's that of "name:" and the name.
 func (a Address) Key() []byte {
 	if a.Kind == KindAccount {
 		return []byte(a.Payload)
@@ -103,6 +116,10 @@ func (a Address) Key() []byte {
 		if a.Chain.UTXO() {
 			return h[:]
 		}
+		return h[:20]
+	}
+	if a.Kind == KindNamed {
+		h := sha256.Sum256([]byte("name:" + a.Payload))
 		return h[:20]
 	}
 	h := sha256.Sum256(a.Script())

@@ -11,12 +11,14 @@ type Chain string
 // Family is the kind of protocol that a chain speaks.
 type Family uint8
 
-// The families. Bitcoin is UTXO-based; EVM and TRON keep accounts.
+// The families. Bitcoin is UTXO-based; EVM and TRON keep accounts. A service is
+// no chain: its accounts are those of its customers, as it disclosed them.
 const (
 	FamilyUnknown Family = iota
 	FamilyBitcoin
 	FamilyEVM
 	FamilyTRON
+	FamilyService
 )
 
 // Params are the constants of one network.
@@ -37,8 +39,12 @@ type Params struct {
 }
 
 // Params returns the network's constants, and false for a name that is not
-// known. "evm-" and a chain id names any EVM network that has no name here.
+// known. "evm-" and a chain id names any EVM network that has no name here, and
+// "service-" and an entity's id the accounts of its customers.
 func (c Chain) Params() (Params, bool) {
+	if _, ok := c.Service(); ok {
+		return Params{Chain: c, Family: FamilyService}, true
+	}
 	if id, ok := strings.CutPrefix(string(c), "evm-"); ok {
 		return unnamedEVM(c, id)
 	}
@@ -64,12 +70,31 @@ func (c Chain) Family() Family {
 // UTXO reports whether value on this chain is held in outputs, not accounts.
 func (c Chain) UTXO() bool { return c.Family() == FamilyBitcoin }
 
+const servicePrefix = "service-"
+
+// ServiceChain names the accounts of a service's customers. An entity's id is 1
+// to 64 small letters, digits, dots, dashes and underscores.
+func ServiceChain(entity string) (Chain, error) {
+	c := Chain(servicePrefix + entity)
+	if _, ok := c.Service(); !ok {
+		return "", Invalid("entity", "1 to 64 small letters, digits, dots, dashes or underscores", entity)
+	}
+	return c, nil
+}
+
+// Service returns the entity whose customers' accounts a network stands for.
+func (c Chain) Service() (entity string, ok bool) {
+	entity, ok = strings.CutPrefix(string(c), servicePrefix)
+	const known = "abcdefghijklmnopqrstuvwxyz0123456789._-"
+	return entity, ok && entity != "" && len(entity) <= 64 && strings.Trim(entity, known) == ""
+}
+
 // ParseChain reads a network's name.
 func ParseChain(s string) (Chain, error) {
 	if _, ok := Chain(s).Params(); ok {
 		return Chain(s), nil
 	}
-	return "", Invalid("network", "one of "+strings.Join(chainNames(), ", ")+", or evm-CHAINID", s)
+	return "", Invalid("network", "one of "+strings.Join(chainNames(), ", ")+", evm-CHAINID, or service-ENTITY", s)
 }
 
 // unnamedEVM gives a network that is known by its chain id alone the constants

@@ -158,8 +158,8 @@ func (c *converter) terminal(t tracer.Terminal) (*spoorv1.Terminal, error) {
 	}
 	m := &spoorv1.Terminal{
 		Address: t.Address.String(), Asset: asset, Dirty: t.Dirty.String(), Low: t.Low.String(), High: t.High.String(),
-		Shares: sharesMessage(t.Shares), Reason: string(t.Reason), Bucket: t.Reason.Bucket().String(), Holder: t.Reason.Holder(),
-		FreezableBy: t.Reason.FreezableBy(t.Asset), At: hashText(t.Asset.Chain, t.Tx) + ":" + tracer.IndexText(t.Asset.Chain, t.Kind, t.Index), Via: t.Via.String(),
+		Shares: sharesMessage(t.Shares), Reason: string(t.Reason), Bucket: t.Reason.Bucket().String(), Holder: t.Holder(),
+		FreezableBy: t.FreezableBy(), At: hashText(t.Asset.Chain, t.Tx) + ":" + tracer.IndexText(t.Asset.Chain, t.Kind, t.Index), Via: t.Via.String(),
 		BalanceNow: t.BalanceNow.String(), ArrivedAt: timeMessage(t.ArrivedAt), Hop: uint32(t.Hop),
 		Finality: c.finality(t.Asset.Chain, t.At.Pos),
 	}

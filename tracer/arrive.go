@@ -67,9 +67,10 @@ func (run *run) stop(a *arrival, open bool) (Reason, error) {
 }
 
 // suspected reports whether the payee is already a service at the arrival:
-// it has paid more distinct payees than the request allows.
+// it has paid more distinct payees than the request allows. A customer of a
+// service is none.
 func (run *run) suspected(a *arrival, tags []ledger.Tag) (bool, error) {
-	if run.req.ServicePayees <= 0 || a.Chain.UTXO() || exemptFromService(tags, a.Time) {
+	if run.req.ServicePayees <= 0 || a.Chain.UTXO() || a.To.Kind == ledger.KindNamed || exemptFromService(tags, a.Time) {
 		return false, nil
 	}
 	h := ledger.Holder{Address: a.To, Asset: a.Asset}

@@ -6,7 +6,7 @@ import (
 
 // watchService finds the point from which the account counts as a service.
 func (run *run) watchService(a *account) error {
-	if run.req.ServicePayees <= 0 || run.req.Through[a.holder.Address] {
+	if run.req.ServicePayees <= 0 || run.req.Through[a.holder.Address] || a.holder.Address.Kind == ledger.KindNamed {
 		return nil
 	}
 	at, found, err := run.idx.PayeeAt(run.ctx, a.holder, run.req.ServicePayees+1)

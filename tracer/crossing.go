@@ -10,11 +10,11 @@ import (
 // Crossing is a change of asset or network in which traced value goes on
 // (method, section 5): the share of it that is traced stays the same.
 type Crossing struct {
-	Kind  string // WRAP, UNWRAP, SWAP or BRIDGE
-	Rule  string // "wrap", "net table", the bridge's protocol, or "recipient, amount and time"
+	Kind  string // WRAP, UNWRAP, SWAP, BRIDGE or DISCLOSED
+	Rule  string // "wrap", "net table", the bridge's protocol, "recipient, amount and time", or "disclosed"
 	Tier  string // T0: exact; T2: heuristic
 	Grade ledger.Grade
-	ID    string // of a bridge transfer
+	ID    string // of a bridge transfer, or of the row of a service's answer
 
 	AssetIn             ledger.Asset
 	AmountIn, DirtyIn   ledger.Amount // given up: in all, and the traced part
@@ -110,7 +110,7 @@ func (run *run) crossBridge(a *arrival, n ledger.Notice, tx *ledger.Tx) error {
 		return fmt.Errorf("bridge %s: %w", n.Ref, err)
 	}
 	c := &Crossing{
-		Kind: "BRIDGE", Rule: protocolOf(n.Ref), Tier: tier, Grade: max(a.Grade, n.Grade, in.Grade), ID: n.Ref, AssetIn: a.Asset, AmountIn: n.Amount,
+		Kind: kindOf(n.Ref), Rule: protocolOf(n.Ref), Tier: tier, Grade: max(a.Grade, n.Grade, in.Grade), ID: n.Ref, AssetIn: a.Asset, AmountIn: n.Amount,
 		Chain: on, Tx: in.Tx, Index: paid.Index, TransferKind: paid.Kind, To: in.Account, AssetOut: in.Asset, AmountOut: in.Amount,
 	}
 	if tier != "T0" {
@@ -118,6 +118,20 @@ func (run *run) crossBridge(a *arrival, n ledger.Notice, tx *ledger.Tx) error {
 	}
 	return run.convert(a, c, paid)
 }
+
+// Disclosed is the protocol of refs that join a transfer to the row by which a
+// service says whose account it was, or whose order.
+const Disclosed = "disclosed"
+
+func kindOf(ref string) string {
+	if protocolOf(ref) == Disclosed {
+		return "DISCLOSED"
+	}
+	return "BRIDGE"
+}
+
+// joined reports a crossing of one transfer with one other; the parts of a swap add up.
+func (c *Crossing) joined() bool { return c.Kind == "BRIDGE" || c.Kind == "DISCLOSED" }
 
 func protocolOf(ref string) string {
 	for i := range len(ref) {
@@ -171,7 +185,7 @@ func (run *run) convert(a *arrival, c *Crossing, paid Hop) error {
 		return run.stopAt(a, Pending)
 	}
 	key := exchangeKey{place{a.Chain, a.At.Pos}, a.Asset}
-	if c.Kind == "BRIDGE" {
+	if c.joined() {
 		delete(run.exchanges, key)
 	}
 	x := run.exchanges[key]
@@ -179,7 +193,7 @@ func (run *run) convert(a *arrival, c *Crossing, paid Hop) error {
 	whole, _ := c.AmountOut.MulDiv(ledger.Min(x.in, c.AmountIn), c.AmountIn)
 	part := whole.Minus(x.out)
 	x.out = whole
-	if c.Kind != "BRIDGE" {
+	if !c.joined() {
 		run.exchanges[key] = x
 	}
 	c.DirtyIn, c.DirtyOut, c.At, c.From = a.Dirty, part, paid.At, paid.From

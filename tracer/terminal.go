@@ -3,6 +3,7 @@ package tracer
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spoortrace/spoor/ledger"
 )
@@ -57,6 +58,35 @@ func (r Reason) Bucket() Bucket {
 	}
 	return InStopped
 }
+
+// Customer is the holder of money in an account at a service.
+const Customer = "VASP account"
+
+// Holder says what kind of holder has the money; empty for PRUNED and PENDING. An
+// account at a service is named by the service; a name with a colon in it is where
+// the service paid out to, of which no more is known.
+func (t Terminal) Holder() string {
+	if t.Address.Kind != ledger.KindNamed {
+		return t.Reason.Holder()
+	}
+	if t.paidOut() {
+		return "unknown"
+	}
+	return Customer
+}
+
+// FreezableBy says who can stop the money, as Reason.FreezableBy does.
+func (t Terminal) FreezableBy() string {
+	switch {
+	case t.Address.Kind != ledger.KindNamed:
+		return t.Reason.FreezableBy(t.Asset)
+	case t.paidOut():
+		return "NONE"
+	}
+	return "VASP"
+}
+
+func (t Terminal) paidOut() bool { return strings.Contains(t.Address.Payload, ":") }
 
 // Holder says what kind of holder the reason implies; empty for PRUNED and PENDING.
 func (r Reason) Holder() string {

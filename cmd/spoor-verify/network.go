@@ -10,6 +10,7 @@ const (
 	familyBitcoin = "bitcoin"
 	familyEVM     = "evm"
 	familyTRON    = "tron"
+	familyService = "service"
 )
 
 // network is what a check must know of a network besides its data.
@@ -22,7 +23,8 @@ type network struct {
 	easiest  uint32 // Bitcoin: the easiest target, as headers write it (chainparams.cpp of Bitcoin Core)
 }
 
-// networkOf knows a network by its name; "evm-" and a chain id is any other of that family.
+// networkOf knows a network by its name; "evm-" and a chain id is any other of that family, "service-" and a name the accounts of a service's
+// customers, of which nothing can be proven.
 func networkOf(name string) (network, bool) {
 	switch name {
 	case "bitcoin":
@@ -47,6 +49,9 @@ func networkOf(name string) (network, bool) {
 		return network{family: familyEVM, chainID: 8453}, true
 	case "tron", "tron-nile":
 		return network{family: familyTRON}, true
+	}
+	if strings.HasPrefix(name, "service-") {
+		return network{family: familyService}, true
 	}
 	digits, ok := strings.CutPrefix(name, "evm-")
 	id, err := strconv.ParseUint(digits, 10, 64)

@@ -1,6 +1,7 @@
 // Package memindex is an index in memory, built from whole blocks: the
-// reference that a durable index must agree with, and what the tracer's own
-// tests run on. It keeps everything and plans nothing; it is not for real sizes.
+// reference that a durable index must agree with, what the tracer's own tests
+// run on, and where the answers of services to a case's requests are kept. It
+// keeps everything and plans nothing; it is not for the size of a chain.
 package memindex
 
 import (
@@ -21,13 +22,15 @@ type Index struct {
 }
 
 type chain struct {
-	asOf   ledger.BlockRef
-	blocks []*ledger.Block // by height
-	txs    []ledger.Tx     // by position
-	byID   map[ledger.TxID][]int
-	events map[ledger.Holder][]ledger.Event
-	export bool
-	claims []ledger.Claim
+	asOf    ledger.BlockRef
+	blocks  []*ledger.Block // by height
+	txs     []ledger.Tx     // by position
+	byID    map[ledger.TxID][]int
+	events  map[ledger.Holder][]ledger.Event
+	notices map[ledger.Address][]ledger.Noted // by subject, in order
+	clocks  []int64                           // of blocks: the running maximum of their times
+	export  bool
+	claims  []ledger.Claim
 }
 
 // Options say what the blocks do not.
@@ -52,7 +55,7 @@ func New(blocks []*ledger.Block, o Options) (*Index, error) {
 		}
 		c := x.chains[b.Ref.Chain]
 		if c == nil {
-			c = &chain{byID: map[ledger.TxID][]int{}, events: map[ledger.Holder][]ledger.Event{}}
+			c = &chain{byID: map[ledger.TxID][]int{}, events: map[ledger.Holder][]ledger.Event{}, notices: map[ledger.Address][]ledger.Noted{}}
 			c.claims, c.export = o.Claims[b.Ref.Chain]
 			x.chains[b.Ref.Chain] = c
 		}
@@ -69,7 +72,10 @@ func New(blocks []*ledger.Block, o Options) (*Index, error) {
 func (c *chain) build() error {
 	slices.SortStableFunc(c.blocks, func(a, b *ledger.Block) int { return cmp(a.Ref.Height, b.Ref.Height) })
 	c.asOf = c.blocks[len(c.blocks)-1].Ref
+	var clock int64
 	for _, b := range c.blocks {
+		clock = max(clock, b.Ref.Time)
+		c.clocks = append(c.clocks, clock)
 		for _, tx := range b.Txs {
 			tx.Inputs, tx.Outputs = slices.Clone(tx.Inputs), slices.Clone(tx.Outputs)
 			c.txs = append(c.txs, tx)
@@ -104,6 +110,7 @@ func (c *chain) add(i int) error {
 		in.Address, in.Value, in.Known, in.PrevPos = out.Address, out.Value, true, prev.Pos
 		out.SpentBy = tx.Pos
 	}
+	c.note(tx)
 	for _, t := range tx.Transfers {
 		asset := t.Asset
 		if t.Amount.IsZero() && t.Kind == ledger.TransferToken {
@@ -125,6 +132,20 @@ func (c *chain) add(i int) error {
 		}
 	}
 	return nil
+}
+
+// note lists what a transaction noted by whom it is about.
+func (c *chain) note(tx *ledger.Tx) {
+	if tx.Status == ledger.StatusFailed {
+		return
+	}
+	noted := slices.Clone(tx.Notices)
+	slices.SortStableFunc(noted, func(a, b ledger.Notice) int { return int(a.Slot) - int(b.Slot) })
+	for _, n := range noted {
+		for _, a := range n.Subjects(tx.Chain) {
+			c.notices[a] = append(c.notices[a], ledger.Noted{Notice: n, Tx: tx.ID, At: ledger.Point{Pos: tx.Pos, Slot: n.Slot}, Time: tx.Time})
+		}
+	}
 }
 
 // AsOf implements tracer.Index.
@@ -283,13 +304,11 @@ func (x *Index) Clock(_ context.Context, name ledger.Chain, height uint64) (int6
 	if !ok {
 		return 0, fmt.Errorf("network %s: %w", name, ledger.ErrNotFound)
 	}
-	var clock int64
-	for _, b := range c.blocks {
-		if b.Ref.Height <= height {
-			clock = max(clock, b.Ref.Time)
-		}
+	above := sort.Search(len(c.blocks), func(i int) bool { return c.blocks[i].Ref.Height > height })
+	if above == 0 {
+		return 0, nil
 	}
-	return clock, nil
+	return c.clocks[above-1], nil
 }
 
 // Notices implements tracer.Index.
@@ -299,13 +318,9 @@ func (x *Index) Notices(_ context.Context, subject ledger.Address, after ledger.
 		if !ok {
 			return
 		}
-		for _, tx := range c.txs {
-			for _, n := range tx.Notices {
-				at := ledger.Point{Pos: tx.Pos, Slot: n.Slot}
-				listed := tx.Status != ledger.StatusFailed && slices.Contains(n.Subjects(subject.Chain), subject)
-				if listed && after.Before(at) && !yield(ledger.Noted{Notice: n, Tx: tx.ID, At: at, Time: tx.Time}, nil) {
-					return
-				}
+		for _, n := range c.notices[subject] {
+			if after.Before(n.At) && !yield(n, nil) {
+				return
 			}
 		}
 	}

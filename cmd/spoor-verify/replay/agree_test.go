@@ -72,6 +72,33 @@ func TestAgree(t *testing.T) {
 	t.Logf("%d packages, %d rows", n, rows)
 }
 
+// TestAgreeDisclosed: the same where money passes through accounts at an exchange.
+func TestAgreeDisclosed(t *testing.T) {
+	n, rows, disclosed, crossed := trials(t, 100), 0, 0, 0
+	for range n {
+		seed := rand.Uint64()
+		d := casetest.Disclosed(t, seed)
+		files := filesOf(t, d)
+		found, _ := replay.Check(files)
+		if len(found) > 0 || !other(t, files) {
+			t.Fatalf("seed %d: here %v; there it holds: %v", seed, found, other(t, files))
+		}
+		for _, r := range d.Ledger {
+			rows++
+			if r.Class == evidence.ClassDisclosed {
+				disclosed++
+			}
+			if r.Crossing != nil && r.Crossing.Kind == "DISCLOSED" {
+				crossed++
+			}
+		}
+	}
+	if disclosed == 0 || crossed == 0 {
+		t.Errorf("%d disclosed rows, %d in and out", disclosed, crossed)
+	}
+	t.Logf("%d packages, %d rows, %d disclosed, %d in and out of accounts", n, rows, disclosed, crossed)
+}
+
 var figure = regexp.MustCompile(`"(traced|amount|seeded|resting|stopped|low|high|lost|allocated|recoverable|digest|collided|unexplained)":"(\d+)"`)
 
 // TestForged changes one figure that follows from the record: both find it.

@@ -137,12 +137,21 @@ func (c *holdingCheck) check(h holding, who holder, own *held) {
 	same("first seen", timeText(own.first), timeText(h.FirstSeen))
 	same("last seen", timeText(own.latest), timeText(h.LastSeen))
 	same("minutes", max(0, (millis(c.cutOff(h.Network))-millis(own.latest))/60_000), h.Minutes)
+	same("account", customer(h), h.Account)
 	same("holder and who can freeze it", c.freezing(own.last), h.Holder+", "+h.FreezableBy)
 	c.checkUnder(h, who)
 	c.checkBalance(h, own)
 	if len(h.Entity) > 0 && !slices.ContainsFunc(c.d.entities, func(e entity) bool { return e.ID == h.Entity }) {
 		same("entity", "one of entities.json", h.Entity)
 	}
+}
+
+// customer names an account at a service, ENTITY:UID.
+func customer(h holding) string {
+	if familyOf(h.Network) != familyService || strings.Contains(h.Address, ":") {
+		return ""
+	}
+	return strings.TrimPrefix(h.Network, "service-") + ":" + h.Address
 }
 
 func (c *holdingCheck) cutOff(network string) time.Time {
@@ -229,8 +238,14 @@ func (c *holdingCheck) checkBalance(h holding, own *held) {
 	c.say(h.ID, "recoverable", recoverable.String(), string(h.Recoverable))
 }
 
-// freezing says what kind of holder a reason implies, and who can stop the money.
+// freezing says what kind of holder a reason implies, and who can stop the money. A name with a colon is where a service paid out to.
 func (c *holdingCheck) freezing(t terminal) string {
+	if familyOf(t.Network) == familyService {
+		if strings.Contains(t.Address, ":") {
+			return "unknown, NONE"
+		}
+		return "VASP account, VASP"
+	}
 	token := slices.ContainsFunc(c.d.cover.Assets, func(a asset) bool { return a.Asset == t.Asset && a.Known && t.Asset != native(t.Network) })
 	open := "KEY"
 	if token {

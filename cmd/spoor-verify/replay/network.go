@@ -12,9 +12,11 @@ const (
 	familyBitcoin = "bitcoin"
 	familyEVM     = "evm"
 	familyTRON    = "tron"
+	familyService = "service"
 )
 
-// familyOf knows a network by its name; "evm-" and a chain id is any other of that family. Of one that is not known, it is "".
+// familyOf knows a network by its name; "evm-" and a chain id is any other of that family, "service-" and a name the accounts of a service's
+// customers. Of one that is not known, it is "".
 func familyOf(network string) string {
 	switch network {
 	case "bitcoin", "bitcoin-testnet", "bitcoin-signet", "bitcoin-regtest", "bitcoin-simnet":
@@ -26,6 +28,9 @@ func familyOf(network string) string {
 	}
 	if digits, ok := strings.CutPrefix(network, "evm-"); ok && digits != "" && strings.Trim(digits, "0123456789") == "" {
 		return familyEVM
+	}
+	if _, ok := strings.CutPrefix(network, "service-"); ok {
+		return familyService
 	}
 	return ""
 }

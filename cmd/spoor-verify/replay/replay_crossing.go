@@ -24,7 +24,7 @@ func (p *tracing) cross(x *passage, h *hop) error {
 	}
 	p.sumsOf(h.asset).addAll(convertedOut, h.carried)
 	so := &exchanged{new(big.Int), new(big.Int)}
-	if key := (txAsset{txKey{h.network, h.at.Height, h.at.TxIndex}, h.asset}); c.Kind != "BRIDGE" {
+	if key := (txAsset{txKey{h.network, h.at.Height, h.at.TxIndex}, h.asset}); c.Kind != "BRIDGE" && c.Kind != "DISCLOSED" {
 		if p.crossed[key] == nil {
 			p.crossed[key] = so
 		}
