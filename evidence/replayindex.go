@@ -480,7 +480,7 @@ func (r *recorded) Balance(_ context.Context, h ledger.Holder, before ledger.Poi
 	if head, ok := r.heads[h.Address.Chain]; ok && before.Pos == ledger.EndOf(head.Height) {
 		b, ok := r.balances[h]
 		if !ok {
-			return b, missing("no balance of %s", h.Address)
+			return b, missing("no balance of %s in %s", h.Address.Qualified(), h.Asset)
 		}
 		return b, nil
 	}
