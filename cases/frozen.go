@@ -17,8 +17,9 @@ import (
 type Frozen struct {
 	Case    Case
 	Persons []Named
-	Remarks map[string]Remarks // by payment
-	Notes   []string           // in their order
+	Remarks map[string]Remarks     // by payment
+	Notes   []string               // in their order
+	Rows    map[string][]ReturnRow // of services' answers that count, by the hash of the exhibit
 	Custody Excerpt
 	salts   caseKey
 }
@@ -106,6 +107,26 @@ func (s *Store) openAll(f *Frozen) (err error) {
 			return err
 		}
 		f.Notes = append(f.Notes, string(text))
+	}
+	return s.openReturns(f)
+}
+
+// openReturns reads the rows of services' answers back.
+func (s *Store) openReturns(f *Frozen) error {
+	f.Rows = map[string][]ReturnRow{}
+	for _, r := range f.Case.Returns {
+		if r.Replaced {
+			continue
+		}
+		text, err := s.exhibit(f.salts, f.Case.ID, r.Rows)
+		if err != nil {
+			return err
+		}
+		var rows []ReturnRow
+		if err := decode(text, &rows); err != nil {
+			return fmt.Errorf("%w: the rows of an answer: %w", ledger.ErrCorrupt, err)
+		}
+		f.Rows[r.Rows] = rows
 	}
 	return nil
 }

@@ -181,19 +181,29 @@ func (s *Store) Exhibit(a Actor, id ID, name string) (f File, err error) {
 		if at < 0 {
 			return fmt.Errorf("exhibit %q: %w", name, ledger.ErrNotFound)
 		}
-		box, err := os.ReadFile(filepath.Join(s.dir, string(id), "exhibits", c.Exhibits[at].SHA256))
-		if err != nil {
-			return fmt.Errorf("%w: %w", ledger.ErrCorrupt, err)
-		}
-		if f.Content, err = k.open(box, about(id, "content "+name)); err != nil {
+		var err error
+		if f.Content, err = s.exhibit(k, id, name); err != nil {
 			return err
-		}
-		if sum := sha256.Sum256(f.Content); hex.EncodeToString(sum[:]) != name {
-			return fmt.Errorf("%w: exhibit %s has another hash", ledger.ErrCorrupt, name)
 		}
 		return k.openJSON(c.Exhibits[at].Sealed, about(id, "exhibit "+name), &f)
 	})
 	return f, err
+}
+
+// exhibit reads the content of an exhibit and compares its hash.
+func (s *Store) exhibit(k caseKey, id ID, name string) ([]byte, error) {
+	box, err := os.ReadFile(filepath.Join(s.dir, string(id), "exhibits", name))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ledger.ErrCorrupt, err)
+	}
+	content, err := k.open(box, about(id, "content "+name))
+	if err != nil {
+		return nil, err
+	}
+	if sum := sha256.Sum256(content); hex.EncodeToString(sum[:]) != name {
+		return nil, fmt.Errorf("%w: exhibit %s has another hash", ledger.ErrCorrupt, name)
+	}
+	return content, nil
 }
 
 // unseal records a reading, and only then reads.

@@ -2,6 +2,9 @@ package cases
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -92,6 +95,56 @@ type ReturnRow struct {
 	Counterparty string       `json:"counterparty,omitempty"` // account of a transfer; or a bank's name for money that is no coin
 	GotAsset     string       `json:"got_asset,omitempty"`    // of a trade: what came for it
 	GotAmount    string       `json:"got_amount,omitempty"`
+}
+
+// ImportReturn keeps a service's answer: the file as it came and its rows as
+// exhibits, and then the entry that makes them count. After a crash in between,
+// the next try finds what is there.
+func (s *Store) ImportReturn(a Actor, id ID, request string, r Return, document File, rows []ReturnRow) (Case, error) {
+	text, err := json.Marshal(rows)
+	if err != nil {
+		return Case{}, err
+	}
+	r.Document, r.Rows, r.Count = digestOf(document.Content), digestOf(text), uint64(len(rows))
+	h, err := s.find(a.Tenant, id)
+	if err != nil {
+		return Case{}, err
+	}
+	if err := h.fits(&r, request); err != nil {
+		return Case{}, fmt.Errorf("cases: case %s: %w", id, err)
+	}
+	what := "answer of " + r.Entity + " on account " + r.Account
+	document.Description = what
+	for _, f := range []File{document, {Name: "rows.json", Description: what + ": its rows as they are traced", Content: text}} {
+		if h.hasExhibit(digestOf(f.Content)) {
+			continue
+		}
+		if _, err := s.AddExhibit(a, id, "", f); err != nil {
+			return Case{}, err
+		}
+	}
+	return s.Add(a, id, request, &r)
+}
+
+// fits looks at an answer before its exhibits are kept.
+func (h *held) fits(r *Return, request string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.state.Asked(request) {
+		return nil // the answer to it was lost
+	}
+	return r.check(&h.state)
+}
+
+func (h *held) hasExhibit(name string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.ContainsFunc(h.state.Exhibits, func(x Exhibit) bool { return x.SHA256 == name })
+}
+
+func digestOf(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
 }
 
 // returnColumns are those that a service's answer has.

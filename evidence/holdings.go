@@ -191,7 +191,9 @@ func (b *builder) headOf(c ledger.Chain) int64 {
 func (b *builder) seized(h ledger.Holder) (text string, err error) {
 	var sum ledger.Amount
 	for _, s := range b.c.Seizures { // few
-		if s.Address == h.Address.Qualified() && s.Asset == h.Asset.String() {
+		entity, _ := h.Asset.Chain.Service()
+		here := s.Address == h.Address.Qualified() || entity != "" && s.Address == entity+":"+addressText(h.Address)
+		if here && s.Asset == h.Asset.String() {
 			if sum, err = sum.Add(s.Amount); err != nil {
 				return "", fmt.Errorf("seizures of %s: %w", h.Address, err)
 			}

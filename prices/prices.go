@@ -153,7 +153,7 @@ func (t *Table) Value(amount ledger.Amount, info ledger.AssetInfo, at int64) (us
 	}
 	if known := ledger.InfoOf(info.Asset); known.Known && !info.Asset.Native() {
 		one := new(big.Int).Exp(big.NewInt(10), big.NewInt(usdDigits), nil)
-		return worth(amount, known.Decimals, one), Stablecoin, true
+		return worth(amount, info.Decimals, one), Stablecoin, true
 	}
 	return "", "", false
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spoortrace/spoor/cases"
 	"github.com/spoortrace/spoor/evidence"
+	"github.com/spoortrace/spoor/evidence/disclosed"
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/prices"
 	"github.com/spoortrace/spoor/rates"
@@ -22,7 +23,7 @@ type caseFile struct {
 	view     *view
 	frozen   *cases.Frozen
 	payments []evidence.Traced
-	index    *caseIndex
+	index    *disclosed.Index
 }
 
 func (f *caseFile) close() { f.view.close() }
@@ -97,11 +98,13 @@ func (v *view) cutAt(ctx context.Context, text string) (*view, error) {
 
 // find resolves the payments that are neither withdrawn nor still looked for.
 func (f *caseFile) find(ctx context.Context) error {
-	index, err := newCaseIndex(f.view, f.frozen.Case.Labels)
+	base, err := newCaseIndex(f.view, f.frozen.Case.Labels)
 	if err != nil {
 		return err
 	}
-	f.index = index
+	if f.index, err = disclosed.New(ctx, base, answersOf(f.frozen)); err != nil {
+		return err
+	}
 	for _, p := range f.frozen.Case.Payments {
 		if p.Withdrawn != "" || p.NeedsCandidates() {
 			continue
@@ -246,23 +249,35 @@ func (f *caseFile) dossier(ctx context.Context, o dossierOptions) (*evidence.Dos
 
 func (f *caseFile) source() evidence.Source {
 	v := f.view
-	rank := func(a ledger.Amount, asset ledger.Asset, at int64) (usd, source string, ok bool) {
-		info, err := v.info(asset)
+	value := func(a ledger.Amount, info ledger.AssetInfo, err error, at int64) (usd, source string, ok bool) {
 		if err != nil {
 			return "", "", false
 		}
 		return v.data.prices.Value(a, info, at)
 	}
 	return evidence.Source{
-		Index: f.index, Info: v.info, Rates: rates.Quote, Rank: rank, Raw: v.Raw,
+		Index: f.index, Info: f.info, Rates: rates.Quote, Raw: v.Raw,
+		Rank: func(a ledger.Amount, asset ledger.Asset, at int64) (usd, source string, ok bool) {
+			info, err := f.info(asset)
+			return value(a, sameCoin(info), err, at)
+		},
 		Worth: func(a ledger.Amount, asset ledger.Asset, at int64) (usd, source string, ok bool) {
-			usd, source, ok = rank(a, asset, at)
+			info, err := f.info(asset)
+			usd, source, ok = value(a, info, err, at)
 			if source == prices.Stablecoin { // a rule of thumb is no price
 				return "", "", false
 			}
 			return usd, source, ok
 		},
 	}
+}
+
+// info knows the assets of services, too.
+func (f *caseFile) info(a ledger.Asset) (ledger.AssetInfo, error) {
+	if info, ok := f.index.Info(a); ok {
+		return info, nil
+	}
+	return f.view.info(a)
 }
 
 // networks says what is held of each network that the payments are on, and of
@@ -285,7 +300,7 @@ func (f *caseFile) networks() ([]evidence.Network, error) {
 			Network: string(c), Model: model, Coverage: m.GetState(), Detail: m.GetDetail(), Missing: m.GetMissing(), Export: f.view.export(c),
 		})
 	}
-	return all, nil
+	return append(all, f.index.Networks()...), nil
 }
 
 func (f *caseFile) reproduce(ctx context.Context, o dossierOptions) (evidence.Reproduce, error) {
@@ -309,6 +324,7 @@ func (f *caseFile) reproduce(ctx context.Context, o dossierOptions) (evidence.Re
 		}
 		r.Networks = append(r.Networks, evidence.Digest{Network: string(c), Height: ref.Height, Digest: digest.String()})
 	}
+	r.Networks = append(r.Networks, f.index.Digests()...)
 	return r, nil
 }
 

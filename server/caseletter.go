@@ -8,6 +8,7 @@ import (
 
 	"github.com/spoortrace/spoor/cases"
 	"github.com/spoortrace/spoor/evidence"
+	"github.com/spoortrace/spoor/evidence/disclosed"
 	"github.com/spoortrace/spoor/evidence/letter"
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
@@ -98,7 +99,11 @@ func (s *caseService) lettersOf(ctx context.Context, m *spoorv1.WriteLettersRequ
 // fileOf is a file of payments without a case: each a victim's of its own, under
 // the rules of evidence.
 func fileOf(ctx context.Context, v *view, refs []string) (*caseFile, error) {
-	index, err := newCaseIndex(v, nil)
+	base, err := newCaseIndex(v, nil)
+	if err != nil {
+		return nil, err
+	}
+	index, err := disclosed.New(ctx, base, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -42,6 +42,11 @@ func caseMessage(c cases.Case) *spoorv1.Case {
 	for _, r := range c.Requests {
 		m.Requests = append(m.Requests, caseRequestMessage(r))
 	}
+	for _, r := range c.Returns {
+		m.Returns = append(m.Returns, &spoorv1.CaseReturn{
+			Entity: r.Entity, Account: r.Account, DocumentSha256: r.Document, Rows: r.Count, From: instant(r.From), To: instant(r.To), Replaced: r.Replaced,
+		})
+	}
 	for _, z := range c.Seizures {
 		m.Seizures = append(m.Seizures, &spoorv1.Seizure{
 			Address: z.Address, Asset: z.Asset, Amount: z.Amount, Tx: z.Tx, Authority: z.Authority, ExecuteTime: instant(z.Executed),

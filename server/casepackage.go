@@ -72,7 +72,7 @@ func (f *caseFile) board(d *evidence.Dossier) (*spoorv1.Holdings, error) {
 			Id: h.ID, Address: h.Address, Asset: assets[h.Asset], Holder: h.Holder, FreezableBy: h.FreezableBy, Reasons: h.Reasons, Traced: h.Traced,
 			Low: h.Low, High: h.High, BalanceNow: h.BalanceNow, Unexplained: h.Unexplained, Missing: h.Missing, Recoverable: h.Recoverable,
 			FirstSeen: timestamppb.New(h.FirstSeen), LastSeen: timestamppb.New(h.LastSeen), Minutes: h.Minutes, Via: h.Via, Entity: names[h.Entity],
-			Seized: h.Seized, Usd: h.USD, UsdSource: h.USDSource,
+			Account: h.Account, Seized: h.Seized, Usd: h.USD, UsdSource: h.USDSource,
 		}
 		for _, v := range h.Victims {
 			one.Victims = append(one.Victims, &spoorv1.VictimShare{Victim: v.Victim, Amount: v.Amount})

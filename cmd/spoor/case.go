@@ -7,10 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/spoortrace/spoor/cmd/spoor/internal/render"
 	"github.com/spoortrace/spoor/ledger"
@@ -21,7 +19,7 @@ func (a *app) caseCommand() *cobra.Command {
 	cmd := group("case", "Keep criminal cases, and make their evidence packages",
 		a.caseNewCommand(), a.caseAddCommand(), a.caseShowCommand(), a.caseListCommand(), a.caseHoldingsCommand(), a.casePackageCommand(),
 		a.caseNoteCommand(), a.caseExhibitCommand(), a.caseMemberCommand(), a.casePolicyCommand(), a.caseAllocationCommand(), a.caseLabelCommand(),
-		a.caseVictimsCommand(), a.caseWithdrawCommand(), a.caseSeizureCommand(), a.caseCustodyCommand(), a.caseEraseCommand())
+		a.caseReturnCommand(), a.caseVictimsCommand(), a.caseWithdrawCommand(), a.caseSeizureCommand(), a.caseCustodyCommand(), a.caseEraseCommand())
 	cmd.Long = `Keep criminal cases, and make their evidence packages.
 
 A case is its custody log: whatever is done to it, every reading too, is an entry that cannot be changed later. Names of victims, notes and exhibits are
@@ -259,11 +257,11 @@ func (a *app) caseSeizureCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "seizure CASE NETWORK:ADDRESS --asset A --amount BASE --authority A --at TIME", Short: "Record that money was taken", Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			t, err := time.Parse(time.RFC3339, at)
+			t, err := flagTime("--at", at)
 			if err != nil {
-				return ledger.Invalid("--at", "a time with zone such as 2026-05-03T09:00:00Z", at)
+				return err
 			}
-			z.Address, z.ExecuteTime, z.Amount = args[1], timestamppb.New(t), strings.TrimSuffix(z.GetAmount(), "u")
+			z.Address, z.ExecuteTime, z.Amount = args[1], t, strings.TrimSuffix(z.GetAmount(), "u")
 			return a.onCase(cmd, func(l *link) (*spoorv1.Case, error) {
 				return l.cases.RecordSeizure(cmd.Context(), &spoorv1.RecordSeizureRequest{Name: caseName(args[0]), Seizure: z})
 			})

@@ -61,7 +61,8 @@ func TestDocs(t *testing.T) {
 	deposit := "user_id,network,transfer_reference,asset,level\nu,tron," + usdtHash + ":0,USDT,LOW\n"
 	for name, text := range map[string]string{
 		"rules.yaml": string(rules), "deposits.csv": deposit, "export.csv": deposit,
-		"reports.xlsx": "victim,status,network,tx,to_address\nB. Example,confirmed,tron," + secondHash + ",TQimtt6MmASiLDEsKsfDDaDq5CFRE2BY1F\n", "agency.yaml": "agency: Prosecutor\n", "examiner.key": string(examiner),
+		"reports.xlsx": "victim,status,network,tx,to_address\nB. Example,confirmed,tron," + secondHash + ",TQimtt6MmASiLDEsKsfDDaDq5CFRE2BY1F\n", "agency.yaml": "agency: Prosecutor\n",
+		"answer.csv": "time,kind,asset,amount\n2026-02-01T00:00:00Z,opening,USDT,100\n", "examiner.key": string(examiner),
 	} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

@@ -203,6 +203,9 @@ func (b *book) holding(h held, most int) Holding {
 		USD: usd(h.USD, h.USDSource), By: line(h.by), Shared: shared(h.Holding) && !h.whole && h.Account == "",
 		FirstSeen: clock(h.FirstSeen), LastSeen: clock(h.LastSeen), More: max(0, len(h.rows)-most), Amount: coins(h.Traced, asset), Base: h.Traced,
 	}
+	if entity, _, ok := strings.Cut(h.Account, ":"); ok {
+		m.Network, m.Contract = "the books of "+line(entity), ""
+	}
 	if m.Symbol == "" {
 		m.Symbol = "of " + line(h.Asset)
 	}

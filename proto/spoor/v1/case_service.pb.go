@@ -123,7 +123,9 @@ type Case struct {
 	// Money that was taken.
 	Seizures []*Seizure `protobuf:"bytes,19,rep,name=seizures,proto3" json:"seizures,omitempty"`
 	// The personal data is gone.
-	Erased        bool `protobuf:"varint,20,opt,name=erased,proto3" json:"erased,omitempty"`
+	Erased bool `protobuf:"varint,20,opt,name=erased,proto3" json:"erased,omitempty"`
+	// What services answered about accounts of their customers.
+	Returns       []*CaseReturn `protobuf:"bytes,25,rep,name=returns,proto3" json:"returns,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -296,6 +298,13 @@ func (x *Case) GetErased() bool {
 		return x.Erased
 	}
 	return false
+}
+
+func (x *Case) GetReturns() []*CaseReturn {
+	if x != nil {
+		return x.Returns
+	}
+	return nil
 }
 
 // CasePolicy is an accounting rule with its reason in law.
@@ -972,6 +981,307 @@ func (x *Seizure) GetExecuteTime() *timestamppb.Timestamp {
 	return nil
 }
 
+// CaseReturn is a service's answer about one account.
+type CaseReturn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the service, such as huobi.
+	Entity string `protobuf:"bytes,1,opt,name=entity,proto3" json:"entity,omitempty"`
+	// The account as the service names it.
+	Account string `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+	// SHA-256 of the file that came.
+	DocumentSha256 string `protobuf:"bytes,3,opt,name=document_sha256,json=documentSha256,proto3" json:"document_sha256,omitempty"`
+	// Movements in it.
+	Rows uint64 `protobuf:"varint,4,opt,name=rows,proto3" json:"rows,omitempty"`
+	// The answer is complete from here.
+	From *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=from,proto3" json:"from,omitempty"`
+	// To here, exclusive.
+	To *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=to,proto3" json:"to,omitempty"`
+	// A later answer took its place.
+	Replaced      bool `protobuf:"varint,7,opt,name=replaced,proto3" json:"replaced,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CaseReturn) Reset() {
+	*x = CaseReturn{}
+	mi := &file_spoor_v1_case_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CaseReturn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CaseReturn) ProtoMessage() {}
+
+func (x *CaseReturn) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_case_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CaseReturn.ProtoReflect.Descriptor instead.
+func (*CaseReturn) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *CaseReturn) GetEntity() string {
+	if x != nil {
+		return x.Entity
+	}
+	return ""
+}
+
+func (x *CaseReturn) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *CaseReturn) GetDocumentSha256() string {
+	if x != nil {
+		return x.DocumentSha256
+	}
+	return ""
+}
+
+func (x *CaseReturn) GetRows() uint64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *CaseReturn) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *CaseReturn) GetTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *CaseReturn) GetReplaced() bool {
+	if x != nil {
+		return x.Replaced
+	}
+	return false
+}
+
+// ImportReturnRequest has an answer about one account.
+type ImportReturnRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// cases/ID.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Id of the service, as labels name it: small letters, digits, dots, dashes, underscores.
+	Entity string `protobuf:"bytes,2,opt,name=entity,proto3" json:"entity,omitempty"`
+	// The account as the service names it; no colon.
+	Account string `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
+	// The answer as it came, CSV or XLSX, at most 3 MiB: columns time, kind (opening, deposit, withdrawal, transfer_in, transfer_out, fee, trade), asset,
+	// amount, network, tx, address, counterparty, got_asset, got_amount.
+	File []byte `protobuf:"bytes,4,opt,name=file,proto3" json:"file,omitempty"`
+	// Name of the file; encrypted.
+	FileName string `protobuf:"bytes,5,opt,name=file_name,json=fileName,proto3" json:"file_name,omitempty"`
+	// How to read the file.
+	Options *SheetOptions `protobuf:"bytes,6,opt,name=options,proto3" json:"options,omitempty"`
+	// The answer is complete from here.
+	From *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=from,proto3" json:"from,omitempty"`
+	// To here, exclusive.
+	To *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=to,proto3" json:"to,omitempty"`
+	// It takes the place of earlier answers on the account.
+	Replaces bool `protobuf:"varint,9,opt,name=replaces,proto3" json:"replaces,omitempty"`
+	// Says what would be taken in, and takes nothing in.
+	DryRun bool `protobuf:"varint,10,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	// The same id again takes nothing in again.
+	RequestId     string `protobuf:"bytes,11,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportReturnRequest) Reset() {
+	*x = ImportReturnRequest{}
+	mi := &file_spoor_v1_case_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportReturnRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportReturnRequest) ProtoMessage() {}
+
+func (x *ImportReturnRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_case_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportReturnRequest.ProtoReflect.Descriptor instead.
+func (*ImportReturnRequest) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ImportReturnRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ImportReturnRequest) GetEntity() string {
+	if x != nil {
+		return x.Entity
+	}
+	return ""
+}
+
+func (x *ImportReturnRequest) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *ImportReturnRequest) GetFile() []byte {
+	if x != nil {
+		return x.File
+	}
+	return nil
+}
+
+func (x *ImportReturnRequest) GetFileName() string {
+	if x != nil {
+		return x.FileName
+	}
+	return ""
+}
+
+func (x *ImportReturnRequest) GetOptions() *SheetOptions {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+func (x *ImportReturnRequest) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *ImportReturnRequest) GetTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *ImportReturnRequest) GetReplaces() bool {
+	if x != nil {
+		return x.Replaces
+	}
+	return false
+}
+
+func (x *ImportReturnRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+func (x *ImportReturnRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// ImportReturnResponse says what became of an answer.
+type ImportReturnResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The case after it.
+	Case *Case `protobuf:"bytes,1,opt,name=case,proto3" json:"case,omitempty"`
+	// Movements that were taken in; of a dry run, that would be.
+	Rows int32 `protobuf:"varint,2,opt,name=rows,proto3" json:"rows,omitempty"`
+	// What is wrong with rows, and which could not be joined to their transactions, in the order of their lines.
+	Problems      []*PaymentProblem `protobuf:"bytes,3,rep,name=problems,proto3" json:"problems,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportReturnResponse) Reset() {
+	*x = ImportReturnResponse{}
+	mi := &file_spoor_v1_case_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportReturnResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportReturnResponse) ProtoMessage() {}
+
+func (x *ImportReturnResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_case_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportReturnResponse.ProtoReflect.Descriptor instead.
+func (*ImportReturnResponse) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ImportReturnResponse) GetCase() *Case {
+	if x != nil {
+		return x.Case
+	}
+	return nil
+}
+
+func (x *ImportReturnResponse) GetRows() int32 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *ImportReturnResponse) GetProblems() []*PaymentProblem {
+	if x != nil {
+		return x.Problems
+	}
+	return nil
+}
+
 // CreateCaseRequest opens a case.
 type CreateCaseRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -993,7 +1303,7 @@ type CreateCaseRequest struct {
 
 func (x *CreateCaseRequest) Reset() {
 	*x = CreateCaseRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[9]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1005,7 +1315,7 @@ func (x *CreateCaseRequest) String() string {
 func (*CreateCaseRequest) ProtoMessage() {}
 
 func (x *CreateCaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[9]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1018,7 +1328,7 @@ func (x *CreateCaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateCaseRequest.ProtoReflect.Descriptor instead.
 func (*CreateCaseRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{9}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CreateCaseRequest) GetNumber() string {
@@ -1074,7 +1384,7 @@ type GetCaseRequest struct {
 
 func (x *GetCaseRequest) Reset() {
 	*x = GetCaseRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[10]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1086,7 +1396,7 @@ func (x *GetCaseRequest) String() string {
 func (*GetCaseRequest) ProtoMessage() {}
 
 func (x *GetCaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[10]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1099,7 +1409,7 @@ func (x *GetCaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCaseRequest.ProtoReflect.Descriptor instead.
 func (*GetCaseRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{10}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetCaseRequest) GetName() string {
@@ -1122,7 +1432,7 @@ type ListCasesRequest struct {
 
 func (x *ListCasesRequest) Reset() {
 	*x = ListCasesRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[11]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1134,7 +1444,7 @@ func (x *ListCasesRequest) String() string {
 func (*ListCasesRequest) ProtoMessage() {}
 
 func (x *ListCasesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[11]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1147,7 +1457,7 @@ func (x *ListCasesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCasesRequest.ProtoReflect.Descriptor instead.
 func (*ListCasesRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{11}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListCasesRequest) GetPageSize() int32 {
@@ -1177,7 +1487,7 @@ type ListCasesResponse struct {
 
 func (x *ListCasesResponse) Reset() {
 	*x = ListCasesResponse{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[12]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1189,7 +1499,7 @@ func (x *ListCasesResponse) String() string {
 func (*ListCasesResponse) ProtoMessage() {}
 
 func (x *ListCasesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[12]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1202,7 +1512,7 @@ func (x *ListCasesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCasesResponse.ProtoReflect.Descriptor instead.
 func (*ListCasesResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{12}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListCasesResponse) GetCases() []*Case {
@@ -1242,7 +1552,7 @@ type AddPaymentsRequest struct {
 
 func (x *AddPaymentsRequest) Reset() {
 	*x = AddPaymentsRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[13]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1254,7 +1564,7 @@ func (x *AddPaymentsRequest) String() string {
 func (*AddPaymentsRequest) ProtoMessage() {}
 
 func (x *AddPaymentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[13]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1267,7 +1577,7 @@ func (x *AddPaymentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddPaymentsRequest.ProtoReflect.Descriptor instead.
 func (*AddPaymentsRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{13}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AddPaymentsRequest) GetName() string {
@@ -1336,7 +1646,7 @@ type SheetOptions struct {
 
 func (x *SheetOptions) Reset() {
 	*x = SheetOptions{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[14]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1348,7 +1658,7 @@ func (x *SheetOptions) String() string {
 func (*SheetOptions) ProtoMessage() {}
 
 func (x *SheetOptions) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[14]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1361,7 +1671,7 @@ func (x *SheetOptions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SheetOptions.ProtoReflect.Descriptor instead.
 func (*SheetOptions) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{14}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SheetOptions) GetEncoding() string {
@@ -1417,7 +1727,7 @@ type PaymentRow struct {
 
 func (x *PaymentRow) Reset() {
 	*x = PaymentRow{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[15]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1429,7 +1739,7 @@ func (x *PaymentRow) String() string {
 func (*PaymentRow) ProtoMessage() {}
 
 func (x *PaymentRow) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[15]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1442,7 +1752,7 @@ func (x *PaymentRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentRow.ProtoReflect.Descriptor instead.
 func (*PaymentRow) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{15}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *PaymentRow) GetRef() string {
@@ -1516,7 +1826,7 @@ type AddPaymentsResponse struct {
 
 func (x *AddPaymentsResponse) Reset() {
 	*x = AddPaymentsResponse{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[16]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1528,7 +1838,7 @@ func (x *AddPaymentsResponse) String() string {
 func (*AddPaymentsResponse) ProtoMessage() {}
 
 func (x *AddPaymentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[16]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1541,7 +1851,7 @@ func (x *AddPaymentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddPaymentsResponse.ProtoReflect.Descriptor instead.
 func (*AddPaymentsResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{16}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *AddPaymentsResponse) GetCase() *Case {
@@ -1584,7 +1894,7 @@ type PaymentProblem struct {
 
 func (x *PaymentProblem) Reset() {
 	*x = PaymentProblem{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[17]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1596,7 +1906,7 @@ func (x *PaymentProblem) String() string {
 func (*PaymentProblem) ProtoMessage() {}
 
 func (x *PaymentProblem) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[17]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1609,7 +1919,7 @@ func (x *PaymentProblem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentProblem.ProtoReflect.Descriptor instead.
 func (*PaymentProblem) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{17}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PaymentProblem) GetLine() int32 {
@@ -1662,7 +1972,7 @@ type WithdrawPaymentRequest struct {
 
 func (x *WithdrawPaymentRequest) Reset() {
 	*x = WithdrawPaymentRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[18]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1674,7 +1984,7 @@ func (x *WithdrawPaymentRequest) String() string {
 func (*WithdrawPaymentRequest) ProtoMessage() {}
 
 func (x *WithdrawPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[18]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1687,7 +1997,7 @@ func (x *WithdrawPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawPaymentRequest.ProtoReflect.Descriptor instead.
 func (*WithdrawPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{18}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WithdrawPaymentRequest) GetName() string {
@@ -1726,7 +2036,7 @@ type AddNoteRequest struct {
 
 func (x *AddNoteRequest) Reset() {
 	*x = AddNoteRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[19]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1738,7 +2048,7 @@ func (x *AddNoteRequest) String() string {
 func (*AddNoteRequest) ProtoMessage() {}
 
 func (x *AddNoteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[19]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1751,7 +2061,7 @@ func (x *AddNoteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddNoteRequest.ProtoReflect.Descriptor instead.
 func (*AddNoteRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{19}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *AddNoteRequest) GetName() string {
@@ -1786,7 +2096,7 @@ type ListNotesRequest struct {
 
 func (x *ListNotesRequest) Reset() {
 	*x = ListNotesRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[20]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1798,7 +2108,7 @@ func (x *ListNotesRequest) String() string {
 func (*ListNotesRequest) ProtoMessage() {}
 
 func (x *ListNotesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[20]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1811,7 +2121,7 @@ func (x *ListNotesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListNotesRequest.ProtoReflect.Descriptor instead.
 func (*ListNotesRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{20}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListNotesRequest) GetName() string {
@@ -1832,7 +2142,7 @@ type ListNotesResponse struct {
 
 func (x *ListNotesResponse) Reset() {
 	*x = ListNotesResponse{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[21]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1844,7 +2154,7 @@ func (x *ListNotesResponse) String() string {
 func (*ListNotesResponse) ProtoMessage() {}
 
 func (x *ListNotesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[21]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1857,7 +2167,7 @@ func (x *ListNotesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListNotesResponse.ProtoReflect.Descriptor instead.
 func (*ListNotesResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{21}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListNotesResponse) GetNotes() []string {
@@ -1886,7 +2196,7 @@ type AddExhibitRequest struct {
 
 func (x *AddExhibitRequest) Reset() {
 	*x = AddExhibitRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[22]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1898,7 +2208,7 @@ func (x *AddExhibitRequest) String() string {
 func (*AddExhibitRequest) ProtoMessage() {}
 
 func (x *AddExhibitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[22]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1911,7 +2221,7 @@ func (x *AddExhibitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddExhibitRequest.ProtoReflect.Descriptor instead.
 func (*AddExhibitRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{22}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *AddExhibitRequest) GetName() string {
@@ -1962,7 +2272,7 @@ type GetExhibitRequest struct {
 
 func (x *GetExhibitRequest) Reset() {
 	*x = GetExhibitRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[23]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1974,7 +2284,7 @@ func (x *GetExhibitRequest) String() string {
 func (*GetExhibitRequest) ProtoMessage() {}
 
 func (x *GetExhibitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[23]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1987,7 +2297,7 @@ func (x *GetExhibitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExhibitRequest.ProtoReflect.Descriptor instead.
 func (*GetExhibitRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{23}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GetExhibitRequest) GetName() string {
@@ -2019,7 +2329,7 @@ type Exhibit struct {
 
 func (x *Exhibit) Reset() {
 	*x = Exhibit{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[24]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2031,7 +2341,7 @@ func (x *Exhibit) String() string {
 func (*Exhibit) ProtoMessage() {}
 
 func (x *Exhibit) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[24]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2044,7 +2354,7 @@ func (x *Exhibit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Exhibit.ProtoReflect.Descriptor instead.
 func (*Exhibit) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{24}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Exhibit) GetFileName() string {
@@ -2083,7 +2393,7 @@ type SetMemberRequest struct {
 
 func (x *SetMemberRequest) Reset() {
 	*x = SetMemberRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[25]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2095,7 +2405,7 @@ func (x *SetMemberRequest) String() string {
 func (*SetMemberRequest) ProtoMessage() {}
 
 func (x *SetMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[25]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2108,7 +2418,7 @@ func (x *SetMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetMemberRequest.ProtoReflect.Descriptor instead.
 func (*SetMemberRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{25}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SetMemberRequest) GetName() string {
@@ -2147,7 +2457,7 @@ type SetPolicyRequest struct {
 
 func (x *SetPolicyRequest) Reset() {
 	*x = SetPolicyRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[26]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2159,7 +2469,7 @@ func (x *SetPolicyRequest) String() string {
 func (*SetPolicyRequest) ProtoMessage() {}
 
 func (x *SetPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[26]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2172,7 +2482,7 @@ func (x *SetPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetPolicyRequest.ProtoReflect.Descriptor instead.
 func (*SetPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{26}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SetPolicyRequest) GetName() string {
@@ -2211,7 +2521,7 @@ type SetAllocationRequest struct {
 
 func (x *SetAllocationRequest) Reset() {
 	*x = SetAllocationRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[27]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2223,7 +2533,7 @@ func (x *SetAllocationRequest) String() string {
 func (*SetAllocationRequest) ProtoMessage() {}
 
 func (x *SetAllocationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[27]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2236,7 +2546,7 @@ func (x *SetAllocationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetAllocationRequest.ProtoReflect.Descriptor instead.
 func (*SetAllocationRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{27}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SetAllocationRequest) GetName() string {
@@ -2275,7 +2585,7 @@ type AddCaseLabelRequest struct {
 
 func (x *AddCaseLabelRequest) Reset() {
 	*x = AddCaseLabelRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[28]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2287,7 +2597,7 @@ func (x *AddCaseLabelRequest) String() string {
 func (*AddCaseLabelRequest) ProtoMessage() {}
 
 func (x *AddCaseLabelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[28]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2300,7 +2610,7 @@ func (x *AddCaseLabelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddCaseLabelRequest.ProtoReflect.Descriptor instead.
 func (*AddCaseLabelRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{28}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *AddCaseLabelRequest) GetName() string {
@@ -2335,7 +2645,7 @@ type ListVictimsRequest struct {
 
 func (x *ListVictimsRequest) Reset() {
 	*x = ListVictimsRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[29]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2347,7 +2657,7 @@ func (x *ListVictimsRequest) String() string {
 func (*ListVictimsRequest) ProtoMessage() {}
 
 func (x *ListVictimsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[29]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2360,7 +2670,7 @@ func (x *ListVictimsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVictimsRequest.ProtoReflect.Descriptor instead.
 func (*ListVictimsRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{29}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListVictimsRequest) GetName() string {
@@ -2381,7 +2691,7 @@ type ListVictimsResponse struct {
 
 func (x *ListVictimsResponse) Reset() {
 	*x = ListVictimsResponse{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[30]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2393,7 +2703,7 @@ func (x *ListVictimsResponse) String() string {
 func (*ListVictimsResponse) ProtoMessage() {}
 
 func (x *ListVictimsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[30]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2406,7 +2716,7 @@ func (x *ListVictimsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVictimsResponse.ProtoReflect.Descriptor instead.
 func (*ListVictimsResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{30}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListVictimsResponse) GetVictims() []*Victim {
@@ -2431,7 +2741,7 @@ type Victim struct {
 
 func (x *Victim) Reset() {
 	*x = Victim{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[31]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2443,7 +2753,7 @@ func (x *Victim) String() string {
 func (*Victim) ProtoMessage() {}
 
 func (x *Victim) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[31]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2456,7 +2766,7 @@ func (x *Victim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Victim.ProtoReflect.Descriptor instead.
 func (*Victim) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{31}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Victim) GetPseudonym() string {
@@ -2495,7 +2805,7 @@ type RecordSeizureRequest struct {
 
 func (x *RecordSeizureRequest) Reset() {
 	*x = RecordSeizureRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[32]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2507,7 +2817,7 @@ func (x *RecordSeizureRequest) String() string {
 func (*RecordSeizureRequest) ProtoMessage() {}
 
 func (x *RecordSeizureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[32]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2520,7 +2830,7 @@ func (x *RecordSeizureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordSeizureRequest.ProtoReflect.Descriptor instead.
 func (*RecordSeizureRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{32}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RecordSeizureRequest) GetName() string {
@@ -2567,7 +2877,7 @@ type RecordRequestRequest struct {
 
 func (x *RecordRequestRequest) Reset() {
 	*x = RecordRequestRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[33]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2579,7 +2889,7 @@ func (x *RecordRequestRequest) String() string {
 func (*RecordRequestRequest) ProtoMessage() {}
 
 func (x *RecordRequestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[33]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2592,7 +2902,7 @@ func (x *RecordRequestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordRequestRequest.ProtoReflect.Descriptor instead.
 func (*RecordRequestRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{33}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *RecordRequestRequest) GetName() string {
@@ -2661,7 +2971,7 @@ type RecordAnswerRequest struct {
 
 func (x *RecordAnswerRequest) Reset() {
 	*x = RecordAnswerRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[34]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2673,7 +2983,7 @@ func (x *RecordAnswerRequest) String() string {
 func (*RecordAnswerRequest) ProtoMessage() {}
 
 func (x *RecordAnswerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[34]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2686,7 +2996,7 @@ func (x *RecordAnswerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordAnswerRequest.ProtoReflect.Descriptor instead.
 func (*RecordAnswerRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{34}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *RecordAnswerRequest) GetName() string {
@@ -2730,7 +3040,7 @@ type EraseCaseRequest struct {
 
 func (x *EraseCaseRequest) Reset() {
 	*x = EraseCaseRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[35]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2742,7 +3052,7 @@ func (x *EraseCaseRequest) String() string {
 func (*EraseCaseRequest) ProtoMessage() {}
 
 func (x *EraseCaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[35]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2755,7 +3065,7 @@ func (x *EraseCaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseCaseRequest.ProtoReflect.Descriptor instead.
 func (*EraseCaseRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{35}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *EraseCaseRequest) GetName() string {
@@ -2785,7 +3095,7 @@ type ListCustodyRequest struct {
 
 func (x *ListCustodyRequest) Reset() {
 	*x = ListCustodyRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[36]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2797,7 +3107,7 @@ func (x *ListCustodyRequest) String() string {
 func (*ListCustodyRequest) ProtoMessage() {}
 
 func (x *ListCustodyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[36]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2810,7 +3120,7 @@ func (x *ListCustodyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCustodyRequest.ProtoReflect.Descriptor instead.
 func (*ListCustodyRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{36}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ListCustodyRequest) GetName() string {
@@ -2844,7 +3154,7 @@ type ListCustodyResponse struct {
 
 func (x *ListCustodyResponse) Reset() {
 	*x = ListCustodyResponse{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[37]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2856,7 +3166,7 @@ func (x *ListCustodyResponse) String() string {
 func (*ListCustodyResponse) ProtoMessage() {}
 
 func (x *ListCustodyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[37]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2869,7 +3179,7 @@ func (x *ListCustodyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCustodyResponse.ProtoReflect.Descriptor instead.
 func (*ListCustodyResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{37}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ListCustodyResponse) GetEntries() []*CustodyEntry {
@@ -2919,7 +3229,7 @@ type CustodyEntry struct {
 
 func (x *CustodyEntry) Reset() {
 	*x = CustodyEntry{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[38]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2931,7 +3241,7 @@ func (x *CustodyEntry) String() string {
 func (*CustodyEntry) ProtoMessage() {}
 
 func (x *CustodyEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[38]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2944,7 +3254,7 @@ func (x *CustodyEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CustodyEntry.ProtoReflect.Descriptor instead.
 func (*CustodyEntry) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{38}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *CustodyEntry) GetNumber() uint64 {
@@ -2995,7 +3305,7 @@ type GetHoldingsRequest struct {
 
 func (x *GetHoldingsRequest) Reset() {
 	*x = GetHoldingsRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[39]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3007,7 +3317,7 @@ func (x *GetHoldingsRequest) String() string {
 func (*GetHoldingsRequest) ProtoMessage() {}
 
 func (x *GetHoldingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[39]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3020,7 +3330,7 @@ func (x *GetHoldingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHoldingsRequest.ProtoReflect.Descriptor instead.
 func (*GetHoldingsRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{39}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *GetHoldingsRequest) GetName() string {
@@ -3058,7 +3368,7 @@ type Holdings struct {
 
 func (x *Holdings) Reset() {
 	*x = Holdings{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[40]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3070,7 +3380,7 @@ func (x *Holdings) String() string {
 func (*Holdings) ProtoMessage() {}
 
 func (x *Holdings) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[40]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3083,7 +3393,7 @@ func (x *Holdings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Holdings.ProtoReflect.Descriptor instead.
 func (*Holdings) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{40}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Holdings) GetName() string {
@@ -3174,14 +3484,16 @@ type Holding struct {
 	// Value at the cut-off by the operator's price file; empty: none.
 	Usd string `protobuf:"bytes,21,opt,name=usd,proto3" json:"usd,omitempty"`
 	// Where the price comes from.
-	UsdSource     string `protobuf:"bytes,22,opt,name=usd_source,json=usdSource,proto3" json:"usd_source,omitempty"`
+	UsdSource string `protobuf:"bytes,22,opt,name=usd_source,json=usdSource,proto3" json:"usd_source,omitempty"`
+	// ENTITY:ACCOUNT where a service holds it for a customer; address is the account then, its network service-ENTITY.
+	Account       string `protobuf:"bytes,30,opt,name=account,proto3" json:"account,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Holding) Reset() {
 	*x = Holding{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[41]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3193,7 +3505,7 @@ func (x *Holding) String() string {
 func (*Holding) ProtoMessage() {}
 
 func (x *Holding) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[41]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3206,7 +3518,7 @@ func (x *Holding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Holding.ProtoReflect.Descriptor instead.
 func (*Holding) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{41}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Holding) GetId() string {
@@ -3363,6 +3675,13 @@ func (x *Holding) GetUsdSource() string {
 	return ""
 }
 
+func (x *Holding) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
 // VictimShare is a victim's part of a holding.
 type VictimShare struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3376,7 +3695,7 @@ type VictimShare struct {
 
 func (x *VictimShare) Reset() {
 	*x = VictimShare{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[42]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3388,7 +3707,7 @@ func (x *VictimShare) String() string {
 func (*VictimShare) ProtoMessage() {}
 
 func (x *VictimShare) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[42]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3401,7 +3720,7 @@ func (x *VictimShare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VictimShare.ProtoReflect.Descriptor instead.
 func (*VictimShare) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{42}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *VictimShare) GetVictim() string {
@@ -3437,7 +3756,7 @@ type Award struct {
 
 func (x *Award) Reset() {
 	*x = Award{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[43]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3449,7 +3768,7 @@ func (x *Award) String() string {
 func (*Award) ProtoMessage() {}
 
 func (x *Award) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[43]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3462,7 +3781,7 @@ func (x *Award) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Award.ProtoReflect.Descriptor instead.
 func (*Award) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{43}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Award) GetVictim() string {
@@ -3515,7 +3834,7 @@ type Deconfliction struct {
 
 func (x *Deconfliction) Reset() {
 	*x = Deconfliction{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[44]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3527,7 +3846,7 @@ func (x *Deconfliction) String() string {
 func (*Deconfliction) ProtoMessage() {}
 
 func (x *Deconfliction) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[44]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3540,7 +3859,7 @@ func (x *Deconfliction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deconfliction.ProtoReflect.Descriptor instead.
 func (*Deconfliction) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{44}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Deconfliction) GetAddress() string {
@@ -3587,7 +3906,7 @@ type WriteLettersRequest struct {
 
 func (x *WriteLettersRequest) Reset() {
 	*x = WriteLettersRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[45]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3599,7 +3918,7 @@ func (x *WriteLettersRequest) String() string {
 func (*WriteLettersRequest) ProtoMessage() {}
 
 func (x *WriteLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[45]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3612,7 +3931,7 @@ func (x *WriteLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteLettersRequest.ProtoReflect.Descriptor instead.
 func (*WriteLettersRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{45}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *WriteLettersRequest) GetName() string {
@@ -3675,7 +3994,7 @@ type WriteLettersResponse struct {
 
 func (x *WriteLettersResponse) Reset() {
 	*x = WriteLettersResponse{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[46]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3687,7 +4006,7 @@ func (x *WriteLettersResponse) String() string {
 func (*WriteLettersResponse) ProtoMessage() {}
 
 func (x *WriteLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[46]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3700,7 +4019,7 @@ func (x *WriteLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteLettersResponse.ProtoReflect.Descriptor instead.
 func (*WriteLettersResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{46}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *WriteLettersResponse) GetLetters() []*Letter {
@@ -3731,7 +4050,7 @@ type Letter struct {
 
 func (x *Letter) Reset() {
 	*x = Letter{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[47]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3743,7 +4062,7 @@ func (x *Letter) String() string {
 func (*Letter) ProtoMessage() {}
 
 func (x *Letter) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[47]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3756,7 +4075,7 @@ func (x *Letter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Letter.ProtoReflect.Descriptor instead.
 func (*Letter) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{47}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Letter) GetId() string {
@@ -3836,7 +4155,7 @@ type BuildPackageRequest struct {
 
 func (x *BuildPackageRequest) Reset() {
 	*x = BuildPackageRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[48]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3848,7 +4167,7 @@ func (x *BuildPackageRequest) String() string {
 func (*BuildPackageRequest) ProtoMessage() {}
 
 func (x *BuildPackageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[48]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3861,7 +4180,7 @@ func (x *BuildPackageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BuildPackageRequest.ProtoReflect.Descriptor instead.
 func (*BuildPackageRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{48}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *BuildPackageRequest) GetName() string {
@@ -3968,7 +4287,7 @@ type BuildPackageResponse struct {
 
 func (x *BuildPackageResponse) Reset() {
 	*x = BuildPackageResponse{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[49]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3980,7 +4299,7 @@ func (x *BuildPackageResponse) String() string {
 func (*BuildPackageResponse) ProtoMessage() {}
 
 func (x *BuildPackageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[49]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3993,7 +4312,7 @@ func (x *BuildPackageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BuildPackageResponse.ProtoReflect.Descriptor instead.
 func (*BuildPackageResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{49}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *BuildPackageResponse) GetChunk() []byte {
@@ -4035,7 +4354,7 @@ type PackageSum struct {
 
 func (x *PackageSum) Reset() {
 	*x = PackageSum{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[50]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4047,7 +4366,7 @@ func (x *PackageSum) String() string {
 func (*PackageSum) ProtoMessage() {}
 
 func (x *PackageSum) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[50]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4060,7 +4379,7 @@ func (x *PackageSum) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageSum.ProtoReflect.Descriptor instead.
 func (*PackageSum) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{50}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *PackageSum) GetFileName() string {
@@ -4123,7 +4442,7 @@ var File_spoor_v1_case_service_proto protoreflect.FileDescriptor
 
 const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1bspoor/v1/case_service.proto\x12\bspoor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15spoor/v1/common.proto\x1a\x16spoor/v1/options.proto\"\xfc\x05\n" +
+	"\x1bspoor/v1/case_service.proto\x12\bspoor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15spoor/v1/common.proto\x1a\x16spoor/v1/options.proto\"\xac\x06\n" +
 	"\x04Case\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\tR\x06number\x12\x14\n" +
@@ -4148,7 +4467,8 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\bpackages\x18\x11 \x03(\v2\x15.spoor.v1.CasePackageR\bpackages\x121\n" +
 	"\brequests\x18\x12 \x03(\v2\x15.spoor.v1.CaseRequestR\brequests\x12-\n" +
 	"\bseizures\x18\x13 \x03(\v2\x11.spoor.v1.SeizureR\bseizures\x12\x16\n" +
-	"\x06erased\x18\x14 \x01(\bR\x06erased\"S\n" +
+	"\x06erased\x18\x14 \x01(\bR\x06erased\x12.\n" +
+	"\areturns\x18\x19 \x03(\v2\x14.spoor.v1.CaseReturnR\areturns\"S\n" +
 	"\n" +
 	"CasePolicy\x12!\n" +
 	"\x06policy\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 R\x06policy\x12\"\n" +
@@ -4211,7 +4531,35 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\x02tx\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18PR\x02tx\x12(\n" +
 	"\tauthority\x18\x05 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\bR\tauthority\x12E\n" +
-	"\fexecute_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\vexecuteTime\"\xc2\x02\n" +
+	"\fexecute_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\vexecuteTime\"\xf3\x01\n" +
+	"\n" +
+	"CaseReturn\x12\x16\n" +
+	"\x06entity\x18\x01 \x01(\tR\x06entity\x12\x18\n" +
+	"\aaccount\x18\x02 \x01(\tR\aaccount\x12'\n" +
+	"\x0fdocument_sha256\x18\x03 \x01(\tR\x0edocumentSha256\x12\x12\n" +
+	"\x04rows\x18\x04 \x01(\x04R\x04rows\x12.\n" +
+	"\x04from\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
+	"\x02to\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x1a\n" +
+	"\breplaced\x18\a \x01(\bR\breplaced\"\xc1\x03\n" +
+	"\x13ImportReturnRequest\x12\x1c\n" +
+	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12!\n" +
+	"\x06entity\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06entity\x12$\n" +
+	"\aaccount\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\aaccount\x12 \n" +
+	"\x04file\x18\x04 \x01(\fB\f\xbaH\tz\a\x10\x01\x18\x80\x80\xc0\x01R\x04file\x12%\n" +
+	"\tfile_name\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\bfileName\x120\n" +
+	"\aoptions\x18\x06 \x01(\v2\x16.spoor.v1.SheetOptionsR\aoptions\x126\n" +
+	"\x04from\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x04from\x122\n" +
+	"\x02to\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x02to\x12\x1a\n" +
+	"\breplaces\x18\t \x01(\bR\breplaces\x12\x17\n" +
+	"\adry_run\x18\n" +
+	" \x01(\bR\x06dryRun\x12'\n" +
+	"\n" +
+	"request_id\x18\v \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"\x84\x01\n" +
+	"\x14ImportReturnResponse\x12\"\n" +
+	"\x04case\x18\x01 \x01(\v2\x0e.spoor.v1.CaseR\x04case\x12\x12\n" +
+	"\x04rows\x18\x02 \x01(\x05R\x04rows\x124\n" +
+	"\bproblems\x18\x03 \x03(\v2\x18.spoor.v1.PaymentProblemR\bproblems\"\xc2\x02\n" +
 	"\x11CreateCaseRequest\x12\"\n" +
 	"\x06number\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06number\x12 \n" +
@@ -4384,7 +4732,7 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\bholdings\x18\x03 \x03(\v2\x11.spoor.v1.HoldingR\bholdings\x121\n" +
 	"\vrestitution\x18\x04 \x03(\v2\x0f.spoor.v1.AwardR\vrestitution\x12\x1a\n" +
 	"\bwarnings\x18\x05 \x03(\tR\bwarnings\x125\n" +
-	"\telsewhere\x18\x06 \x03(\v2\x17.spoor.v1.DeconflictionR\telsewhere\"\x9e\x05\n" +
+	"\telsewhere\x18\x06 \x03(\v2\x17.spoor.v1.DeconflictionR\telsewhere\"\xb8\x05\n" +
 	"\aHolding\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12%\n" +
@@ -4411,7 +4759,8 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\x06seized\x18\x14 \x01(\tR\x06seized\x12\x10\n" +
 	"\x03usd\x18\x15 \x01(\tR\x03usd\x12\x1d\n" +
 	"\n" +
-	"usd_source\x18\x16 \x01(\tR\tusdSource\"=\n" +
+	"usd_source\x18\x16 \x01(\tR\tusdSource\x12\x18\n" +
+	"\aaccount\x18\x1e \x01(\tR\aaccount\"=\n" +
 	"\vVictimShare\x12\x16\n" +
 	"\x06victim\x18\x01 \x01(\tR\x06victim\x12\x16\n" +
 	"\x06amount\x18\x02 \x01(\tR\x06amount\"\x90\x01\n" +
@@ -4483,7 +4832,7 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\x15CASE_ROLE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10CASE_ROLE_VIEWER\x10\x01\x12\x1a\n" +
 	"\x16CASE_ROLE_INVESTIGATOR\x10\x02\x12\x13\n" +
-	"\x0fCASE_ROLE_OWNER\x10\x032\xce\x12\n" +
+	"\x0fCASE_ROLE_OWNER\x10\x032\xcd\x13\n" +
 	"\vCaseService\x12S\n" +
 	"\n" +
 	"CreateCase\x12\x1b.spoor.v1.CreateCaseRequest\x1a\x0e.spoor.v1.Case\"\x18\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/v1/cases\x12S\n" +
@@ -4504,7 +4853,8 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\vListVictims\x12\x1c.spoor.v1.ListVictimsRequest\x1a\x1d.spoor.v1.ListVictimsResponse\"&\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/{name=cases/*}/victims\x12p\n" +
 	"\rRecordSeizure\x12\x1e.spoor.v1.RecordSeizureRequest\x1a\x0e.spoor.v1.Case\"/\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02%:\x01*\" /v1/{name=cases/*}:recordSeizure\x12p\n" +
 	"\rRecordRequest\x12\x1e.spoor.v1.RecordRequestRequest\x1a\x0e.spoor.v1.Case\"/\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02%:\x01*\" /v1/{name=cases/*}:recordRequest\x12m\n" +
-	"\fRecordAnswer\x12\x1d.spoor.v1.RecordAnswerRequest\x1a\x0e.spoor.v1.Case\".\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/{name=cases/*}:recordAnswer\x12`\n" +
+	"\fRecordAnswer\x12\x1d.spoor.v1.RecordAnswerRequest\x1a\x0e.spoor.v1.Case\".\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/{name=cases/*}:recordAnswer\x12}\n" +
+	"\fImportReturn\x12\x1d.spoor.v1.ImportReturnRequest\x1a\x1e.spoor.v1.ImportReturnResponse\".\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/{name=cases/*}:importReturn\x12`\n" +
 	"\tEraseCase\x12\x1a.spoor.v1.EraseCaseRequest\x1a\x0e.spoor.v1.Case\"'\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/{name=cases/*}:erase\x12r\n" +
 	"\vListCustody\x12\x1c.spoor.v1.ListCustodyRequest\x1a\x1d.spoor.v1.ListCustodyResponse\"&\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/{name=cases/*}/custody\x12h\n" +
 	"\vGetHoldings\x12\x1c.spoor.v1.GetHoldingsRequest\x1a\x12.spoor.v1.Holdings\"'\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{name=cases/*}/holdings\x12o\n" +
@@ -4524,7 +4874,7 @@ func file_spoor_v1_case_service_proto_rawDescGZIP() []byte {
 }
 
 var file_spoor_v1_case_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_spoor_v1_case_service_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
+var file_spoor_v1_case_service_proto_msgTypes = make([]protoimpl.MessageInfo, 56)
 var file_spoor_v1_case_service_proto_goTypes = []any{
 	(CaseRole)(0),                  // 0: spoor.v1.CaseRole
 	(*Case)(nil),                   // 1: spoor.v1.Case
@@ -4536,149 +4886,162 @@ var file_spoor_v1_case_service_proto_goTypes = []any{
 	(*CaseRequest)(nil),            // 7: spoor.v1.CaseRequest
 	(*CaseAnswer)(nil),             // 8: spoor.v1.CaseAnswer
 	(*Seizure)(nil),                // 9: spoor.v1.Seizure
-	(*CreateCaseRequest)(nil),      // 10: spoor.v1.CreateCaseRequest
-	(*GetCaseRequest)(nil),         // 11: spoor.v1.GetCaseRequest
-	(*ListCasesRequest)(nil),       // 12: spoor.v1.ListCasesRequest
-	(*ListCasesResponse)(nil),      // 13: spoor.v1.ListCasesResponse
-	(*AddPaymentsRequest)(nil),     // 14: spoor.v1.AddPaymentsRequest
-	(*SheetOptions)(nil),           // 15: spoor.v1.SheetOptions
-	(*PaymentRow)(nil),             // 16: spoor.v1.PaymentRow
-	(*AddPaymentsResponse)(nil),    // 17: spoor.v1.AddPaymentsResponse
-	(*PaymentProblem)(nil),         // 18: spoor.v1.PaymentProblem
-	(*WithdrawPaymentRequest)(nil), // 19: spoor.v1.WithdrawPaymentRequest
-	(*AddNoteRequest)(nil),         // 20: spoor.v1.AddNoteRequest
-	(*ListNotesRequest)(nil),       // 21: spoor.v1.ListNotesRequest
-	(*ListNotesResponse)(nil),      // 22: spoor.v1.ListNotesResponse
-	(*AddExhibitRequest)(nil),      // 23: spoor.v1.AddExhibitRequest
-	(*GetExhibitRequest)(nil),      // 24: spoor.v1.GetExhibitRequest
-	(*Exhibit)(nil),                // 25: spoor.v1.Exhibit
-	(*SetMemberRequest)(nil),       // 26: spoor.v1.SetMemberRequest
-	(*SetPolicyRequest)(nil),       // 27: spoor.v1.SetPolicyRequest
-	(*SetAllocationRequest)(nil),   // 28: spoor.v1.SetAllocationRequest
-	(*AddCaseLabelRequest)(nil),    // 29: spoor.v1.AddCaseLabelRequest
-	(*ListVictimsRequest)(nil),     // 30: spoor.v1.ListVictimsRequest
-	(*ListVictimsResponse)(nil),    // 31: spoor.v1.ListVictimsResponse
-	(*Victim)(nil),                 // 32: spoor.v1.Victim
-	(*RecordSeizureRequest)(nil),   // 33: spoor.v1.RecordSeizureRequest
-	(*RecordRequestRequest)(nil),   // 34: spoor.v1.RecordRequestRequest
-	(*RecordAnswerRequest)(nil),    // 35: spoor.v1.RecordAnswerRequest
-	(*EraseCaseRequest)(nil),       // 36: spoor.v1.EraseCaseRequest
-	(*ListCustodyRequest)(nil),     // 37: spoor.v1.ListCustodyRequest
-	(*ListCustodyResponse)(nil),    // 38: spoor.v1.ListCustodyResponse
-	(*CustodyEntry)(nil),           // 39: spoor.v1.CustodyEntry
-	(*GetHoldingsRequest)(nil),     // 40: spoor.v1.GetHoldingsRequest
-	(*Holdings)(nil),               // 41: spoor.v1.Holdings
-	(*Holding)(nil),                // 42: spoor.v1.Holding
-	(*VictimShare)(nil),            // 43: spoor.v1.VictimShare
-	(*Award)(nil),                  // 44: spoor.v1.Award
-	(*Deconfliction)(nil),          // 45: spoor.v1.Deconfliction
-	(*WriteLettersRequest)(nil),    // 46: spoor.v1.WriteLettersRequest
-	(*WriteLettersResponse)(nil),   // 47: spoor.v1.WriteLettersResponse
-	(*Letter)(nil),                 // 48: spoor.v1.Letter
-	(*BuildPackageRequest)(nil),    // 49: spoor.v1.BuildPackageRequest
-	(*BuildPackageResponse)(nil),   // 50: spoor.v1.BuildPackageResponse
-	(*PackageSum)(nil),             // 51: spoor.v1.PackageSum
-	nil,                            // 52: spoor.v1.WriteLettersRequest.TemplatesEntry
-	nil,                            // 53: spoor.v1.BuildPackageRequest.TemplatesEntry
-	(*timestamppb.Timestamp)(nil),  // 54: google.protobuf.Timestamp
-	(*Asset)(nil),                  // 55: spoor.v1.Asset
+	(*CaseReturn)(nil),             // 10: spoor.v1.CaseReturn
+	(*ImportReturnRequest)(nil),    // 11: spoor.v1.ImportReturnRequest
+	(*ImportReturnResponse)(nil),   // 12: spoor.v1.ImportReturnResponse
+	(*CreateCaseRequest)(nil),      // 13: spoor.v1.CreateCaseRequest
+	(*GetCaseRequest)(nil),         // 14: spoor.v1.GetCaseRequest
+	(*ListCasesRequest)(nil),       // 15: spoor.v1.ListCasesRequest
+	(*ListCasesResponse)(nil),      // 16: spoor.v1.ListCasesResponse
+	(*AddPaymentsRequest)(nil),     // 17: spoor.v1.AddPaymentsRequest
+	(*SheetOptions)(nil),           // 18: spoor.v1.SheetOptions
+	(*PaymentRow)(nil),             // 19: spoor.v1.PaymentRow
+	(*AddPaymentsResponse)(nil),    // 20: spoor.v1.AddPaymentsResponse
+	(*PaymentProblem)(nil),         // 21: spoor.v1.PaymentProblem
+	(*WithdrawPaymentRequest)(nil), // 22: spoor.v1.WithdrawPaymentRequest
+	(*AddNoteRequest)(nil),         // 23: spoor.v1.AddNoteRequest
+	(*ListNotesRequest)(nil),       // 24: spoor.v1.ListNotesRequest
+	(*ListNotesResponse)(nil),      // 25: spoor.v1.ListNotesResponse
+	(*AddExhibitRequest)(nil),      // 26: spoor.v1.AddExhibitRequest
+	(*GetExhibitRequest)(nil),      // 27: spoor.v1.GetExhibitRequest
+	(*Exhibit)(nil),                // 28: spoor.v1.Exhibit
+	(*SetMemberRequest)(nil),       // 29: spoor.v1.SetMemberRequest
+	(*SetPolicyRequest)(nil),       // 30: spoor.v1.SetPolicyRequest
+	(*SetAllocationRequest)(nil),   // 31: spoor.v1.SetAllocationRequest
+	(*AddCaseLabelRequest)(nil),    // 32: spoor.v1.AddCaseLabelRequest
+	(*ListVictimsRequest)(nil),     // 33: spoor.v1.ListVictimsRequest
+	(*ListVictimsResponse)(nil),    // 34: spoor.v1.ListVictimsResponse
+	(*Victim)(nil),                 // 35: spoor.v1.Victim
+	(*RecordSeizureRequest)(nil),   // 36: spoor.v1.RecordSeizureRequest
+	(*RecordRequestRequest)(nil),   // 37: spoor.v1.RecordRequestRequest
+	(*RecordAnswerRequest)(nil),    // 38: spoor.v1.RecordAnswerRequest
+	(*EraseCaseRequest)(nil),       // 39: spoor.v1.EraseCaseRequest
+	(*ListCustodyRequest)(nil),     // 40: spoor.v1.ListCustodyRequest
+	(*ListCustodyResponse)(nil),    // 41: spoor.v1.ListCustodyResponse
+	(*CustodyEntry)(nil),           // 42: spoor.v1.CustodyEntry
+	(*GetHoldingsRequest)(nil),     // 43: spoor.v1.GetHoldingsRequest
+	(*Holdings)(nil),               // 44: spoor.v1.Holdings
+	(*Holding)(nil),                // 45: spoor.v1.Holding
+	(*VictimShare)(nil),            // 46: spoor.v1.VictimShare
+	(*Award)(nil),                  // 47: spoor.v1.Award
+	(*Deconfliction)(nil),          // 48: spoor.v1.Deconfliction
+	(*WriteLettersRequest)(nil),    // 49: spoor.v1.WriteLettersRequest
+	(*WriteLettersResponse)(nil),   // 50: spoor.v1.WriteLettersResponse
+	(*Letter)(nil),                 // 51: spoor.v1.Letter
+	(*BuildPackageRequest)(nil),    // 52: spoor.v1.BuildPackageRequest
+	(*BuildPackageResponse)(nil),   // 53: spoor.v1.BuildPackageResponse
+	(*PackageSum)(nil),             // 54: spoor.v1.PackageSum
+	nil,                            // 55: spoor.v1.WriteLettersRequest.TemplatesEntry
+	nil,                            // 56: spoor.v1.BuildPackageRequest.TemplatesEntry
+	(*timestamppb.Timestamp)(nil),  // 57: google.protobuf.Timestamp
+	(*Asset)(nil),                  // 58: spoor.v1.Asset
 }
 var file_spoor_v1_case_service_proto_depIdxs = []int32{
 	2,  // 0: spoor.v1.Case.utxo_policy:type_name -> spoor.v1.CasePolicy
 	2,  // 1: spoor.v1.Case.account_policy:type_name -> spoor.v1.CasePolicy
-	54, // 2: spoor.v1.Case.open_time:type_name -> google.protobuf.Timestamp
+	57, // 2: spoor.v1.Case.open_time:type_name -> google.protobuf.Timestamp
 	3,  // 3: spoor.v1.Case.members:type_name -> spoor.v1.CaseMember
 	4,  // 4: spoor.v1.Case.payments:type_name -> spoor.v1.CasePayment
 	5,  // 5: spoor.v1.Case.labels:type_name -> spoor.v1.CaseLabel
 	6,  // 6: spoor.v1.Case.packages:type_name -> spoor.v1.CasePackage
 	7,  // 7: spoor.v1.Case.requests:type_name -> spoor.v1.CaseRequest
 	9,  // 8: spoor.v1.Case.seizures:type_name -> spoor.v1.Seizure
-	0,  // 9: spoor.v1.CaseMember.role:type_name -> spoor.v1.CaseRole
-	54, // 10: spoor.v1.CasePayment.time:type_name -> google.protobuf.Timestamp
-	54, // 11: spoor.v1.CaseRequest.send_time:type_name -> google.protobuf.Timestamp
-	8,  // 12: spoor.v1.CaseRequest.answers:type_name -> spoor.v1.CaseAnswer
-	54, // 13: spoor.v1.CaseAnswer.hold_expire_time:type_name -> google.protobuf.Timestamp
-	54, // 14: spoor.v1.CaseAnswer.time:type_name -> google.protobuf.Timestamp
-	54, // 15: spoor.v1.Seizure.execute_time:type_name -> google.protobuf.Timestamp
-	2,  // 16: spoor.v1.CreateCaseRequest.utxo_policy:type_name -> spoor.v1.CasePolicy
-	2,  // 17: spoor.v1.CreateCaseRequest.account_policy:type_name -> spoor.v1.CasePolicy
-	1,  // 18: spoor.v1.ListCasesResponse.cases:type_name -> spoor.v1.Case
-	15, // 19: spoor.v1.AddPaymentsRequest.options:type_name -> spoor.v1.SheetOptions
-	16, // 20: spoor.v1.AddPaymentsRequest.rows:type_name -> spoor.v1.PaymentRow
-	1,  // 21: spoor.v1.AddPaymentsResponse.case:type_name -> spoor.v1.Case
-	18, // 22: spoor.v1.AddPaymentsResponse.problems:type_name -> spoor.v1.PaymentProblem
-	0,  // 23: spoor.v1.SetMemberRequest.role:type_name -> spoor.v1.CaseRole
-	2,  // 24: spoor.v1.SetPolicyRequest.utxo_policy:type_name -> spoor.v1.CasePolicy
-	2,  // 25: spoor.v1.SetPolicyRequest.account_policy:type_name -> spoor.v1.CasePolicy
-	5,  // 26: spoor.v1.AddCaseLabelRequest.label:type_name -> spoor.v1.CaseLabel
-	32, // 27: spoor.v1.ListVictimsResponse.victims:type_name -> spoor.v1.Victim
-	9,  // 28: spoor.v1.RecordSeizureRequest.seizure:type_name -> spoor.v1.Seizure
-	54, // 29: spoor.v1.RecordRequestRequest.send_time:type_name -> google.protobuf.Timestamp
-	8,  // 30: spoor.v1.RecordAnswerRequest.answer:type_name -> spoor.v1.CaseAnswer
-	39, // 31: spoor.v1.ListCustodyResponse.entries:type_name -> spoor.v1.CustodyEntry
-	54, // 32: spoor.v1.CustodyEntry.time:type_name -> google.protobuf.Timestamp
-	42, // 33: spoor.v1.Holdings.holdings:type_name -> spoor.v1.Holding
-	44, // 34: spoor.v1.Holdings.restitution:type_name -> spoor.v1.Award
-	45, // 35: spoor.v1.Holdings.elsewhere:type_name -> spoor.v1.Deconfliction
-	55, // 36: spoor.v1.Holding.asset:type_name -> spoor.v1.Asset
-	54, // 37: spoor.v1.Holding.first_seen:type_name -> google.protobuf.Timestamp
-	54, // 38: spoor.v1.Holding.last_seen:type_name -> google.protobuf.Timestamp
-	43, // 39: spoor.v1.Holding.victims:type_name -> spoor.v1.VictimShare
-	55, // 40: spoor.v1.Award.asset:type_name -> spoor.v1.Asset
-	52, // 41: spoor.v1.WriteLettersRequest.templates:type_name -> spoor.v1.WriteLettersRequest.TemplatesEntry
-	48, // 42: spoor.v1.WriteLettersResponse.letters:type_name -> spoor.v1.Letter
-	53, // 43: spoor.v1.BuildPackageRequest.templates:type_name -> spoor.v1.BuildPackageRequest.TemplatesEntry
-	51, // 44: spoor.v1.BuildPackageResponse.sum:type_name -> spoor.v1.PackageSum
-	49, // 45: spoor.v1.PackageSum.pins:type_name -> spoor.v1.BuildPackageRequest
-	10, // 46: spoor.v1.CaseService.CreateCase:input_type -> spoor.v1.CreateCaseRequest
-	11, // 47: spoor.v1.CaseService.GetCase:input_type -> spoor.v1.GetCaseRequest
-	12, // 48: spoor.v1.CaseService.ListCases:input_type -> spoor.v1.ListCasesRequest
-	14, // 49: spoor.v1.CaseService.AddPayments:input_type -> spoor.v1.AddPaymentsRequest
-	19, // 50: spoor.v1.CaseService.WithdrawPayment:input_type -> spoor.v1.WithdrawPaymentRequest
-	20, // 51: spoor.v1.CaseService.AddNote:input_type -> spoor.v1.AddNoteRequest
-	21, // 52: spoor.v1.CaseService.ListNotes:input_type -> spoor.v1.ListNotesRequest
-	23, // 53: spoor.v1.CaseService.AddExhibit:input_type -> spoor.v1.AddExhibitRequest
-	24, // 54: spoor.v1.CaseService.GetExhibit:input_type -> spoor.v1.GetExhibitRequest
-	26, // 55: spoor.v1.CaseService.SetMember:input_type -> spoor.v1.SetMemberRequest
-	27, // 56: spoor.v1.CaseService.SetPolicy:input_type -> spoor.v1.SetPolicyRequest
-	28, // 57: spoor.v1.CaseService.SetAllocation:input_type -> spoor.v1.SetAllocationRequest
-	29, // 58: spoor.v1.CaseService.AddCaseLabel:input_type -> spoor.v1.AddCaseLabelRequest
-	30, // 59: spoor.v1.CaseService.ListVictims:input_type -> spoor.v1.ListVictimsRequest
-	33, // 60: spoor.v1.CaseService.RecordSeizure:input_type -> spoor.v1.RecordSeizureRequest
-	34, // 61: spoor.v1.CaseService.RecordRequest:input_type -> spoor.v1.RecordRequestRequest
-	35, // 62: spoor.v1.CaseService.RecordAnswer:input_type -> spoor.v1.RecordAnswerRequest
-	36, // 63: spoor.v1.CaseService.EraseCase:input_type -> spoor.v1.EraseCaseRequest
-	37, // 64: spoor.v1.CaseService.ListCustody:input_type -> spoor.v1.ListCustodyRequest
-	40, // 65: spoor.v1.CaseService.GetHoldings:input_type -> spoor.v1.GetHoldingsRequest
-	46, // 66: spoor.v1.CaseService.WriteLetters:input_type -> spoor.v1.WriteLettersRequest
-	49, // 67: spoor.v1.CaseService.BuildPackage:input_type -> spoor.v1.BuildPackageRequest
-	1,  // 68: spoor.v1.CaseService.CreateCase:output_type -> spoor.v1.Case
-	1,  // 69: spoor.v1.CaseService.GetCase:output_type -> spoor.v1.Case
-	13, // 70: spoor.v1.CaseService.ListCases:output_type -> spoor.v1.ListCasesResponse
-	17, // 71: spoor.v1.CaseService.AddPayments:output_type -> spoor.v1.AddPaymentsResponse
-	1,  // 72: spoor.v1.CaseService.WithdrawPayment:output_type -> spoor.v1.Case
-	1,  // 73: spoor.v1.CaseService.AddNote:output_type -> spoor.v1.Case
-	22, // 74: spoor.v1.CaseService.ListNotes:output_type -> spoor.v1.ListNotesResponse
-	1,  // 75: spoor.v1.CaseService.AddExhibit:output_type -> spoor.v1.Case
-	25, // 76: spoor.v1.CaseService.GetExhibit:output_type -> spoor.v1.Exhibit
-	1,  // 77: spoor.v1.CaseService.SetMember:output_type -> spoor.v1.Case
-	1,  // 78: spoor.v1.CaseService.SetPolicy:output_type -> spoor.v1.Case
-	1,  // 79: spoor.v1.CaseService.SetAllocation:output_type -> spoor.v1.Case
-	1,  // 80: spoor.v1.CaseService.AddCaseLabel:output_type -> spoor.v1.Case
-	31, // 81: spoor.v1.CaseService.ListVictims:output_type -> spoor.v1.ListVictimsResponse
-	1,  // 82: spoor.v1.CaseService.RecordSeizure:output_type -> spoor.v1.Case
-	1,  // 83: spoor.v1.CaseService.RecordRequest:output_type -> spoor.v1.Case
-	1,  // 84: spoor.v1.CaseService.RecordAnswer:output_type -> spoor.v1.Case
-	1,  // 85: spoor.v1.CaseService.EraseCase:output_type -> spoor.v1.Case
-	38, // 86: spoor.v1.CaseService.ListCustody:output_type -> spoor.v1.ListCustodyResponse
-	41, // 87: spoor.v1.CaseService.GetHoldings:output_type -> spoor.v1.Holdings
-	47, // 88: spoor.v1.CaseService.WriteLetters:output_type -> spoor.v1.WriteLettersResponse
-	50, // 89: spoor.v1.CaseService.BuildPackage:output_type -> spoor.v1.BuildPackageResponse
-	68, // [68:90] is the sub-list for method output_type
-	46, // [46:68] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	10, // 9: spoor.v1.Case.returns:type_name -> spoor.v1.CaseReturn
+	0,  // 10: spoor.v1.CaseMember.role:type_name -> spoor.v1.CaseRole
+	57, // 11: spoor.v1.CasePayment.time:type_name -> google.protobuf.Timestamp
+	57, // 12: spoor.v1.CaseRequest.send_time:type_name -> google.protobuf.Timestamp
+	8,  // 13: spoor.v1.CaseRequest.answers:type_name -> spoor.v1.CaseAnswer
+	57, // 14: spoor.v1.CaseAnswer.hold_expire_time:type_name -> google.protobuf.Timestamp
+	57, // 15: spoor.v1.CaseAnswer.time:type_name -> google.protobuf.Timestamp
+	57, // 16: spoor.v1.Seizure.execute_time:type_name -> google.protobuf.Timestamp
+	57, // 17: spoor.v1.CaseReturn.from:type_name -> google.protobuf.Timestamp
+	57, // 18: spoor.v1.CaseReturn.to:type_name -> google.protobuf.Timestamp
+	18, // 19: spoor.v1.ImportReturnRequest.options:type_name -> spoor.v1.SheetOptions
+	57, // 20: spoor.v1.ImportReturnRequest.from:type_name -> google.protobuf.Timestamp
+	57, // 21: spoor.v1.ImportReturnRequest.to:type_name -> google.protobuf.Timestamp
+	1,  // 22: spoor.v1.ImportReturnResponse.case:type_name -> spoor.v1.Case
+	21, // 23: spoor.v1.ImportReturnResponse.problems:type_name -> spoor.v1.PaymentProblem
+	2,  // 24: spoor.v1.CreateCaseRequest.utxo_policy:type_name -> spoor.v1.CasePolicy
+	2,  // 25: spoor.v1.CreateCaseRequest.account_policy:type_name -> spoor.v1.CasePolicy
+	1,  // 26: spoor.v1.ListCasesResponse.cases:type_name -> spoor.v1.Case
+	18, // 27: spoor.v1.AddPaymentsRequest.options:type_name -> spoor.v1.SheetOptions
+	19, // 28: spoor.v1.AddPaymentsRequest.rows:type_name -> spoor.v1.PaymentRow
+	1,  // 29: spoor.v1.AddPaymentsResponse.case:type_name -> spoor.v1.Case
+	21, // 30: spoor.v1.AddPaymentsResponse.problems:type_name -> spoor.v1.PaymentProblem
+	0,  // 31: spoor.v1.SetMemberRequest.role:type_name -> spoor.v1.CaseRole
+	2,  // 32: spoor.v1.SetPolicyRequest.utxo_policy:type_name -> spoor.v1.CasePolicy
+	2,  // 33: spoor.v1.SetPolicyRequest.account_policy:type_name -> spoor.v1.CasePolicy
+	5,  // 34: spoor.v1.AddCaseLabelRequest.label:type_name -> spoor.v1.CaseLabel
+	35, // 35: spoor.v1.ListVictimsResponse.victims:type_name -> spoor.v1.Victim
+	9,  // 36: spoor.v1.RecordSeizureRequest.seizure:type_name -> spoor.v1.Seizure
+	57, // 37: spoor.v1.RecordRequestRequest.send_time:type_name -> google.protobuf.Timestamp
+	8,  // 38: spoor.v1.RecordAnswerRequest.answer:type_name -> spoor.v1.CaseAnswer
+	42, // 39: spoor.v1.ListCustodyResponse.entries:type_name -> spoor.v1.CustodyEntry
+	57, // 40: spoor.v1.CustodyEntry.time:type_name -> google.protobuf.Timestamp
+	45, // 41: spoor.v1.Holdings.holdings:type_name -> spoor.v1.Holding
+	47, // 42: spoor.v1.Holdings.restitution:type_name -> spoor.v1.Award
+	48, // 43: spoor.v1.Holdings.elsewhere:type_name -> spoor.v1.Deconfliction
+	58, // 44: spoor.v1.Holding.asset:type_name -> spoor.v1.Asset
+	57, // 45: spoor.v1.Holding.first_seen:type_name -> google.protobuf.Timestamp
+	57, // 46: spoor.v1.Holding.last_seen:type_name -> google.protobuf.Timestamp
+	46, // 47: spoor.v1.Holding.victims:type_name -> spoor.v1.VictimShare
+	58, // 48: spoor.v1.Award.asset:type_name -> spoor.v1.Asset
+	55, // 49: spoor.v1.WriteLettersRequest.templates:type_name -> spoor.v1.WriteLettersRequest.TemplatesEntry
+	51, // 50: spoor.v1.WriteLettersResponse.letters:type_name -> spoor.v1.Letter
+	56, // 51: spoor.v1.BuildPackageRequest.templates:type_name -> spoor.v1.BuildPackageRequest.TemplatesEntry
+	54, // 52: spoor.v1.BuildPackageResponse.sum:type_name -> spoor.v1.PackageSum
+	52, // 53: spoor.v1.PackageSum.pins:type_name -> spoor.v1.BuildPackageRequest
+	13, // 54: spoor.v1.CaseService.CreateCase:input_type -> spoor.v1.CreateCaseRequest
+	14, // 55: spoor.v1.CaseService.GetCase:input_type -> spoor.v1.GetCaseRequest
+	15, // 56: spoor.v1.CaseService.ListCases:input_type -> spoor.v1.ListCasesRequest
+	17, // 57: spoor.v1.CaseService.AddPayments:input_type -> spoor.v1.AddPaymentsRequest
+	22, // 58: spoor.v1.CaseService.WithdrawPayment:input_type -> spoor.v1.WithdrawPaymentRequest
+	23, // 59: spoor.v1.CaseService.AddNote:input_type -> spoor.v1.AddNoteRequest
+	24, // 60: spoor.v1.CaseService.ListNotes:input_type -> spoor.v1.ListNotesRequest
+	26, // 61: spoor.v1.CaseService.AddExhibit:input_type -> spoor.v1.AddExhibitRequest
+	27, // 62: spoor.v1.CaseService.GetExhibit:input_type -> spoor.v1.GetExhibitRequest
+	29, // 63: spoor.v1.CaseService.SetMember:input_type -> spoor.v1.SetMemberRequest
+	30, // 64: spoor.v1.CaseService.SetPolicy:input_type -> spoor.v1.SetPolicyRequest
+	31, // 65: spoor.v1.CaseService.SetAllocation:input_type -> spoor.v1.SetAllocationRequest
+	32, // 66: spoor.v1.CaseService.AddCaseLabel:input_type -> spoor.v1.AddCaseLabelRequest
+	33, // 67: spoor.v1.CaseService.ListVictims:input_type -> spoor.v1.ListVictimsRequest
+	36, // 68: spoor.v1.CaseService.RecordSeizure:input_type -> spoor.v1.RecordSeizureRequest
+	37, // 69: spoor.v1.CaseService.RecordRequest:input_type -> spoor.v1.RecordRequestRequest
+	38, // 70: spoor.v1.CaseService.RecordAnswer:input_type -> spoor.v1.RecordAnswerRequest
+	11, // 71: spoor.v1.CaseService.ImportReturn:input_type -> spoor.v1.ImportReturnRequest
+	39, // 72: spoor.v1.CaseService.EraseCase:input_type -> spoor.v1.EraseCaseRequest
+	40, // 73: spoor.v1.CaseService.ListCustody:input_type -> spoor.v1.ListCustodyRequest
+	43, // 74: spoor.v1.CaseService.GetHoldings:input_type -> spoor.v1.GetHoldingsRequest
+	49, // 75: spoor.v1.CaseService.WriteLetters:input_type -> spoor.v1.WriteLettersRequest
+	52, // 76: spoor.v1.CaseService.BuildPackage:input_type -> spoor.v1.BuildPackageRequest
+	1,  // 77: spoor.v1.CaseService.CreateCase:output_type -> spoor.v1.Case
+	1,  // 78: spoor.v1.CaseService.GetCase:output_type -> spoor.v1.Case
+	16, // 79: spoor.v1.CaseService.ListCases:output_type -> spoor.v1.ListCasesResponse
+	20, // 80: spoor.v1.CaseService.AddPayments:output_type -> spoor.v1.AddPaymentsResponse
+	1,  // 81: spoor.v1.CaseService.WithdrawPayment:output_type -> spoor.v1.Case
+	1,  // 82: spoor.v1.CaseService.AddNote:output_type -> spoor.v1.Case
+	25, // 83: spoor.v1.CaseService.ListNotes:output_type -> spoor.v1.ListNotesResponse
+	1,  // 84: spoor.v1.CaseService.AddExhibit:output_type -> spoor.v1.Case
+	28, // 85: spoor.v1.CaseService.GetExhibit:output_type -> spoor.v1.Exhibit
+	1,  // 86: spoor.v1.CaseService.SetMember:output_type -> spoor.v1.Case
+	1,  // 87: spoor.v1.CaseService.SetPolicy:output_type -> spoor.v1.Case
+	1,  // 88: spoor.v1.CaseService.SetAllocation:output_type -> spoor.v1.Case
+	1,  // 89: spoor.v1.CaseService.AddCaseLabel:output_type -> spoor.v1.Case
+	34, // 90: spoor.v1.CaseService.ListVictims:output_type -> spoor.v1.ListVictimsResponse
+	1,  // 91: spoor.v1.CaseService.RecordSeizure:output_type -> spoor.v1.Case
+	1,  // 92: spoor.v1.CaseService.RecordRequest:output_type -> spoor.v1.Case
+	1,  // 93: spoor.v1.CaseService.RecordAnswer:output_type -> spoor.v1.Case
+	12, // 94: spoor.v1.CaseService.ImportReturn:output_type -> spoor.v1.ImportReturnResponse
+	1,  // 95: spoor.v1.CaseService.EraseCase:output_type -> spoor.v1.Case
+	41, // 96: spoor.v1.CaseService.ListCustody:output_type -> spoor.v1.ListCustodyResponse
+	44, // 97: spoor.v1.CaseService.GetHoldings:output_type -> spoor.v1.Holdings
+	50, // 98: spoor.v1.CaseService.WriteLetters:output_type -> spoor.v1.WriteLettersResponse
+	53, // 99: spoor.v1.CaseService.BuildPackage:output_type -> spoor.v1.BuildPackageResponse
+	77, // [77:100] is the sub-list for method output_type
+	54, // [54:77] is the sub-list for method input_type
+	54, // [54:54] is the sub-list for extension type_name
+	54, // [54:54] is the sub-list for extension extendee
+	0,  // [0:54] is the sub-list for field type_name
 }
 
 func init() { file_spoor_v1_case_service_proto_init() }
@@ -4694,7 +5057,7 @@ func file_spoor_v1_case_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_spoor_v1_case_service_proto_rawDesc), len(file_spoor_v1_case_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   53,
+			NumMessages:   56,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -36,6 +36,7 @@ const (
 	CaseService_RecordSeizure_FullMethodName   = "/spoor.v1.CaseService/RecordSeizure"
 	CaseService_RecordRequest_FullMethodName   = "/spoor.v1.CaseService/RecordRequest"
 	CaseService_RecordAnswer_FullMethodName    = "/spoor.v1.CaseService/RecordAnswer"
+	CaseService_ImportReturn_FullMethodName    = "/spoor.v1.CaseService/ImportReturn"
 	CaseService_EraseCase_FullMethodName       = "/spoor.v1.CaseService/EraseCase"
 	CaseService_ListCustody_FullMethodName     = "/spoor.v1.CaseService/ListCustody"
 	CaseService_GetHoldings_FullMethodName     = "/spoor.v1.CaseService/GetHoldings"
@@ -85,6 +86,9 @@ type CaseServiceClient interface {
 	RecordRequest(ctx context.Context, in *RecordRequestRequest, opts ...grpc.CallOption) (*Case, error)
 	// RecordAnswer records what a service said to a letter.
 	RecordAnswer(ctx context.Context, in *RecordAnswerRequest, opts ...grpc.CallOption) (*Case, error)
+	// ImportReturn takes in what a service answered about an account of a customer's: deposits, transfers inside the service, trades, fees and
+	// withdrawals. From then on the trace goes on through the account. Nothing is taken while a row is refused.
+	ImportReturn(ctx context.Context, in *ImportReturnRequest, opts ...grpc.CallOption) (*ImportReturnResponse, error)
 	// EraseCase destroys the key of a case: what is sealed cannot be read again by anybody. The log still verifies.
 	EraseCase(ctx context.Context, in *EraseCaseRequest, opts ...grpc.CallOption) (*Case, error)
 	// ListCustody lists the entries of the custody log.
@@ -275,6 +279,16 @@ func (c *caseServiceClient) RecordAnswer(ctx context.Context, in *RecordAnswerRe
 	return out, nil
 }
 
+func (c *caseServiceClient) ImportReturn(ctx context.Context, in *ImportReturnRequest, opts ...grpc.CallOption) (*ImportReturnResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ImportReturnResponse)
+	err := c.cc.Invoke(ctx, CaseService_ImportReturn_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *caseServiceClient) EraseCase(ctx context.Context, in *EraseCaseRequest, opts ...grpc.CallOption) (*Case, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Case)
@@ -376,6 +390,9 @@ type CaseServiceServer interface {
 	RecordRequest(context.Context, *RecordRequestRequest) (*Case, error)
 	// RecordAnswer records what a service said to a letter.
 	RecordAnswer(context.Context, *RecordAnswerRequest) (*Case, error)
+	// ImportReturn takes in what a service answered about an account of a customer's: deposits, transfers inside the service, trades, fees and
+	// withdrawals. From then on the trace goes on through the account. Nothing is taken while a row is refused.
+	ImportReturn(context.Context, *ImportReturnRequest) (*ImportReturnResponse, error)
 	// EraseCase destroys the key of a case: what is sealed cannot be read again by anybody. The log still verifies.
 	EraseCase(context.Context, *EraseCaseRequest) (*Case, error)
 	// ListCustody lists the entries of the custody log.
@@ -446,6 +463,9 @@ func (UnimplementedCaseServiceServer) RecordRequest(context.Context, *RecordRequ
 }
 func (UnimplementedCaseServiceServer) RecordAnswer(context.Context, *RecordAnswerRequest) (*Case, error) {
 	return nil, status.Error(codes.Unimplemented, "method RecordAnswer not implemented")
+}
+func (UnimplementedCaseServiceServer) ImportReturn(context.Context, *ImportReturnRequest) (*ImportReturnResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ImportReturn not implemented")
 }
 func (UnimplementedCaseServiceServer) EraseCase(context.Context, *EraseCaseRequest) (*Case, error) {
 	return nil, status.Error(codes.Unimplemented, "method EraseCase not implemented")
@@ -789,6 +809,24 @@ func _CaseService_RecordAnswer_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CaseService_ImportReturn_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ImportReturnRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CaseServiceServer).ImportReturn(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CaseService_ImportReturn_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CaseServiceServer).ImportReturn(ctx, req.(*ImportReturnRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _CaseService_EraseCase_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(EraseCaseRequest)
 	if err := dec(in); err != nil {
@@ -946,6 +984,10 @@ var CaseService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RecordAnswer",
 			Handler:    _CaseService_RecordAnswer_Handler,
+		},
+		{
+			MethodName: "ImportReturn",
+			Handler:    _CaseService_ImportReturn_Handler,
 		},
 		{
 			MethodName: "EraseCase",

@@ -45,6 +45,14 @@ func Case(w io.Writer, c *spoorv1.Case, s Style) error {
 		}
 		p.print(g)
 	}
+	for _, x := range c.GetReturns() {
+		note := ""
+		if x.GetReplaced() {
+			note = ", replaced"
+		}
+		p.line("answer of %s on account %s, %s to %s: %s, document sha256 %s%s", Clean(x.GetEntity()), Clean(x.GetAccount()), s.when(x.GetFrom()), s.when(x.GetTo()),
+			plural(int64(x.GetRows()), "row", "rows"), Clean(x.GetDocumentSha256()), note)
+	}
 	for _, x := range c.GetPackages() {
 		p.line("package for %s: sha256 %s", Clean(x.GetRedaction()), Clean(x.GetSha256()))
 	}
@@ -88,7 +96,13 @@ func CasesCSV(w io.Writer, m *spoorv1.ListCasesResponse) error {
 // Added prints what became of the rows of a spreadsheet.
 func Added(w io.Writer, m *spoorv1.AddPaymentsResponse, _ Style) error {
 	p := &paper{w: w}
-	for _, x := range m.GetProblems() {
+	problems(p, m.GetProblems())
+	p.line("%s added", plural(int64(m.GetAdded()), "payment", "payments"))
+	return p.err
+}
+
+func problems(p *paper, all []*spoorv1.PaymentProblem) {
+	for _, x := range all {
 		word := "note"
 		if x.GetRefused() {
 			word = "refused"
@@ -98,14 +112,29 @@ func Added(w io.Writer, m *spoorv1.AddPaymentsResponse, _ Style) error {
 			p.line("    %s", Clean(c))
 		}
 	}
-	p.line("%s added", plural(int64(m.GetAdded()), "payment", "payments"))
+}
+
+// Returned prints what became of a service's answer.
+func Returned(w io.Writer, m *spoorv1.ImportReturnResponse, _ Style) error {
+	p := &paper{w: w}
+	problems(p, m.GetProblems())
+	p.line("%s taken in", plural(int64(m.GetRows()), "row", "rows"))
 	return p.err
+}
+
+// ReturnedCSV writes what is wrong with a service's answer.
+func ReturnedCSV(w io.Writer, m *spoorv1.ImportReturnResponse) error {
+	return problemsCSV(w, m.GetProblems())
 }
 
 // AddedCSV writes what is wrong with the rows of a spreadsheet.
 func AddedCSV(w io.Writer, m *spoorv1.AddPaymentsResponse) error {
+	return problemsCSV(w, m.GetProblems())
+}
+
+func problemsCSV(w io.Writer, all []*spoorv1.PaymentProblem) error {
 	s := &records{header: []string{"line", "field", "refused", "message", "candidates"}}
-	for _, x := range m.GetProblems() {
+	for _, x := range all {
 		s.add(strconv.Itoa(int(x.GetLine())), x.GetField(), strconv.FormatBool(x.GetRefused()), x.GetMessage(), strings.Join(x.GetCandidates(), "; "))
 	}
 	return s.write(w)
@@ -181,6 +210,9 @@ func Holdings(w io.Writer, m *spoorv1.Holdings, s Style) error {
 	g.add("", "traced", "can be stopped", "", "by", "arrived", "where")
 	for _, h := range m.GetHoldings() {
 		where := Clean(h.GetAddress())
+		if h.GetAccount() != "" {
+			where = "account " + Clean(h.GetAccount())
+		}
 		if h.GetEntity() != "" {
 			where += " [" + Clean(h.GetEntity()) + "]"
 		}

@@ -30,6 +30,10 @@ func symbol(a *spoorv1.Asset) string {
 	if info := ledger.InfoOf(asset); ok && info.Known {
 		return info.Symbol
 	}
+	if asset.Contract.Kind == ledger.KindNamed { // a service's name for what it holds is no claim of a contract's
+		entity, _ := asset.Chain.Service()
+		return Clean(asset.Contract.Payload + " at " + entity)
+	}
 	name := "units"
 	if s := a.GetSymbol(); s != "" {
 		name = "\"" + Clean(s) + "\""
