@@ -29,6 +29,7 @@ type Case struct {
 	Seizures   []Seizure  `json:"seizures,omitempty"`
 	Handovers  []Handover `json:"handovers,omitempty"`
 	Reads      uint64     `json:"reads"`
+	Changed    uint64     `json:"changed"` // last entry that is neither a reading nor a package
 	Recovered  uint64     `json:"recovered,omitempty"` // entries that a crash left beyond the checkpoint
 	Erased     bool       `json:"erased,omitempty"`    // the personal data is gone
 	ids        map[string]string
@@ -151,12 +152,25 @@ type Trace struct {
 	Sequence   uint64     `json:"sequence"`
 }
 
-// Package is an evidence package by its hash.
+// Package is an evidence package by its hash, with the pins that give it again.
 type Package struct {
 	SHA256     string `json:"sha256"`
 	Redaction  string `json:"redaction"`
 	Supersedes string `json:"supersedes,omitempty"`
+	Pins       Pins   `json:"pins,omitzero"` // zero in the entries of older programs
 	Sequence   uint64 `json:"sequence"`
+	Request    string `json:"-"` // of its entry
+}
+
+// Pins are what a package was made of, besides the index and the program.
+type Pins struct {
+	AsOf          string `json:"as_of"`                // NETWORK=HEIGHT,NETWORK=HEIGHT
+	AskedAsOf     string `json:"asked_as_of,omitempty"` // as it was asked for; empty: the tip
+	LabelSequence uint64 `json:"label_sequence"`
+	CustodySize   uint64 `json:"custody_size"` // entries
+	Author        string `json:"author"`
+	Demonstration string `json:"demonstration,omitempty"`
+	Subject       string `json:"subject,omitempty"`
 }
 
 // Request is one letter to a service, and what came of it.

@@ -124,6 +124,9 @@ func (c *Case) fold(e Entry) error {
 	c.Sequence++
 	e.Sequence = c.Sequence
 	f.apply(c, e)
+	if e.Kind != KindRead && e.Kind != KindPackage && e.Kind != KindRecovered {
+		c.Changed = c.Sequence
+	}
 	if e.Request != "" {
 		if c.ids == nil {
 			c.ids = map[string]string{}

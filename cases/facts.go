@@ -306,7 +306,7 @@ func (p *Package) check(*Case) error {
 }
 
 func (p *Package) apply(c *Case, e Entry) {
-	p.Sequence = e.Sequence
+	p.Sequence, p.Request = e.Sequence, e.Request
 	c.Packages = append(c.Packages, *p)
 }
 

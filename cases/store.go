@@ -254,16 +254,52 @@ func (s *Store) find(tenant string, id ID) (*held, error) {
 }
 
 // Add records a fact. request names the wish: the same again does nothing, and
-// another wish under the same name is ledger.ErrPrecondition; empty: no name.
+// another wish under the same name is ledger.ErrPrecondition; empty: no name. A
+// package that is recorded already is not recorded again.
 func (s *Store) Add(a Actor, id ID, request string, f Fact) (Case, error) {
 	switch f.(type) {
 	case *Opening, *paymentsAdded, *Note, *Exhibit, *erased, *recovered:
 		return Case{}, ledger.Invalid("fact", "one that Add takes", string(f.kind()))
 	}
-	return s.record(a, id, request, f, func(*Case) (Fact, error) { return f, nil })
+	return s.record(a, id, request, f, func(c *Case) (Fact, error) {
+		if p, ok := f.(*Package); ok && slices.ContainsFunc(c.Packages, func(o Package) bool { return o.SHA256 == p.SHA256 }) {
+			return nil, c.permit(Entry{By: a.Name, Kind: KindPackage}, f)
+		}
+		return f, nil
+	})
 }
 
-// record makes an entry of what build makes of the wish.
+// May refuses what the role of a member does not hold, before work is done for it.
+func (s *Store) May(a Actor, id ID, f Fact) error {
+	h, err := s.find(a.Tenant, id)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.state.permit(Entry{By: a.Name, Kind: f.kind()}, f); err != nil {
+		return fmt.Errorf("cases: case %s: %w", id, err)
+	}
+	return nil
+}
+
+// Requested is the package that was recorded under the name of a request, if one
+// was. It shows pins alone, and is not recorded.
+func (s *Store) Requested(a Actor, id ID, request string) (p Package, ok bool, err error) {
+	h, err := s.find(a.Tenant, id)
+	if err != nil || request == "" {
+		return p, false, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	at := slices.IndexFunc(h.state.Packages, func(o Package) bool { return o.Request == request })
+	if at < 0 {
+		return p, false, nil
+	}
+	return h.state.Packages[at], true, nil
+}
+
+// record makes an entry of what build makes of the wish; of nothing, none.
 func (s *Store) record(a Actor, id ID, request string, wish any, build func(c *Case) (Fact, error)) (Case, error) {
 	h, err := s.find(a.Tenant, id)
 	if err != nil {
@@ -276,7 +312,7 @@ func (s *Store) record(a Actor, id ID, request string, wish any, build func(c *C
 		return h.state.clone(), err
 	}
 	f, err := build(&h.state)
-	if err == nil {
+	if err == nil && f != nil {
 		err = h.add(Entry{Time: stamp(s.now()), By: a.Name, Kind: f.kind(), Request: request, Asked: asked}, f)
 	}
 	if err != nil {

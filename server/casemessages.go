@@ -16,7 +16,7 @@ func caseMessage(c cases.Case) *spoorv1.Case {
 		UtxoPolicy:    &spoorv1.CasePolicy{Policy: c.Policy.UTXO.Name, Reason: c.Policy.UTXO.Reason},
 		AccountPolicy: &spoorv1.CasePolicy{Policy: c.Policy.Account.Name, Reason: c.Policy.Account.Reason},
 		Allocation:    string(c.Allocation), OpenTime: timestamppb.New(c.OpenedAt), OpenedBy: c.OpenedBy, CustodySize: c.Sequence,
-		Notes: int32(len(c.Notes)), Erased: c.Erased,
+		Notes: int32(len(c.Notes)), Erased: c.Erased, Changed: c.Changed,
 	}
 	for _, x := range c.Members {
 		m.Members = append(m.Members, &spoorv1.CaseMember{Member: x.Name, Role: roleMessage(x.Role)})
@@ -37,7 +37,10 @@ func caseMessage(c cases.Case) *spoorv1.Case {
 		m.Labels = append(m.Labels, &spoorv1.CaseLabel{Address: l.Address, Label: l.Label, Category: l.Category, Source: l.Source})
 	}
 	for _, p := range c.Packages {
-		m.Packages = append(m.Packages, &spoorv1.CasePackage{Sha256: p.SHA256, Redaction: p.Redaction, Supersedes: p.Supersedes})
+		m.Packages = append(m.Packages, &spoorv1.CasePackage{
+			Sha256: p.SHA256, Redaction: p.Redaction, Supersedes: p.Supersedes, AsOf: p.Pins.AsOf, AskedAsOf: p.Pins.AskedAsOf,
+			LabelSequence: p.Pins.LabelSequence, CustodySize: p.Pins.CustodySize, Author: p.Pins.Author, Demonstration: p.Pins.Demonstration, Subject: p.Pins.Subject,
+		})
 	}
 	for _, r := range c.Requests {
 		m.Requests = append(m.Requests, caseRequestMessage(r))

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strconv"
@@ -130,27 +131,80 @@ func (s *caseService) BuildPackage(m *spoorv1.BuildPackageRequest, stream grpc.S
 	if err != nil {
 		return err
 	}
+	if err := s.cases.May(who, id, &cases.Package{}); err != nil {
+		return err
+	}
 	release, err := s.slot(ctx)
 	if err != nil {
 		return err
 	}
 	defer release()
-	file, err := os.CreateTemp("", "spoor-package-*.zip")
+	file, err := nameless()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, file.Close(), os.Remove(file.Name())) }()
-	sum, err := s.build(ctx, who, id, m, file)
+	defer func() { err = errors.Join(err, file.Close()) }()
+	sum, err := s.recorded(ctx, who, id, m, file)
 	if err != nil {
-		return err
-	}
-	if _, err := s.cases.Add(who, id, m.GetRequestId(), &cases.Package{SHA256: sum.GetSha256(), Redaction: sum.GetPins().GetRedaction(), Supersedes: m.GetSupersedes()}); err != nil {
 		return err
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
 	return sendFile(file, sum, stream.Send)
+}
+
+// nameless is a file that goes with the process, however that ends: a package
+// has names of victims in it.
+func nameless() (*os.File, error) {
+	file, err := os.CreateTemp("", "spoor-package-*.zip")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(file.Name()); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
+// recorded builds a package and records it. One that was recorded under the same
+// request is built again of its pins.
+func (s *caseService) recorded(ctx context.Context, who cases.Actor, id cases.ID, m *spoorv1.BuildPackageRequest, to io.Writer) (*spoorv1.PackageSum, error) {
+	before, again, err := s.cases.Requested(who, id, m.GetRequestId())
+	if err != nil {
+		return nil, err
+	}
+	if again {
+		m = pinnedTo(m, before)
+	}
+	sum, err := s.build(ctx, who, id, m, to)
+	if err != nil {
+		return nil, err
+	}
+	if again {
+		if sum.GetSha256() != before.SHA256 {
+			return nil, fmt.Errorf("the package %s cannot be made again: the index, the program or the letters are no longer the same: %w", before.SHA256, ledger.ErrPrecondition)
+		}
+		return sum, nil
+	}
+	pins := sum.GetPins()
+	_, err = s.cases.Add(who, id, m.GetRequestId(), &cases.Package{
+		SHA256: sum.GetSha256(), Redaction: pins.GetRedaction(), Supersedes: pins.GetSupersedes(),
+		Pins: cases.Pins{
+			AsOf: pins.GetAsOf(), AskedAsOf: m.GetAsOf(), LabelSequence: pins.GetLabelSequence(), CustodySize: pins.GetCustodySize(),
+			Author: pins.GetAuthor(), Demonstration: pins.GetDemonstration(), Subject: pins.GetSubject(),
+		},
+	})
+	return sum, err
+}
+
+// pinnedTo asks for a package that was made before.
+func pinnedTo(m *spoorv1.BuildPackageRequest, p cases.Package) *spoorv1.BuildPackageRequest {
+	m = proto.CloneOf(m)
+	m.Redaction, m.Supersedes, m.Subject = p.Redaction, p.Supersedes, p.Pins.Subject
+	m.AsOf, m.LabelSequence, m.CustodySize = p.Pins.AsOf, p.Pins.LabelSequence, p.Pins.CustodySize
+	m.Author, m.Demonstration = p.Pins.Author, p.Pins.Demonstration
+	return m
 }
 
 func sendFile(file io.Reader, sum *spoorv1.PackageSum, send func(*spoorv1.BuildPackageResponse) error) error {

@@ -125,7 +125,9 @@ type Case struct {
 	// The personal data is gone.
 	Erased bool `protobuf:"varint,20,opt,name=erased,proto3" json:"erased,omitempty"`
 	// What services answered about accounts of their customers.
-	Returns       []*CaseReturn `protobuf:"bytes,25,rep,name=returns,proto3" json:"returns,omitempty"`
+	Returns []*CaseReturn `protobuf:"bytes,25,rep,name=returns,proto3" json:"returns,omitempty"`
+	// Last entry of the custody log that is neither a reading nor a package: a package of fewer entries is not of the case as it is.
+	Changed       uint64 `protobuf:"varint,28,opt,name=changed,proto3" json:"changed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -305,6 +307,13 @@ func (x *Case) GetReturns() []*CaseReturn {
 		return x.Returns
 	}
 	return nil
+}
+
+func (x *Case) GetChanged() uint64 {
+	if x != nil {
+		return x.Changed
+	}
+	return 0
 }
 
 // CasePolicy is an accounting rule with its reason in law.
@@ -634,7 +643,21 @@ type CasePackage struct {
 	// For whom: court, agency, exchange, defence, victim or public.
 	Redaction string `protobuf:"bytes,2,opt,name=redaction,proto3" json:"redaction,omitempty"`
 	// SHA-256 of the package that it takes the place of.
-	Supersedes    string `protobuf:"bytes,3,opt,name=supersedes,proto3" json:"supersedes,omitempty"`
+	Supersedes string `protobuf:"bytes,3,opt,name=supersedes,proto3" json:"supersedes,omitempty"`
+	// Its cut-off, NETWORK=HEIGHT,NETWORK=HEIGHT. This and what follows is empty for a package of a program that did not record it.
+	AsOf string `protobuf:"bytes,4,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// The cut-off as it was asked for; empty: the tip.
+	AskedAsOf string `protobuf:"bytes,5,opt,name=asked_as_of,json=askedAsOf,proto3" json:"asked_as_of,omitempty"`
+	// Last entry of the label log that it was made of.
+	LabelSequence uint64 `protobuf:"varint,6,opt,name=label_sequence,json=labelSequence,proto3" json:"label_sequence,omitempty"`
+	// Entries of the custody log that it was made of.
+	CustodySize uint64 `protobuf:"varint,7,opt,name=custody_size,json=custodySize,proto3" json:"custody_size,omitempty"`
+	// Who made it, as it names the examiner.
+	Author string `protobuf:"bytes,8,opt,name=author,proto3" json:"author,omitempty"`
+	// Why it is no real case; empty: it is one.
+	Demonstration string `protobuf:"bytes,9,opt,name=demonstration,proto3" json:"demonstration,omitempty"`
+	// The exchange or the victim whose letters or facts stayed in it.
+	Subject       string `protobuf:"bytes,10,opt,name=subject,proto3" json:"subject,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -686,6 +709,55 @@ func (x *CasePackage) GetRedaction() string {
 func (x *CasePackage) GetSupersedes() string {
 	if x != nil {
 		return x.Supersedes
+	}
+	return ""
+}
+
+func (x *CasePackage) GetAsOf() string {
+	if x != nil {
+		return x.AsOf
+	}
+	return ""
+}
+
+func (x *CasePackage) GetAskedAsOf() string {
+	if x != nil {
+		return x.AskedAsOf
+	}
+	return ""
+}
+
+func (x *CasePackage) GetLabelSequence() uint64 {
+	if x != nil {
+		return x.LabelSequence
+	}
+	return 0
+}
+
+func (x *CasePackage) GetCustodySize() uint64 {
+	if x != nil {
+		return x.CustodySize
+	}
+	return 0
+}
+
+func (x *CasePackage) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+func (x *CasePackage) GetDemonstration() string {
+	if x != nil {
+		return x.Demonstration
+	}
+	return ""
+}
+
+func (x *CasePackage) GetSubject() string {
+	if x != nil {
+		return x.Subject
 	}
 	return ""
 }
@@ -4145,7 +4217,7 @@ type BuildPackageRequest struct {
 	Contacts string `protobuf:"bytes,10,opt,name=contacts,proto3" json:"contacts,omitempty"`
 	// Agency file (YAML): who writes.
 	Agency string `protobuf:"bytes,11,opt,name=agency,proto3" json:"agency,omitempty"`
-	// The same id again records nothing again.
+	// The same id again gives the same package again, of the pins that were recorded with it, and records nothing again.
 	RequestId string `protobuf:"bytes,12,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Templates of letters of one's own, by kind.
 	Templates     map[string]string `protobuf:"bytes,13,rep,name=templates,proto3" json:"templates,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
@@ -4442,7 +4514,7 @@ var File_spoor_v1_case_service_proto protoreflect.FileDescriptor
 
 const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1bspoor/v1/case_service.proto\x12\bspoor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15spoor/v1/common.proto\x1a\x16spoor/v1/options.proto\"\xac\x06\n" +
+	"\x1bspoor/v1/case_service.proto\x12\bspoor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15spoor/v1/common.proto\x1a\x16spoor/v1/options.proto\"\xc6\x06\n" +
 	"\x04Case\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\tR\x06number\x12\x14\n" +
@@ -4468,7 +4540,8 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\brequests\x18\x12 \x03(\v2\x15.spoor.v1.CaseRequestR\brequests\x12-\n" +
 	"\bseizures\x18\x13 \x03(\v2\x11.spoor.v1.SeizureR\bseizures\x12\x16\n" +
 	"\x06erased\x18\x14 \x01(\bR\x06erased\x12.\n" +
-	"\areturns\x18\x19 \x03(\v2\x14.spoor.v1.CaseReturnR\areturns\"S\n" +
+	"\areturns\x18\x19 \x03(\v2\x14.spoor.v1.CaseReturnR\areturns\x12\x18\n" +
+	"\achanged\x18\x1c \x01(\x04R\achanged\"S\n" +
 	"\n" +
 	"CasePolicy\x12!\n" +
 	"\x06policy\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 R\x06policy\x12\"\n" +
@@ -4498,13 +4571,21 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\bR\x05label\x12#\n" +
 	"\bcategory\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\bcategory\x12\"\n" +
 	"\x06source\x18\x04 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\bR\x06source\"c\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\bR\x06source\"\xba\x02\n" +
 	"\vCasePackage\x12\x16\n" +
 	"\x06sha256\x18\x01 \x01(\tR\x06sha256\x12\x1c\n" +
 	"\tredaction\x18\x02 \x01(\tR\tredaction\x12\x1e\n" +
 	"\n" +
 	"supersedes\x18\x03 \x01(\tR\n" +
-	"supersedes\"\xf5\x01\n" +
+	"supersedes\x12\x13\n" +
+	"\x05as_of\x18\x04 \x01(\tR\x04asOf\x12\x1e\n" +
+	"\vasked_as_of\x18\x05 \x01(\tR\taskedAsOf\x12%\n" +
+	"\x0elabel_sequence\x18\x06 \x01(\x04R\rlabelSequence\x12!\n" +
+	"\fcustody_size\x18\a \x01(\x04R\vcustodySize\x12\x16\n" +
+	"\x06author\x18\b \x01(\tR\x06author\x12$\n" +
+	"\rdemonstration\x18\t \x01(\tR\rdemonstration\x12\x18\n" +
+	"\asubject\x18\n" +
+	" \x01(\tR\asubject\"\xf5\x01\n" +
 	"\vCaseRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\tR\x02to\x12\x1c\n" +
