@@ -13,6 +13,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/spoortrace/spoor/cmd/spoor/internal/render"
 	"github.com/spoortrace/spoor/evidence"
@@ -39,7 +42,8 @@ func (a *app) casePackageCommand() *cobra.Command {
 		Long: `Make evidence packages: the trace of a case under its policies and others, the seizure table, proofs, letters, and all that is needed to check them.
 
 Equal pins (--as-of, --label-sequence, --custody-size) give equal bytes. Several cases, or --all, are a batch: each package is written whole or not at
-all, one that is there already is not made again, and a case that fails does not stop the others.
+all, one that is there already is not made again unless its case was changed, and a case that fails does not stop the others. What a run that was killed
+had begun is finished by the next run to the same folder: the package that was recorded is made again of its pins, and is not recorded again.
 Exit status 4: some cases failed.`,
 		Example: `  spoor case package 12/2026 --out packages --key examiner.key
   spoor case package --all --out packages --demonstration "made of public data"`,
@@ -126,7 +130,7 @@ func (a *app) batch(ctx context.Context, l *link, args []string, m *spoorv1.Buil
 	failed := 0
 	for i, name := range args {
 		m.Name = caseName(name)
-		sum, err := a.onePackage(ctx, l, m, flags)
+		sum, err := a.onePackage(ctx, l, m, flags, flags.all || len(args) > 1)
 		switch {
 		case err != nil && len(args) == 1:
 			return err
@@ -147,28 +151,75 @@ func (a *app) batch(ctx context.Context, l *link, args []string, m *spoorv1.Buil
 	return nil
 }
 
-// onePackage makes, signs and moves one package into place.
-func (a *app) onePackage(ctx context.Context, l *link, m *spoorv1.BuildPackageRequest, flags packageFlags) (*spoorv1.PackageSum, error) {
-	if flags.all || m.GetRequestId() != "" {
-		if done, err := a.madeAlready(ctx, l, m, flags); err != nil || done != nil {
-			return done, err
-		}
-	}
-	file, err := os.CreateTemp(flags.out, ".package-*")
+// onePackage makes a package: first what a run that died had begun, then, unless
+// that or what is in the folder is it, a new one.
+func (a *app) onePackage(ctx context.Context, l *link, m *spoorv1.BuildPackageRequest, flags packageFlags, batch bool) (*spoorv1.PackageSum, error) {
+	c, err := l.cases.GetCase(ctx, &spoorv1.GetCaseRequest{Name: m.GetName()})
 	if err != nil {
 		return nil, err
 	}
-	sum, err := receive(ctx, l, m, file)
-	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
-		err = derivedOf(file.Name(), flags.of)
+	base := c.GetName()[len("cases/"):] + "-" + m.GetRedaction()
+	left, err := deadDrafts(flags.out, base)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range left {
+		if _, err := a.finish(ctx, l, m, flags, d); err != nil {
+			if ctx.Err() != nil {
+				return nil, err
+			}
+			fmt.Fprintf(a.errOut, "spoor: what an earlier run had begun is not finished: %s\n", render.Clean(err.Error()))
+		}
+	}
+	if len(left) > 0 {
+		if c, err = l.cases.GetCase(ctx, &spoorv1.GetCaseRequest{Name: m.GetName()}); err != nil {
+			return nil, err
+		}
+	}
+	if batch || len(left) > 0 {
+		if done, err := madeAlready(c, m, filepath.Join(flags.out, base)); err != nil || done != nil {
+			return done, err
+		}
+	}
+	d, err := newDraft(flags.out, base)
+	if err != nil {
+		return nil, err
+	}
+	return a.finish(ctx, l, m, flags, d)
+}
+
+// finish makes, signs and moves one package into place. The draft stays, empty,
+// where the package may be recorded: the next run asks for that one again.
+func (a *app) finish(ctx context.Context, l *link, m *spoorv1.BuildPackageRequest, flags packageFlags, d *draft) (*spoorv1.PackageSum, error) {
+	m = proto.CloneOf(m)
+	m.RequestId = d.request
+	sum, err := receive(ctx, l, m, d.file)
+	if err != nil && refused(err) {
+		return nil, errors.Join(err, os.Remove(d.file.Name()), d.file.Close())
 	}
 	if err == nil {
-		err = a.place(file.Name(), sum, flags)
+		err = d.file.Sync()
+	}
+	if err == nil {
+		if err = derivedOf(d.file.Name(), flags.of); err != nil { // it would not be another time either
+			return nil, errors.Join(err, os.Remove(d.file.Name()), d.file.Close())
+		}
+		err = a.place(d.file.Name(), sum, flags)
 	}
 	if err != nil {
-		return nil, errors.Join(err, remove(file.Name()))
+		return nil, errors.Join(err, d.file.Truncate(0), d.file.Close())
 	}
-	return sum, nil
+	return sum, d.file.Close()
+}
+
+// refused reports an error which says that nothing was recorded, and would come again.
+func refused(err error) bool {
+	switch status.Code(err) {
+	case codes.InvalidArgument, codes.NotFound, codes.PermissionDenied, codes.FailedPrecondition, codes.Unauthenticated, codes.OutOfRange, codes.Unimplemented:
+		return true
+	default:
+		return false
+	}
 }
 
 // derivedOf holds a redacted package against the full one.
@@ -193,26 +244,25 @@ func derivedOf(made, full string) error {
 	return nil
 }
 
-func remove(name string) error {
-	if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
 // madeAlready finds the package of a case in the folder, if its custody log says
-// that this very file is its newest package of that level, and nothing was added
-// since but readings.
-func (a *app) madeAlready(ctx context.Context, l *link, m *spoorv1.BuildPackageRequest, flags packageFlags) (*spoorv1.PackageSum, error) {
-	c, err := l.cases.GetCase(ctx, &spoorv1.GetCaseRequest{Name: m.GetName()})
+// that this very file is its newest package of that kind, and that nothing was
+// added since but readings.
+func madeAlready(c *spoorv1.Case, m *spoorv1.BuildPackageRequest, name string) (*spoorv1.PackageSum, error) {
+	at := -1
+	for i, p := range c.GetPackages() {
+		if sameKind(p, m) {
+			at = i
+		}
+	}
+	if at < 0 || c.GetPackages()[at].GetCustodySize() < c.GetChanged() {
+		return nil, nil //nolint:nilnil // there is none of the case as it is
+	}
+	f, err := os.Open(name + ".zip")
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil //nolint:nilnil // it is not there
+	}
 	if err != nil {
 		return nil, err
-	}
-	id := c.GetName()[len("cases/"):]
-	name := filepath.Join(flags.out, id+"-"+m.GetRedaction()+".zip")
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, nil //nolint:nilnil // it is not there
 	}
 	defer f.Close()
 	hash := sha256.New()
@@ -220,16 +270,19 @@ func (a *app) madeAlready(ctx context.Context, l *link, m *spoorv1.BuildPackageR
 	if err != nil {
 		return nil, err
 	}
-	sha := hex.EncodeToString(hash.Sum(nil))
-	for i := len(c.GetPackages()) - 1; i >= 0; i-- {
-		if p := c.GetPackages()[i]; p.GetRedaction() == m.GetRedaction() {
-			if p.GetSha256() == sha {
-				return &spoorv1.PackageSum{FileName: id + "-" + m.GetRedaction(), Sha256: sha, Size: size}, nil
-			}
-			break
-		}
+	if sha := hex.EncodeToString(hash.Sum(nil)); sha == c.GetPackages()[at].GetSha256() {
+		return &spoorv1.PackageSum{FileName: filepath.Base(name), Sha256: sha, Size: size}, nil
 	}
 	return nil, nil //nolint:nilnil // another one
+}
+
+// sameKind reports whether a package was made as is asked; what is left open may
+// be anything.
+func sameKind(p *spoorv1.CasePackage, m *spoorv1.BuildPackageRequest) bool {
+	return p.GetRedaction() == m.GetRedaction() && p.GetSubject() == m.GetSubject() && p.GetSupersedes() == m.GetSupersedes() &&
+		p.GetDemonstration() == m.GetDemonstration() && (m.GetAsOf() == p.GetAskedAsOf() || m.GetAsOf() == p.GetAsOf()) &&
+		(m.GetAuthor() == "" || m.GetAuthor() == p.GetAuthor()) && (m.GetLabelSequence() == 0 || m.GetLabelSequence() == p.GetLabelSequence()) &&
+		(m.GetCustodySize() == 0 || m.GetCustodySize() == p.GetCustodySize())
 }
 
 // receive writes the stream to a file and compares its hash.

@@ -22,14 +22,8 @@ func TestKilledImport(t *testing.T) {
 	}
 	const rows, kills = 3000, 4
 	dir := t.TempDir()
-	spoor, data, file := filepath.Join(dir, "spoor"), filepath.Join(dir, "spoor-demo"), filepath.Join(dir, "deposits.csv")
-	self, err := os.Executable()
-	if err == nil {
-		err = os.Symlink(self, spoor) // by this name the test binary is the program
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	spoor, data := program(t, dir)
+	file := filepath.Join(dir, "deposits.csv")
 	var b strings.Builder
 	b.WriteString("user_id,network,transfer_reference,direction,amount\n")
 	for i := range rows {
@@ -37,11 +31,6 @@ func TestKilledImport(t *testing.T) {
 	}
 	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
 		t.Fatal(err)
-	}
-	demo := exec.CommandContext(t.Context(), spoor, "demo")
-	demo.Dir = dir
-	if out, err := demo.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
 	}
 	run := func(ctx context.Context) error {
 		cmd := exec.CommandContext(ctx, spoor, "transfers", "import", file, "--data", data)
