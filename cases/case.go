@@ -29,7 +29,7 @@ type Case struct {
 	Seizures   []Seizure  `json:"seizures,omitempty"`
 	Handovers  []Handover `json:"handovers,omitempty"`
 	Reads      uint64     `json:"reads"`
-	Changed    uint64     `json:"changed"` // last entry that is neither a reading nor a package
+	Changed    uint64     `json:"changed"`             // last entry that is neither a reading nor a package
 	Recovered  uint64     `json:"recovered,omitempty"` // entries that a crash left beyond the checkpoint
 	Erased     bool       `json:"erased,omitempty"`    // the personal data is gone
 	ids        map[string]string
@@ -164,7 +164,7 @@ type Package struct {
 
 // Pins are what a package was made of, besides the index and the program.
 type Pins struct {
-	AsOf          string `json:"as_of"`                // NETWORK=HEIGHT,NETWORK=HEIGHT
+	AsOf          string `json:"as_of"`                 // NETWORK=HEIGHT,NETWORK=HEIGHT
 	AskedAsOf     string `json:"asked_as_of,omitempty"` // as it was asked for; empty: the tip
 	LabelSequence uint64 `json:"label_sequence"`
 	CustodySize   uint64 `json:"custody_size"` // entries
