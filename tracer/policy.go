@@ -22,6 +22,10 @@ type Policy struct {
 	split func(in []Segment, slots []ledger.Amount) [][]Segment
 	// take removes x units from an account that holds at least x.
 	take func(held []Segment, x ledger.Amount) (taken, left []Segment)
+	// The same backwards: uncredit takes a credit's units out of what an account
+	// held after it, unpay puts back what it paid. nil: the rule has no answer.
+	uncredit func(held []Segment, x ledger.Amount) (taken, left []Segment)
+	unpay    func(held, paid []Segment) []Segment
 }
 
 // Policies returns the table of accounting rules, the default first. A new
@@ -29,12 +33,12 @@ type Policy struct {
 func Policies() []Policy {
 	return []Policy{
 		{Name: "dirty-first", Conserves: true, split: pooled(dirtyFirstSlots), take: pool(dirtyFirst), About: "traced units leave first (Banco Cafetero): the widest coverage of where the money can be"},
-		{Name: "fifo", Conserves: true, queued: true, split: fifoSplit, take: popFront, About: "first in, first out (Clayton's case, 1816; Anderson, Shumailov, Ahmed 2018)"},
-		{Name: "lifo", Conserves: true, queued: true, split: lifoSplit, take: popBack, About: "last in, first out"},
-		{Name: "haircut", Conserves: true, split: pooled(haircutSlots), take: pool(haircut), About: "pro rata over everything held"},
+		{Name: "fifo", Conserves: true, queued: true, split: fifoSplit, take: popFront, uncredit: tail, unpay: unshift, About: "first in, first out (Clayton's case, 1816; Anderson, Shumailov, Ahmed 2018)"},
+		{Name: "lifo", Conserves: true, queued: true, split: lifoSplit, take: popBack, uncredit: tail, unpay: unpop, About: "last in, first out"},
+		{Name: "haircut", Conserves: true, split: pooled(haircutSlots), take: pool(haircut), uncredit: pool(haircut), unpay: pour, About: "pro rata over everything held"},
 		{Name: "tiho", Conserves: true, split: pooled(tihoSlots), take: pool(dirtyFirst), About: "taint in, highest out: the largest outputs first"},
 		{Name: "libr", Conserves: true, split: pooled(librSlots), take: pool(libr), About: "lowest intermediate balance: clean units leave first; on UTXO chains clean-first, its analogue"},
-		{Name: "poison", Conserves: false, split: poisonSplit, take: poisonTake, About: "everything that touches the money is tainted; amounts do not conserve"},
+		{Name: "poison", Conserves: false, split: poisonSplit, take: poisonTake, uncredit: poisonTake, unpay: poisonPour, About: "everything that touches the money is tainted; amounts do not conserve"},
 	}
 }
 
@@ -59,10 +63,14 @@ func Combine(utxo, account Policy) (Policy, error) {
 	if !utxo.Conserves || !account.Conserves {
 		return Policy{}, ledger.Invalid("policy", "rules that both conserve", utxo.Name+" with "+account.Name)
 	}
-	return Policy{
+	both := Policy{
 		Name: utxo.Name + "+" + account.Name, About: utxo.About + "; in accounts: " + account.About, Conserves: true,
 		queued: account.queued, split: utxo.split, take: account.take,
-	}, nil
+	}
+	if utxo.unpay != nil {
+		both.uncredit, both.unpay = account.uncredit, account.unpay
+	}
+	return both, nil
 }
 
 // credit adds a parcel to what an account holds.
@@ -238,6 +246,46 @@ func haircut(x, balance, dirty ledger.Amount) ledger.Amount {
 func dirtyFirst(x, _, dirty ledger.Amount) ledger.Amount { return ledger.Min(dirty, x) }
 
 func libr(x, balance, dirty ledger.Amount) ledger.Amount { return dirty.SubFloor(balance.Minus(x)) }
+
+// tail takes the last x units of a queue, in their order.
+func tail(queue []Segment, x ledger.Amount) (taken, left []Segment) {
+	taken, left = popBack(queue, x)
+	slices.Reverse(taken)
+	return taken, left
+}
+
+// unshift puts units back at the front of a queue.
+func unshift(queue, paid []Segment) []Segment {
+	out := slices.Clone(paid)
+	for _, s := range queue {
+		out = push(out, s)
+	}
+	return out
+}
+
+// unpop puts units back on a stack in the order in which they were on it.
+func unpop(stack, paid []Segment) []Segment {
+	for _, s := range slices.Backward(paid) {
+		stack = push(stack, s)
+	}
+	return stack
+}
+
+// pour adds units to a pool.
+func pour(held, paid []Segment) []Segment {
+	for _, s := range paid {
+		held = addTo(held, s)
+	}
+	return held
+}
+
+func poisonPour(held, paid []Segment) []Segment {
+	held = pour(held, paid)
+	if dirtyOf(held).IsZero() {
+		return held
+	}
+	return push(nil, Segment{Tainted, totalOf(held)})
+}
 
 func poisonSplit(in []Segment, slots []ledger.Amount) [][]Segment {
 	label := Clean

@@ -263,7 +263,11 @@ func (s *script) block(height uint64) *ledger.Block {
 func (s *script) trace(words []string) []string {
 	idx := s.build()
 	req, bounds := s.request(idx, words)
-	tr, err := tracer.Run(context.Background(), idx, req, nil)
+	run := func() (*tracer.Trace, error) { return tracer.Run(context.Background(), idx, req, nil) }
+	if slices.Contains(words, "upstream") {
+		run = func() (*tracer.Trace, error) { return tracer.Upstream(context.Background(), idx, req, nil) }
+	}
+	tr, err := run()
 	if err != nil {
 		return []string{"error: " + err.Error()}
 	}

@@ -124,6 +124,7 @@ func (s *script) request(idx tracer.Index, words []string) (tracer.Request, bool
 			req.FeesToCoinbase = value == "coinbase"
 		case "bounds":
 			bounds = true
+		case "upstream":
 		default:
 			req.Seeds = append(req.Seeds, s.seedsOf(idx, key, value)...)
 		}

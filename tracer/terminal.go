@@ -24,6 +24,7 @@ const (
 	Contract         Reason = "CONTRACT"
 	Seized           Reason = "SEIZED"
 	NotCovered       Reason = "NOT_COVERED"
+	Issued           Reason = "ISSUED" // upstream: minted, or a block's reward
 	StoppedByUser    Reason = "STOPPED_BY_USER"
 	UnsupportedAsset Reason = "UNSUPPORTED_ASSET"
 	Burn             Reason = "BURN"
@@ -54,7 +55,7 @@ func (r Reason) Bucket() Bucket {
 		return InPruned
 	case Pending:
 		return InPending
-	case Service, SuspectedService, DepositAddress, Mixer, CoinJoin, BridgeUnmatched, Contract, Seized, StoppedByUser, UnsupportedAsset:
+	case Service, SuspectedService, DepositAddress, Mixer, CoinJoin, BridgeUnmatched, Contract, Seized, Issued, StoppedByUser, UnsupportedAsset:
 	}
 	return InStopped
 }
@@ -107,7 +108,7 @@ func (r Reason) Holder() string {
 		return "state"
 	case NotCovered, StoppedByUser, UnsupportedAsset:
 		return "unknown"
-	case Burn:
+	case Burn, Issued:
 		return "none"
 	case Pruned, Pending:
 	}
@@ -123,7 +124,7 @@ func (r Reason) FreezableBy(a ledger.Asset) string {
 		return "VASP"
 	case Frozen, Seized:
 		return "DONE"
-	case Burn:
+	case Burn, Issued:
 		return "NONE"
 	case Unspent, NotCovered, StoppedByUser, UnsupportedAsset, Pruned, Pending, Mixer, CoinJoin, BridgeUnmatched, Contract:
 	}
