@@ -143,8 +143,10 @@ func TestBadTraces(t *testing.T) {
 			refusal{invalid, wrong, "request.direction", "request.direction"},
 		},
 		"upstream": {
-			with(func(m *spoorv1.TraceRequest) { m.Direction = spoorv1.Direction_DIRECTION_UPSTREAM }),
-			refusal{codes.Unimplemented, "", "", "upstream"},
+			with(func(m *spoorv1.TraceRequest) {
+				m.Direction, m.Policy = spoorv1.Direction_DIRECTION_UPSTREAM, "libr"
+			}),
+			refusal{codes.FailedPrecondition, "FAILED_PRECONDITION", "", "libr has no upstream answer; those that have: fifo, lifo, haircut, poison"},
 		},
 		"stop at nowhere": {stop("tron:T"), refusal{invalid, wrong, "stop_at", "a tron address"}},
 		"through nowhere": {

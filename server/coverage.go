@@ -38,6 +38,26 @@ func (v *view) coverage(ctx context.Context, t *tracer.Trace) ([]*spoorv1.Covera
 	return all, ctx.Err()
 }
 
+// coverageBefore is that of an upstream trace: what came before its payments.
+func (v *view) coverageBefore(ctx context.Context, t *tracer.Trace) ([]*spoorv1.Coverage, error) {
+	var all []*spoorv1.Coverage
+	for _, ref := range t.AsOf {
+		m, err := v.networkCoverage(ref.Chain)
+		if err != nil {
+			return nil, err
+		}
+		if m.GetState() != ledger.CoverageComplete.String() {
+			m.Missing = nil
+		}
+		if open := notCovered(ref.Chain, t); len(open) > 0 {
+			m.Missing = append(m.Missing, "earlier transfers of "+plural(len(open), "account")+" of whose money a part is asked for")
+		}
+		m.TagSets = v.tagSets()
+		all = append(all, m)
+	}
+	return all, ctx.Err()
+}
+
 // networkCoverage describes what a network holds, whatever the question.
 func (v *view) networkCoverage(c ledger.Chain) (*spoorv1.Coverage, error) {
 	extent, err := v.Extent(c)

@@ -35,8 +35,8 @@ const tipEvery = time.Second
 
 // follow answers again and again until ctx ends.
 func (s *traces) follow(ctx context.Context, m *spoorv1.TraceRequest, send func(*spoorv1.TraceEvent) error) error {
-	if m.GetAsOf() != "" || m.GetAllPolicies() {
-		return ledger.Invalid("follow", "neither as_of nor all_policies beside it", "")
+	if m.GetAsOf() != "" || m.GetAllPolicies() || m.GetDirection() == spoorv1.Direction_DIRECTION_UPSTREAM {
+		return ledger.Invalid("follow", "neither as_of nor all_policies beside it, and no upstream trace: what came before does not change", "")
 	}
 	p := &pursuit{traces: s, m: m, send: send, told: map[string]string{}}
 	tick := time.NewTicker(tipEvery)

@@ -8,9 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
-
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 	"github.com/spoortrace/spoor/tracer"
@@ -29,13 +26,11 @@ type question struct {
 // ask resolves a request: networks and as-of first, since the payments are
 // looked up in what the answer will be based on.
 func (s *traces) ask(ctx context.Context, m *spoorv1.TraceRequest) (*question, error) {
-	if m.GetDirection() == spoorv1.Direction_DIRECTION_UPSTREAM {
-		return nil, status.Error(codes.Unimplemented, "upstream traces are not offered by this version; ask downstream")
-	}
 	q := &question{message: m, req: tracer.Request{
 		ServicePayees: tracer.DefaultServicePayees, AccountEvents: tracer.DefaultAccountEvents,
 		Hops: tracer.DefaultHops, Events: s.maxEvents, FeesToCoinbase: m.GetFeesToCoinbase(), Heuristics: m.GetHeuristics(),
 	}}
+	q.req.NoFloor = q.upstream() // nothing is small enough not to be asked for
 	if err := q.form(m, s.maxEvents); err != nil {
 		return nil, err
 	}
@@ -97,7 +92,9 @@ func (q *question) fill(ctx context.Context, m *spoorv1.TraceRequest) error {
 
 func (q *question) limits(m *spoorv1.TraceRequest, maxEvents int) (err error) {
 	name := m.GetPolicy()
-	if name == "" {
+	if name == "" && q.upstream() {
+		name = tracer.ComparedUpstream()[0]
+	} else if name == "" {
 		name = tracer.Policies()[0].Name
 	}
 	if q.req.Policy, err = tracer.PolicyByName(name); err != nil {

@@ -115,34 +115,65 @@ func (s *traces) slot(ctx context.Context) (release func(), err error) {
 
 // run replays a question under its policy and under those it is compared with.
 func (s *traces) run(ctx context.Context, q *question, onHop func(tracer.Hop)) (*spoorv1.Trace, error) {
-	main, err := tracer.Run(ctx, q.view, q.req, onHop)
+	main, err := q.replay(ctx, q.req.Policy, onHop)
 	if err != nil {
 		return nil, err
 	}
-	names := tracer.ComparedPolicies()
+	names := q.compared()
 	if q.message.GetAllPolicies() {
-		names = nil
-		for _, p := range tracer.Policies() {
-			names = append(names, p.Name)
-		}
+		names = q.everyPolicy()
 	}
 	all := map[string]*tracer.Trace{q.req.Policy.Name: main}
 	for _, name := range names {
 		if all[name] != nil {
 			continue
 		}
-		other, err := tracer.RunAll(ctx, q.view, q.req, []string{name})
+		policy, err := tracer.PolicyByName(name)
 		if err != nil {
 			return nil, err
 		}
-		all[name] = other[0]
+		if all[name], err = q.replay(ctx, policy, nil); err != nil {
+			return nil, err
+		}
 	}
 	var compared []*tracer.Trace
-	for _, name := range tracer.ComparedPolicies() {
+	for _, name := range q.compared() {
 		compared = append(compared, all[name])
 	}
 	main.SetBounds(compared)
 	return q.answer(ctx, main, all, names)
+}
+
+// replay runs a question under a policy, the way that it asks for.
+func (q *question) replay(ctx context.Context, policy tracer.Policy, onHop func(tracer.Hop)) (*tracer.Trace, error) {
+	req := q.req
+	req.Policy = policy
+	if q.upstream() {
+		return tracer.Upstream(ctx, q.view, req, onHop)
+	}
+	return tracer.Run(ctx, q.view, req, onHop)
+}
+
+func (q *question) upstream() bool {
+	return q.message.GetDirection() == spoorv1.Direction_DIRECTION_UPSTREAM
+}
+
+// compared are the rules whose range is printed beside the answer.
+func (q *question) compared() []string {
+	if q.upstream() {
+		return tracer.ComparedUpstream()
+	}
+	return tracer.ComparedPolicies()
+}
+
+// everyPolicy are the rules that have an answer.
+func (q *question) everyPolicy() (names []string) {
+	for _, p := range tracer.Policies() {
+		if !q.upstream() || p.Upstream() {
+			names = append(names, p.Name)
+		}
+	}
+	return names
 }
 
 // answer converts the traces into one message with its pins and coverage.
@@ -157,7 +188,11 @@ func (q *question) answer(ctx context.Context, main *tracer.Trace, all map[strin
 		m.AsOf = append(m.AsOf, q.view.asOfMessage(ref))
 	}
 	m.Pins = &spoorv1.Pins{LabelSequence: q.view.labelSequence(), RuleVersion: ruleVersion}
-	if m.Coverage, err = q.view.coverage(ctx, main); err != nil {
+	coverage := q.view.coverage
+	if q.upstream() {
+		coverage = q.view.coverageBefore
+	}
+	if m.Coverage, err = coverage(ctx, main); err != nil {
 		return nil, err
 	}
 	if m.Bounds, err = q.bounds(conv, main); err != nil {
@@ -168,7 +203,7 @@ func (q *question) answer(ctx context.Context, main *tracer.Trace, all map[strin
 			return nil, err
 		}
 	}
-	m.PolicyRanges, err = conv.policyRanges(all)
+	m.PolicyRanges, err = conv.policyRanges(all, q.compared())
 	return m, err
 }
 
@@ -205,13 +240,12 @@ func (c *converter) policyResults(all map[string]*tracer.Trace, names []string) 
 
 // policyRanges shows each address where any of the compared policies ends
 // something, most money first, under all of them side by side.
-func (c *converter) policyRanges(all map[string]*tracer.Trace) ([]*spoorv1.PolicyRange, error) {
+func (c *converter) policyRanges(all map[string]*tracer.Trace, compared []string) ([]*spoorv1.PolicyRange, error) {
 	type row struct {
 		ledger.Holder
 		amounts   []ledger.Amount
 		low, high ledger.Amount
 	}
-	compared := tracer.ComparedPolicies()
 	rows := map[ledger.Holder]*row{}
 	for i, name := range compared {
 		for _, t := range all[name].Terminals {

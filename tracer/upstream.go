@@ -38,9 +38,16 @@ func Upstream(ctx context.Context, idx interface {
 	return b.trace, nil
 }
 
+// ComparedUpstream are the rules whose range is printed beside every upstream
+// trace, the default first.
+func ComparedUpstream() []string { return []string{"fifo", "lifo", "haircut"} }
+
+// Upstream reports whether the rule says which earlier payments paid for one.
+func (p Policy) Upstream() bool { return p.unpay != nil }
+
 func upstreamPolicies() (names []string) {
 	for _, p := range Policies() {
-		if p.unpay != nil {
+		if p.Upstream() {
 			names = append(names, p.Name)
 		}
 	}

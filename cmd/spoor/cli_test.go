@@ -121,7 +121,8 @@ func TestBadInput(t *testing.T) {
 		{"no such role", "serve --listen 127.0.0.1:0 --role root", 2, `--role: want reader, investigator, screener or admin, got "root"`},
 		{"no such command", "tracee", 2, `unknown command "tracee"`},
 		{"half a command", "index", 2, `want one of`},
-		{"no such flag", "trace --upstream " + usdtHash, 2, `unknown flag: --upstream`},
+		{"no such flag", "trace --uphill " + usdtHash, 2, `unknown flag: --uphill`},
+		{"no upstream answer", "trace --upstream --policy libr " + usdtHash, 1, `those that have: fifo, lifo, haircut, poison`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -27,6 +27,7 @@ type traceFlags struct {
 	sheet         string
 	prices        []string
 	follow        bool
+	upstream      bool
 }
 
 func (a *app) traceCommand() *cobra.Command {
@@ -40,6 +41,8 @@ func (a *app) traceCommand() *cobra.Command {
 
 Rules (--policy):
 ` + policyHelp() + `
+--upstream asks which earlier payments paid for these, down to mints, services and what the index does not hold; fifo (the default there), lifo, haircut and
+poison have an answer.
 Exit status 4: a limit (--max-hops, --max-events) ended the trace somewhere; what is left is PENDING. What the index does not cover is
 NOT_COVERED in the answer and no reason for another status.`,
 		Example: "  spoor trace tron:4d5f37b606d8dad9a0554efd6becb005ef9a53def9d68f636e01f63f86d12c4c --policy fifo\n  spoor trace 0437cd7f8525ceed2324359c2d0ba26006d92d856a9c20fa0241106ee5a597c9:0 -o json",
@@ -66,6 +69,7 @@ NOT_COVERED in the answer and no reason for another status.`,
 	f.BoolVar(&req.FeesToCoinbase, "fees-to-coinbase", false, "follow miner fees into the coinbase of their block")
 	f.BoolVar(&a.style.Wide, "wide", false, "tables with transaction hashes")
 	f.BoolVar(&a.style.All, "all", false, "tables with every hop and place, however many")
+	f.BoolVar(&flags.upstream, "upstream", false, "ask where the payments' money came from")
 	f.BoolVar(&flags.follow, "follow", false, "go on as blocks arrive, until SIGINT: hops are TENTATIVE, then FINAL, or RETRACTED by a reorganisation")
 	f.StringArrayVar(&flags.prices, "prices", nil, "`FILE` of prices (asset,time,usd,source) that annotate amounts; may be repeated; not through a server")
 	f.StringVar(&flags.sheet, "sheet", "hops", "what -o csv writes: hops, terminals or conservation")
@@ -94,6 +98,12 @@ func (a *app) trace(cmd *cobra.Command, req *spoorv1.TraceRequest, flags *traceF
 	}
 	if cmd.Flags().Changed("max-events") {
 		req.MaxEvents = &flags.maxEvents
+	}
+	if flags.upstream {
+		req.Direction = spoorv1.Direction_DIRECTION_UPSTREAM
+	}
+	if flags.follow && flags.upstream {
+		return &usageError{errors.New("--follow: want no --upstream beside it: what came before does not change")}
 	}
 	if flags.follow && (req.GetAsOf() != "" || req.GetAllPolicies() || a.output == "csv" || a.output == "dot") {
 		return &usageError{errors.New("--follow: want neither --as-of nor --all-policies beside it, and -o table or json")}

@@ -32,7 +32,7 @@ func (v *traceView) places(p *paper) {
 		}
 	}
 	p.line("")
-	p.line("Where it is: %s, most money first", plural(int64(len(all)), "place", "places"))
+	p.line("%s: %s, most money first", v.words().places, plural(int64(len(all)), "place", "places"))
 	for i, at := range listed {
 		v.place(p, i+1, at)
 	}
@@ -95,11 +95,11 @@ const shownArrivals = 5
 
 // facts says why the money ends at a place, who holds it, and who can stop it.
 func (v *traceView) facts(at *place) []string {
-	facts := []string{Clean(at.GetReason()) + reasonNote(at.GetReason())}
+	facts := []string{Clean(at.GetReason()) + v.note(at.GetReason())}
 	if at.GetHolder() != "" {
 		facts = append(facts, "holder: "+Clean(at.GetHolder()))
 	}
-	if at.GetFreezableBy() != "" {
+	if at.GetFreezableBy() != "" && !v.upstream() {
 		facts = append(facts, "who can freeze it: "+Clean(at.GetFreezableBy()))
 	}
 	for _, r := range v.GetPolicyRanges() {
@@ -131,6 +131,8 @@ func reasonNote(reason string) string {
 	switch reason {
 	case "NOT_COVERED":
 		return " (what came after is not held; it may have moved)"
+	case "ISSUED":
+		return " (minted, or a block's reward)"
 	case "PENDING":
 		return " (a limit ended the trace here)"
 	case "SUSPECTED_SERVICE":

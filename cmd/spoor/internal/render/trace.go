@@ -29,6 +29,28 @@ type traceView struct {
 	seeded map[string]ledger.Amount // by assetKey, all payments
 }
 
+// phrases are how a direction is told.
+type phrases struct{ hops, prev, places string }
+
+func (v *traceView) upstream() bool {
+	return v.GetRequest().GetDirection() == spoorv1.Direction_DIRECTION_UPSTREAM
+}
+
+func (v *traceView) words() phrases {
+	if v.upstream() {
+		return phrases{"What paid for it", "prev is the hop that a hop paid for.", "Where it came from"}
+	}
+	return phrases{"Where it went", "prev is the hop that first brought traced money to the payer.", "Where it is"}
+}
+
+// note says in words what a reason means where the word alone may mislead.
+func (v *traceView) note(reason string) string {
+	if v.upstream() && reason == "NOT_COVERED" {
+		return " (what came before is not held)"
+	}
+	return reasonNote(reason)
+}
+
 func newTraceView(t *spoorv1.Trace, s Style) *traceView {
 	v := &traceView{Trace: t, style: s, seeded: map[string]ledger.Amount{}}
 	for _, c := range t.GetConservation() {

@@ -28,9 +28,9 @@ func (v *traceView) tree(p *paper) {
 	}
 	p.line("")
 	if n := len(t.shown); n < len(v.GetHops()) {
-		p.line("Where it went: %d of %s, those with most money (--all prints all)", n, plural(int64(len(v.GetHops())), "hop", "hops"))
+		p.line("%s: %d of %s, those with most money (--all prints all)", v.words().hops, n, plural(int64(len(v.GetHops())), "hop", "hops"))
 	} else {
-		p.line("Where it went: %s", plural(int64(len(v.GetHops())), "hop", "hops"))
+		p.line("%s: %s", v.words().hops, plural(int64(len(v.GetHops())), "hop", "hops"))
 	}
 	t.grid.add("hop", "prev", "time (UTC)", "after", "traced", "of", "share", "grade", "")
 	for _, h := range t.children[0] {
@@ -40,7 +40,7 @@ func (v *traceView) tree(p *paper) {
 		}
 	}
 	p.print(t.grid)
-	p.line("  prev is the hop that first brought traced money to the payer.")
+	p.line("  %s", v.words().prev)
 	if !v.style.Wide {
 		p.line("  --wide adds the transactions; -o csv and -o json have everything.")
 	}
