@@ -1,6 +1,7 @@
 package cases
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -230,6 +231,6 @@ func (c *Case) clone() Case {
 	d := *c
 	d.Members, d.Victims, d.Payments = slices.Clone(c.Members), slices.Clone(c.Victims), slices.Clone(c.Payments)
 	d.Requests = slices.Clone(c.Requests) // an answer replaces the list of answers
-	d.ids = nil
+	d.ids = maps.Clone(c.ids)
 	return d
 }

@@ -65,6 +65,18 @@ type reported struct {
 	asset string // as a user wrote it
 }
 
+// field is what an error is about, as the row calls it.
+func (r reported) field(err error) string {
+	var invalid *ledger.InvalidError
+	if errors.As(err, &invalid) && (invalid.Field == "amount" || invalid.Field == "asset") {
+		return invalid.Field
+	}
+	if r.ref != "" {
+		return "ref"
+	}
+	return "tx"
+}
+
 // readRows reads the spreadsheet and the single payments of a request.
 func readRows(m *spoorv1.AddPaymentsRequest) (rows []reported, answer *spoorv1.AddPaymentsResponse, err error) {
 	answer = &spoorv1.AddPaymentsResponse{}
@@ -166,14 +178,14 @@ func (in *intakeOfPayments) row(ctx context.Context, r reported) error {
 		in.problem(r, "index", true, refsOf(ambiguous.Candidates), "the transaction moves several; say which")
 		return nil
 	case err != nil && isRefusal(err):
-		in.problem(r, "tx", true, nil, "%s", err)
+		in.problem(r, r.field(err), true, nil, "%s", err)
 		return nil
 	case err != nil:
 		return err
 	}
 	key := paymentKey{s.Chain, s.Tx, tracer.IndexText(s.Chain, s.Kind, s.Index)}
 	if other, twice := in.held[key]; twice {
-		in.problem(r, "tx", true, nil, "the same transfer is %s already", other)
+		in.problem(r, r.field(nil), true, nil, "the same transfer is %s already", other)
 		return nil
 	}
 	in.held[key] = fmt.Sprintf("line %d", r.Line)

@@ -65,7 +65,7 @@ func (s *caseService) open(ctx context.Context, name string) (cases.Actor, cases
 	if text == "" || strings.Contains(text, "..") {
 		return who, "", ledger.Invalid("name", "cases/ID", name)
 	}
-	return who, "", fmt.Errorf("case %q: %w", text, ledger.ErrNotFound)
+	return who, "", absent("case", "cases/"+text, "there is none that you are a member of")
 }
 
 // CreateCase opens a case.
@@ -198,6 +198,9 @@ func (s *caseService) GetExhibit(ctx context.Context, m *spoorv1.GetExhibitReque
 		return nil, err
 	}
 	f, err := s.cases.Exhibit(who, id, m.GetSha256())
+	if errors.Is(err, ledger.ErrNotFound) {
+		return nil, absent("exhibit", m.GetSha256(), "the case has no exhibit of this hash")
+	}
 	if err != nil {
 		return nil, err
 	}

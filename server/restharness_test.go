@@ -179,10 +179,10 @@ type outcomes struct {
 	err      *status.Status
 }
 
-// overGRPC calls a method with one message.
-func overGRPC(t testing.TB, c *client, m method, req proto.Message) (o outcomes) {
+// overGRPC calls a method with one message, and shows headers.
+func overGRPC(t testing.TB, c *client, m method, req proto.Message, headers ...string) (o outcomes) {
 	t.Helper()
-	s, err := c.conn.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, m.name)
+	s, err := c.conn.NewStream(with(t.Context(), headers...), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, m.name)
 	if err == nil {
 		err = s.SendMsg(req)
 	}
@@ -202,10 +202,10 @@ func overGRPC(t testing.TB, c *client, m method, req proto.Message) (o outcomes)
 }
 
 // overREST sends the same as HTTP.
-func overREST(t testing.TB, base string, m method, req proto.Message) (o outcomes, r reply) {
+func overREST(t testing.TB, base string, m method, req proto.Message, headers ...string) (o outcomes, r reply) {
 	t.Helper()
 	how, target, body := transcode(t, m.desc, req)
-	r = fetch(t, how, base+target, body)
+	r = fetch(t, how, base+target, body, headers...)
 	switch {
 	case r.code >= 400:
 		o.err = r.status(t)
