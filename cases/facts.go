@@ -404,7 +404,7 @@ var errErased = fmt.Errorf("%w: the personal data of the case was erased", ledge
 func texts(pairs ...string) error {
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if strings.TrimSpace(pairs[i+1]) == "" || len(pairs[i+1]) > 10_000 {
-			return ledger.Invalid(pairs[i], "1 to 10,000 bytes of text", pairs[i+1])
+			return ledger.Invalid(pairs[i], "1 to 10,000 bytes of text", fmt.Sprintf("%d bytes", len(pairs[i+1]))) // which may be a name
 		}
 	}
 	return nil

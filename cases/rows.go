@@ -120,15 +120,15 @@ func (g *reader) take(number int, cells []cell) {
 	for i, c := range cells {
 		if i >= len(g.columns) {
 			if strings.TrimSpace(c.text) != "" {
-				l.problem(fmt.Sprintf("column %d", i+1), "a column that the header names", c.text)
+				l.problem(fmt.Sprintf("column %d", i+1), "a column that the header names", sizeOf(c.text))
 			}
 			continue
 		}
 		switch {
 		case c.formula:
-			l.problem(g.columns[i], "a value, no formula", c.text)
+			l.formula(g.columns[i], c.text)
 		case utf8.RuneCountInString(c.text) > maxCell:
-			l.problem(g.columns[i], fmt.Sprintf("at most %d characters", maxCell), strconv.Itoa(len(c.text))+" bytes")
+			l.problem(g.columns[i], fmt.Sprintf("at most %d characters", maxCell), sizeOf(c.text))
 		case g.columns[i] != "":
 			l.cells[g.columns[i]] = c
 		}
@@ -138,6 +138,17 @@ func (g *reader) take(number int, cells []cell) {
 		g.refused[number] = true
 	}
 }
+
+// formula refuses a cell, and shows it where it cannot be a name.
+func (l *line) formula(column, text string) {
+	if slices.Contains([]string{"", "victim", "bank_leg", "note"}, column) {
+		text = sizeOf(text)
+	}
+	l.problem(column, "a value, no formula", text)
+}
+
+// sizeOf stands for a text that may be personal.
+func sizeOf(text string) string { return strconv.Itoa(len(text)) + " bytes" }
 
 // payment takes a row as a victim's payment.
 func (l *line) payment() {

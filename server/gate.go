@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
 
 	"buf.build/go/protovalidate"
 
@@ -241,9 +242,13 @@ func (g *gate) validate(m any) error {
 	return withDetails(codes.InvalidArgument, errors.New(strings.Join(texts, "; ")), info("INVALID_ARGUMENT"), bad)
 }
 
-// cameAs says which text or number broke a rule.
+// cameAs says which text or number broke a rule; nothing of a field that is
+// marked as personal (debug_redact).
 func cameAs(v *protovalidate.Violation) string {
 	if v.FieldDescriptor == nil || !v.FieldValue.IsValid() {
+		return ""
+	}
+	if o, ok := v.FieldDescriptor.Options().(*descriptorpb.FieldOptions); ok && o.GetDebugRedact() {
 		return ""
 	}
 	switch came := v.FieldValue.Interface().(type) {
