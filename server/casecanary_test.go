@@ -167,8 +167,13 @@ func TestCanaryInPackages(t *testing.T) {
 		level, subject  string
 		named, numbered bool
 	}{
-		{"court", "", true, true}, {"agency", "", true, true}, {"exchange", "An exchange", false, true}, {"defence", "", false, true}, {"public", "", false, false},
-		{"victim", "V-1", true, true}, {"victim", "V-2", false, false},
+		{"court", "", true, true},
+		{"agency", "", true, true},
+		{"exchange", "An exchange", false, true},
+		{"defence", "", false, true},
+		{"public", "", false, false},
+		{"victim", "V-1", true, true},
+		{"victim", "V-2", false, false},
 	} {
 		files := o.packageOf(t, &spoorv1.BuildPackageRequest{Name: name, Redaction: test.level, Subject: test.subject})
 		var in []string

@@ -163,4 +163,3 @@ func TestLastOwner(t *testing.T) {
 		t.Errorf("the new owner, by the number: %v", got.err)
 	}
 }
-
