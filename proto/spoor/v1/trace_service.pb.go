@@ -383,6 +383,297 @@ func (x *GetTraceRequest) GetName() string {
 	return ""
 }
 
+// FindTransfersRequest says what a victim remembers.
+type FindTransfersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// NETWORK:ADDRESS that was paid.
+	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	// What was paid: whole coins ("25050.5") or base units with a u ("25050500000u").
+	Amount string `protobuf:"bytes,2,opt,name=amount,proto3" json:"amount,omitempty"`
+	// Asset, by symbol, "native" or contract; empty: every asset that the address was paid in.
+	Asset string `protobuf:"bytes,3,opt,name=asset,proto3" json:"asset,omitempty"`
+	// About when, RFC 3339 with zone.
+	Around *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=around,proto3" json:"around,omitempty"`
+	// How far off the time may be, either way, in seconds; 0: a day. At most 366 days.
+	WithinSeconds int64 `protobuf:"varint,5,opt,name=within_seconds,json=withinSeconds,proto3" json:"within_seconds,omitempty"`
+	// How far off the amount may be, either way, in thousandths of it; absent: 50. 0: it is exact.
+	TolerancePermille *uint32 `protobuf:"varint,6,opt,name=tolerance_permille,json=tolerancePermille,proto3,oneof" json:"tolerance_permille,omitempty"`
+	// Most candidates; 0: 20.
+	MaxResults    int32 `protobuf:"varint,7,opt,name=max_results,json=maxResults,proto3" json:"max_results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindTransfersRequest) Reset() {
+	*x = FindTransfersRequest{}
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindTransfersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindTransfersRequest) ProtoMessage() {}
+
+func (x *FindTransfersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindTransfersRequest.ProtoReflect.Descriptor instead.
+func (*FindTransfersRequest) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *FindTransfersRequest) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *FindTransfersRequest) GetAmount() string {
+	if x != nil {
+		return x.Amount
+	}
+	return ""
+}
+
+func (x *FindTransfersRequest) GetAsset() string {
+	if x != nil {
+		return x.Asset
+	}
+	return ""
+}
+
+func (x *FindTransfersRequest) GetAround() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Around
+	}
+	return nil
+}
+
+func (x *FindTransfersRequest) GetWithinSeconds() int64 {
+	if x != nil {
+		return x.WithinSeconds
+	}
+	return 0
+}
+
+func (x *FindTransfersRequest) GetTolerancePermille() uint32 {
+	if x != nil && x.TolerancePermille != nil {
+		return *x.TolerancePermille
+	}
+	return 0
+}
+
+func (x *FindTransfersRequest) GetMaxResults() int32 {
+	if x != nil {
+		return x.MaxResults
+	}
+	return 0
+}
+
+// FindTransfersResponse has the candidates, the likeliest first: by how far the amount is off, then by how far the time is.
+type FindTransfersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Payments that fit.
+	Transfers []*FoundTransfer `protobuf:"bytes,1,rep,name=transfers,proto3" json:"transfers,omitempty"`
+	// How many fit in all.
+	Found int64 `protobuf:"varint,2,opt,name=found,proto3" json:"found,omitempty"`
+	// Not everything was looked at: the address has more events in that time than a question may read. Ask for less time.
+	Cut bool `protobuf:"varint,3,opt,name=cut,proto3" json:"cut,omitempty"`
+	// Data cut-off of the network.
+	AsOf *AsOf `protobuf:"bytes,4,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the answer rests on.
+	Coverage      *Coverage `protobuf:"bytes,5,opt,name=coverage,proto3" json:"coverage,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindTransfersResponse) Reset() {
+	*x = FindTransfersResponse{}
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindTransfersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindTransfersResponse) ProtoMessage() {}
+
+func (x *FindTransfersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindTransfersResponse.ProtoReflect.Descriptor instead.
+func (*FindTransfersResponse) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *FindTransfersResponse) GetTransfers() []*FoundTransfer {
+	if x != nil {
+		return x.Transfers
+	}
+	return nil
+}
+
+func (x *FindTransfersResponse) GetFound() int64 {
+	if x != nil {
+		return x.Found
+	}
+	return 0
+}
+
+func (x *FindTransfersResponse) GetCut() bool {
+	if x != nil {
+		return x.Cut
+	}
+	return false
+}
+
+func (x *FindTransfersResponse) GetAsOf() *AsOf {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *FindTransfersResponse) GetCoverage() *Coverage {
+	if x != nil {
+		return x.Coverage
+	}
+	return nil
+}
+
+// FoundTransfer is one payment that fits.
+type FoundTransfer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Exact REF, for a trace or a case.
+	Ref string `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
+	// Payer; empty where a transaction has many or none.
+	From string `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// Payee.
+	To string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	// What was paid.
+	Asset *Asset `protobuf:"bytes,4,opt,name=asset,proto3" json:"asset,omitempty"`
+	// Base units.
+	Amount string `protobuf:"bytes,5,opt,name=amount,proto3" json:"amount,omitempty"`
+	// Time of its block.
+	Time *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=time,proto3" json:"time,omitempty"`
+	// Base units that it moved more than asked for; negative: less.
+	AmountOff string `protobuf:"bytes,7,opt,name=amount_off,json=amountOff,proto3" json:"amount_off,omitempty"`
+	// Seconds after the time asked for; negative: before.
+	SecondsOff    int64 `protobuf:"varint,8,opt,name=seconds_off,json=secondsOff,proto3" json:"seconds_off,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FoundTransfer) Reset() {
+	*x = FoundTransfer{}
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FoundTransfer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FoundTransfer) ProtoMessage() {}
+
+func (x *FoundTransfer) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FoundTransfer.ProtoReflect.Descriptor instead.
+func (*FoundTransfer) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *FoundTransfer) GetRef() string {
+	if x != nil {
+		return x.Ref
+	}
+	return ""
+}
+
+func (x *FoundTransfer) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *FoundTransfer) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *FoundTransfer) GetAsset() *Asset {
+	if x != nil {
+		return x.Asset
+	}
+	return nil
+}
+
+func (x *FoundTransfer) GetAmount() string {
+	if x != nil {
+		return x.Amount
+	}
+	return ""
+}
+
+func (x *FoundTransfer) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *FoundTransfer) GetAmountOff() string {
+	if x != nil {
+		return x.AmountOff
+	}
+	return ""
+}
+
+func (x *FoundTransfer) GetSecondsOff() int64 {
+	if x != nil {
+		return x.SecondsOff
+	}
+	return 0
+}
+
 // LookupTransactionRequest names a transaction.
 type LookupTransactionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -394,7 +685,7 @@ type LookupTransactionRequest struct {
 
 func (x *LookupTransactionRequest) Reset() {
 	*x = LookupTransactionRequest{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[5]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -406,7 +697,7 @@ func (x *LookupTransactionRequest) String() string {
 func (*LookupTransactionRequest) ProtoMessage() {}
 
 func (x *LookupTransactionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[5]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -419,7 +710,7 @@ func (x *LookupTransactionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupTransactionRequest.ProtoReflect.Descriptor instead.
 func (*LookupTransactionRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{5}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *LookupTransactionRequest) GetRef() string {
@@ -468,7 +759,7 @@ type Transaction struct {
 
 func (x *Transaction) Reset() {
 	*x = Transaction{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[6]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -480,7 +771,7 @@ func (x *Transaction) String() string {
 func (*Transaction) ProtoMessage() {}
 
 func (x *Transaction) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[6]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -493,7 +784,7 @@ func (x *Transaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transaction.ProtoReflect.Descriptor instead.
 func (*Transaction) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{6}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Transaction) GetNetwork() string {
@@ -624,7 +915,7 @@ type TransactionInput struct {
 
 func (x *TransactionInput) Reset() {
 	*x = TransactionInput{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[7]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -636,7 +927,7 @@ func (x *TransactionInput) String() string {
 func (*TransactionInput) ProtoMessage() {}
 
 func (x *TransactionInput) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[7]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -649,7 +940,7 @@ func (x *TransactionInput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactionInput.ProtoReflect.Descriptor instead.
 func (*TransactionInput) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{7}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TransactionInput) GetIndex() uint32 {
@@ -724,7 +1015,7 @@ type TransactionOutput struct {
 
 func (x *TransactionOutput) Reset() {
 	*x = TransactionOutput{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[8]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -736,7 +1027,7 @@ func (x *TransactionOutput) String() string {
 func (*TransactionOutput) ProtoMessage() {}
 
 func (x *TransactionOutput) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[8]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -749,7 +1040,7 @@ func (x *TransactionOutput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactionOutput.ProtoReflect.Descriptor instead.
 func (*TransactionOutput) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{8}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *TransactionOutput) GetIndex() uint32 {
@@ -824,7 +1115,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[9]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -836,7 +1127,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[9]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -849,7 +1140,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{9}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Transfer) GetIndex() string {
@@ -916,7 +1207,7 @@ type LookupAddressRequest struct {
 
 func (x *LookupAddressRequest) Reset() {
 	*x = LookupAddressRequest{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[10]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -928,7 +1219,7 @@ func (x *LookupAddressRequest) String() string {
 func (*LookupAddressRequest) ProtoMessage() {}
 
 func (x *LookupAddressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[10]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -941,7 +1232,7 @@ func (x *LookupAddressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupAddressRequest.ProtoReflect.Descriptor instead.
 func (*LookupAddressRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{10}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *LookupAddressRequest) GetAddress() string {
@@ -992,7 +1283,7 @@ type AddressInfo struct {
 
 func (x *AddressInfo) Reset() {
 	*x = AddressInfo{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[11]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1004,7 +1295,7 @@ func (x *AddressInfo) String() string {
 func (*AddressInfo) ProtoMessage() {}
 
 func (x *AddressInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[11]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1017,7 +1308,7 @@ func (x *AddressInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddressInfo.ProtoReflect.Descriptor instead.
 func (*AddressInfo) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{11}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *AddressInfo) GetNetwork() string {
@@ -1110,7 +1401,7 @@ type AssetBalance struct {
 
 func (x *AssetBalance) Reset() {
 	*x = AssetBalance{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[12]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1122,7 +1413,7 @@ func (x *AssetBalance) String() string {
 func (*AssetBalance) ProtoMessage() {}
 
 func (x *AssetBalance) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[12]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1135,7 +1426,7 @@ func (x *AssetBalance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssetBalance.ProtoReflect.Descriptor instead.
 func (*AssetBalance) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{12}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *AssetBalance) GetAsset() *Asset {
@@ -1222,7 +1513,7 @@ type AddressEvent struct {
 
 func (x *AddressEvent) Reset() {
 	*x = AddressEvent{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[13]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1234,7 +1525,7 @@ func (x *AddressEvent) String() string {
 func (*AddressEvent) ProtoMessage() {}
 
 func (x *AddressEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[13]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1247,7 +1538,7 @@ func (x *AddressEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddressEvent.ProtoReflect.Descriptor instead.
 func (*AddressEvent) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{13}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AddressEvent) GetPosition() *Position {
@@ -1305,7 +1596,7 @@ type AmbiguousRef struct {
 
 func (x *AmbiguousRef) Reset() {
 	*x = AmbiguousRef{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[14]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1317,7 +1608,7 @@ func (x *AmbiguousRef) String() string {
 func (*AmbiguousRef) ProtoMessage() {}
 
 func (x *AmbiguousRef) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[14]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1330,7 +1621,7 @@ func (x *AmbiguousRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AmbiguousRef.ProtoReflect.Descriptor instead.
 func (*AmbiguousRef) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{14}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *AmbiguousRef) GetRef() string {
@@ -1366,7 +1657,7 @@ type Candidate struct {
 
 func (x *Candidate) Reset() {
 	*x = Candidate{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[15]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1378,7 +1669,7 @@ func (x *Candidate) String() string {
 func (*Candidate) ProtoMessage() {}
 
 func (x *Candidate) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[15]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1391,7 +1682,7 @@ func (x *Candidate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Candidate.ProtoReflect.Descriptor instead.
 func (*Candidate) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{15}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Candidate) GetRef() string {
@@ -1457,7 +1748,36 @@ const file_spoor_v1_trace_service_proto_rawDesc = "" +
 	"\x04keys\x18\x02 \x03(\tR\x04keys\x12#\n" +
 	"\x05as_of\x18\x03 \x01(\v2\x0e.spoor.v1.AsOfR\x04asOf\"J\n" +
 	"\x0fGetTraceRequest\x127\n" +
-	"\x04name\x18\x01 \x01(\tB#\xbaH r\x1e2\x1c^traces/[A-Za-z0-9_-]{1,64}$R\x04name\"8\n" +
+	"\x04name\x18\x01 \x01(\tB#\xbaH r\x1e2\x1c^traces/[A-Za-z0-9_-]{1,64}$R\x04name\"\xf2\x02\n" +
+	"\x14FindTransfersRequest\x12$\n" +
+	"\aaddress\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\aaddress\x12!\n" +
+	"\x06amount\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18PR\x06amount\x12\x1e\n" +
+	"\x05asset\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05asset\x12:\n" +
+	"\x06around\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x06around\x123\n" +
+	"\x0ewithin_seconds\x18\x05 \x01(\x03B\f\xbaH\t\"\a\x18\x80\x8a\x8a\x0f(\x00R\rwithinSeconds\x12<\n" +
+	"\x12tolerance_permille\x18\x06 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aH\x00R\x11tolerancePermille\x88\x01\x01\x12+\n" +
+	"\vmax_results\x18\a \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\n" +
+	"maxResultsB\x15\n" +
+	"\x13_tolerance_permille\"\xcb\x01\n" +
+	"\x15FindTransfersResponse\x125\n" +
+	"\ttransfers\x18\x01 \x03(\v2\x17.spoor.v1.FoundTransferR\ttransfers\x12\x14\n" +
+	"\x05found\x18\x02 \x01(\x03R\x05found\x12\x10\n" +
+	"\x03cut\x18\x03 \x01(\bR\x03cut\x12#\n" +
+	"\x05as_of\x18\x04 \x01(\v2\x0e.spoor.v1.AsOfR\x04asOf\x12.\n" +
+	"\bcoverage\x18\x05 \x01(\v2\x12.spoor.v1.CoverageR\bcoverage\"\xf4\x01\n" +
+	"\rFoundTransfer\x12\x10\n" +
+	"\x03ref\x18\x01 \x01(\tR\x03ref\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\tR\x02to\x12%\n" +
+	"\x05asset\x18\x04 \x01(\v2\x0f.spoor.v1.AssetR\x05asset\x12\x16\n" +
+	"\x06amount\x18\x05 \x01(\tR\x06amount\x12.\n" +
+	"\x04time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x1d\n" +
+	"\n" +
+	"amount_off\x18\a \x01(\tR\tamountOff\x12\x1f\n" +
+	"\vseconds_off\x18\b \x01(\x03R\n" +
+	"secondsOff\"8\n" +
 	"\x18LookupTransactionRequest\x12\x1c\n" +
 	"\x03ref\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x04R\x03ref\"\xa4\x04\n" +
@@ -1553,7 +1873,7 @@ const file_spoor_v1_trace_service_proto_rawDesc = "" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
 	"\x02to\x18\x03 \x01(\tR\x02to\x12%\n" +
 	"\x05asset\x18\x04 \x01(\v2\x0f.spoor.v1.AssetR\x05asset\x12\x16\n" +
-	"\x06amount\x18\x05 \x01(\tR\x06amount2\xfe\x05\n" +
+	"\x06amount\x18\x05 \x01(\tR\x06amount2\xf0\x06\n" +
 	"\fTraceService\x12[\n" +
 	"\n" +
 	"StartTrace\x12\x1b.spoor.v1.StartTraceRequest\x1a\x0f.spoor.v1.Trace\"\x1f\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x15:\arequest\"\n" +
@@ -1561,7 +1881,8 @@ const file_spoor_v1_trace_service_proto_rawDesc = "" +
 	"\vStreamTrace\x12\x1c.spoor.v1.StreamTraceRequest\x1a\x14.spoor.v1.TraceEvent\"&\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1c:\arequest\"\x11/v1/traces:stream0\x01\x12W\n" +
 	"\bGetTrace\x12\x19.spoor.v1.GetTraceRequest\x1a\x0f.spoor.v1.Trace\"\x1f\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=traces/*}\x12s\n" +
 	"\x11LookupTransaction\x12\".spoor.v1.LookupTransactionRequest\x1a\x15.spoor.v1.Transaction\"#\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/transactions:lookup\x12h\n" +
-	"\rLookupAddress\x12\x1e.spoor.v1.LookupAddressRequest\x1a\x15.spoor.v1.AddressInfo\" \x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/addresses:lookup\x12h\n" +
+	"\rLookupAddress\x12\x1e.spoor.v1.LookupAddressRequest\x1a\x15.spoor.v1.AddressInfo\" \x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/addresses:lookup\x12p\n" +
+	"\rFindTransfers\x12\x1e.spoor.v1.FindTransfersRequest\x1a\x1f.spoor.v1.FindTransfersResponse\"\x1e\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/transfers:find\x12h\n" +
 	"\n" +
 	"GetCluster\x12\x1b.spoor.v1.GetClusterRequest\x1a\x1c.spoor.v1.GetClusterResponse\"\x1f\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/clusters:lookup\x12\x81\x01\n" +
 	"\x12ListClusterMembers\x12#.spoor.v1.ListClusterMembersRequest\x1a$.spoor.v1.ListClusterMembersResponse\" \x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/clusters:membersB4Z2github.com/spoortrace/spoor/proto/spoor/v1;spoorv1b\x06proto3"
@@ -1578,92 +1899,103 @@ func file_spoor_v1_trace_service_proto_rawDescGZIP() []byte {
 	return file_spoor_v1_trace_service_proto_rawDescData
 }
 
-var file_spoor_v1_trace_service_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_spoor_v1_trace_service_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_spoor_v1_trace_service_proto_goTypes = []any{
 	(*StartTraceRequest)(nil),          // 0: spoor.v1.StartTraceRequest
 	(*StreamTraceRequest)(nil),         // 1: spoor.v1.StreamTraceRequest
 	(*TraceEvent)(nil),                 // 2: spoor.v1.TraceEvent
 	(*Settlement)(nil),                 // 3: spoor.v1.Settlement
 	(*GetTraceRequest)(nil),            // 4: spoor.v1.GetTraceRequest
-	(*LookupTransactionRequest)(nil),   // 5: spoor.v1.LookupTransactionRequest
-	(*Transaction)(nil),                // 6: spoor.v1.Transaction
-	(*TransactionInput)(nil),           // 7: spoor.v1.TransactionInput
-	(*TransactionOutput)(nil),          // 8: spoor.v1.TransactionOutput
-	(*Transfer)(nil),                   // 9: spoor.v1.Transfer
-	(*LookupAddressRequest)(nil),       // 10: spoor.v1.LookupAddressRequest
-	(*AddressInfo)(nil),                // 11: spoor.v1.AddressInfo
-	(*AssetBalance)(nil),               // 12: spoor.v1.AssetBalance
-	(*AddressEvent)(nil),               // 13: spoor.v1.AddressEvent
-	(*AmbiguousRef)(nil),               // 14: spoor.v1.AmbiguousRef
-	(*Candidate)(nil),                  // 15: spoor.v1.Candidate
-	(*TraceRequest)(nil),               // 16: spoor.v1.TraceRequest
-	(*Hop)(nil),                        // 17: spoor.v1.Hop
-	(*Terminal)(nil),                   // 18: spoor.v1.Terminal
-	(*Progress)(nil),                   // 19: spoor.v1.Progress
-	(*Trace)(nil),                      // 20: spoor.v1.Trace
-	(*AsOf)(nil),                       // 21: spoor.v1.AsOf
-	(*timestamppb.Timestamp)(nil),      // 22: google.protobuf.Timestamp
-	(*Label)(nil),                      // 23: spoor.v1.Label
-	(*Coverage)(nil),                   // 24: spoor.v1.Coverage
-	(*Asset)(nil),                      // 25: spoor.v1.Asset
-	(*Position)(nil),                   // 26: spoor.v1.Position
-	(*GetClusterRequest)(nil),          // 27: spoor.v1.GetClusterRequest
-	(*ListClusterMembersRequest)(nil),  // 28: spoor.v1.ListClusterMembersRequest
-	(*GetClusterResponse)(nil),         // 29: spoor.v1.GetClusterResponse
-	(*ListClusterMembersResponse)(nil), // 30: spoor.v1.ListClusterMembersResponse
+	(*FindTransfersRequest)(nil),       // 5: spoor.v1.FindTransfersRequest
+	(*FindTransfersResponse)(nil),      // 6: spoor.v1.FindTransfersResponse
+	(*FoundTransfer)(nil),              // 7: spoor.v1.FoundTransfer
+	(*LookupTransactionRequest)(nil),   // 8: spoor.v1.LookupTransactionRequest
+	(*Transaction)(nil),                // 9: spoor.v1.Transaction
+	(*TransactionInput)(nil),           // 10: spoor.v1.TransactionInput
+	(*TransactionOutput)(nil),          // 11: spoor.v1.TransactionOutput
+	(*Transfer)(nil),                   // 12: spoor.v1.Transfer
+	(*LookupAddressRequest)(nil),       // 13: spoor.v1.LookupAddressRequest
+	(*AddressInfo)(nil),                // 14: spoor.v1.AddressInfo
+	(*AssetBalance)(nil),               // 15: spoor.v1.AssetBalance
+	(*AddressEvent)(nil),               // 16: spoor.v1.AddressEvent
+	(*AmbiguousRef)(nil),               // 17: spoor.v1.AmbiguousRef
+	(*Candidate)(nil),                  // 18: spoor.v1.Candidate
+	(*TraceRequest)(nil),               // 19: spoor.v1.TraceRequest
+	(*Hop)(nil),                        // 20: spoor.v1.Hop
+	(*Terminal)(nil),                   // 21: spoor.v1.Terminal
+	(*Progress)(nil),                   // 22: spoor.v1.Progress
+	(*Trace)(nil),                      // 23: spoor.v1.Trace
+	(*AsOf)(nil),                       // 24: spoor.v1.AsOf
+	(*timestamppb.Timestamp)(nil),      // 25: google.protobuf.Timestamp
+	(*Coverage)(nil),                   // 26: spoor.v1.Coverage
+	(*Asset)(nil),                      // 27: spoor.v1.Asset
+	(*Label)(nil),                      // 28: spoor.v1.Label
+	(*Position)(nil),                   // 29: spoor.v1.Position
+	(*GetClusterRequest)(nil),          // 30: spoor.v1.GetClusterRequest
+	(*ListClusterMembersRequest)(nil),  // 31: spoor.v1.ListClusterMembersRequest
+	(*GetClusterResponse)(nil),         // 32: spoor.v1.GetClusterResponse
+	(*ListClusterMembersResponse)(nil), // 33: spoor.v1.ListClusterMembersResponse
 }
 var file_spoor_v1_trace_service_proto_depIdxs = []int32{
-	16, // 0: spoor.v1.StartTraceRequest.request:type_name -> spoor.v1.TraceRequest
-	16, // 1: spoor.v1.StreamTraceRequest.request:type_name -> spoor.v1.TraceRequest
-	17, // 2: spoor.v1.TraceEvent.hop:type_name -> spoor.v1.Hop
-	18, // 3: spoor.v1.TraceEvent.terminal:type_name -> spoor.v1.Terminal
-	19, // 4: spoor.v1.TraceEvent.progress:type_name -> spoor.v1.Progress
-	20, // 5: spoor.v1.TraceEvent.result:type_name -> spoor.v1.Trace
+	19, // 0: spoor.v1.StartTraceRequest.request:type_name -> spoor.v1.TraceRequest
+	19, // 1: spoor.v1.StreamTraceRequest.request:type_name -> spoor.v1.TraceRequest
+	20, // 2: spoor.v1.TraceEvent.hop:type_name -> spoor.v1.Hop
+	21, // 3: spoor.v1.TraceEvent.terminal:type_name -> spoor.v1.Terminal
+	22, // 4: spoor.v1.TraceEvent.progress:type_name -> spoor.v1.Progress
+	23, // 5: spoor.v1.TraceEvent.result:type_name -> spoor.v1.Trace
 	3,  // 6: spoor.v1.TraceEvent.settlement:type_name -> spoor.v1.Settlement
-	21, // 7: spoor.v1.Settlement.as_of:type_name -> spoor.v1.AsOf
-	22, // 8: spoor.v1.Transaction.time:type_name -> google.protobuf.Timestamp
-	7,  // 9: spoor.v1.Transaction.inputs:type_name -> spoor.v1.TransactionInput
-	8,  // 10: spoor.v1.Transaction.outputs:type_name -> spoor.v1.TransactionOutput
-	9,  // 11: spoor.v1.Transaction.transfers:type_name -> spoor.v1.Transfer
-	23, // 12: spoor.v1.Transaction.labels:type_name -> spoor.v1.Label
-	21, // 13: spoor.v1.Transaction.as_of:type_name -> spoor.v1.AsOf
-	24, // 14: spoor.v1.Transaction.coverage:type_name -> spoor.v1.Coverage
-	23, // 15: spoor.v1.TransactionInput.labels:type_name -> spoor.v1.Label
-	23, // 16: spoor.v1.TransactionOutput.labels:type_name -> spoor.v1.Label
-	25, // 17: spoor.v1.Transfer.asset:type_name -> spoor.v1.Asset
-	23, // 18: spoor.v1.Transfer.from_labels:type_name -> spoor.v1.Label
-	23, // 19: spoor.v1.Transfer.to_labels:type_name -> spoor.v1.Label
-	12, // 20: spoor.v1.AddressInfo.balances:type_name -> spoor.v1.AssetBalance
-	23, // 21: spoor.v1.AddressInfo.labels:type_name -> spoor.v1.Label
-	13, // 22: spoor.v1.AddressInfo.events:type_name -> spoor.v1.AddressEvent
-	21, // 23: spoor.v1.AddressInfo.as_of:type_name -> spoor.v1.AsOf
-	24, // 24: spoor.v1.AddressInfo.coverage:type_name -> spoor.v1.Coverage
-	25, // 25: spoor.v1.AssetBalance.asset:type_name -> spoor.v1.Asset
-	22, // 26: spoor.v1.AssetBalance.first:type_name -> google.protobuf.Timestamp
-	22, // 27: spoor.v1.AssetBalance.last:type_name -> google.protobuf.Timestamp
-	26, // 28: spoor.v1.AddressEvent.position:type_name -> spoor.v1.Position
-	25, // 29: spoor.v1.AddressEvent.asset:type_name -> spoor.v1.Asset
-	15, // 30: spoor.v1.AmbiguousRef.candidates:type_name -> spoor.v1.Candidate
-	25, // 31: spoor.v1.Candidate.asset:type_name -> spoor.v1.Asset
-	0,  // 32: spoor.v1.TraceService.StartTrace:input_type -> spoor.v1.StartTraceRequest
-	1,  // 33: spoor.v1.TraceService.StreamTrace:input_type -> spoor.v1.StreamTraceRequest
-	4,  // 34: spoor.v1.TraceService.GetTrace:input_type -> spoor.v1.GetTraceRequest
-	5,  // 35: spoor.v1.TraceService.LookupTransaction:input_type -> spoor.v1.LookupTransactionRequest
-	10, // 36: spoor.v1.TraceService.LookupAddress:input_type -> spoor.v1.LookupAddressRequest
-	27, // 37: spoor.v1.TraceService.GetCluster:input_type -> spoor.v1.GetClusterRequest
-	28, // 38: spoor.v1.TraceService.ListClusterMembers:input_type -> spoor.v1.ListClusterMembersRequest
-	20, // 39: spoor.v1.TraceService.StartTrace:output_type -> spoor.v1.Trace
-	2,  // 40: spoor.v1.TraceService.StreamTrace:output_type -> spoor.v1.TraceEvent
-	20, // 41: spoor.v1.TraceService.GetTrace:output_type -> spoor.v1.Trace
-	6,  // 42: spoor.v1.TraceService.LookupTransaction:output_type -> spoor.v1.Transaction
-	11, // 43: spoor.v1.TraceService.LookupAddress:output_type -> spoor.v1.AddressInfo
-	29, // 44: spoor.v1.TraceService.GetCluster:output_type -> spoor.v1.GetClusterResponse
-	30, // 45: spoor.v1.TraceService.ListClusterMembers:output_type -> spoor.v1.ListClusterMembersResponse
-	39, // [39:46] is the sub-list for method output_type
-	32, // [32:39] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	24, // 7: spoor.v1.Settlement.as_of:type_name -> spoor.v1.AsOf
+	25, // 8: spoor.v1.FindTransfersRequest.around:type_name -> google.protobuf.Timestamp
+	7,  // 9: spoor.v1.FindTransfersResponse.transfers:type_name -> spoor.v1.FoundTransfer
+	24, // 10: spoor.v1.FindTransfersResponse.as_of:type_name -> spoor.v1.AsOf
+	26, // 11: spoor.v1.FindTransfersResponse.coverage:type_name -> spoor.v1.Coverage
+	27, // 12: spoor.v1.FoundTransfer.asset:type_name -> spoor.v1.Asset
+	25, // 13: spoor.v1.FoundTransfer.time:type_name -> google.protobuf.Timestamp
+	25, // 14: spoor.v1.Transaction.time:type_name -> google.protobuf.Timestamp
+	10, // 15: spoor.v1.Transaction.inputs:type_name -> spoor.v1.TransactionInput
+	11, // 16: spoor.v1.Transaction.outputs:type_name -> spoor.v1.TransactionOutput
+	12, // 17: spoor.v1.Transaction.transfers:type_name -> spoor.v1.Transfer
+	28, // 18: spoor.v1.Transaction.labels:type_name -> spoor.v1.Label
+	24, // 19: spoor.v1.Transaction.as_of:type_name -> spoor.v1.AsOf
+	26, // 20: spoor.v1.Transaction.coverage:type_name -> spoor.v1.Coverage
+	28, // 21: spoor.v1.TransactionInput.labels:type_name -> spoor.v1.Label
+	28, // 22: spoor.v1.TransactionOutput.labels:type_name -> spoor.v1.Label
+	27, // 23: spoor.v1.Transfer.asset:type_name -> spoor.v1.Asset
+	28, // 24: spoor.v1.Transfer.from_labels:type_name -> spoor.v1.Label
+	28, // 25: spoor.v1.Transfer.to_labels:type_name -> spoor.v1.Label
+	15, // 26: spoor.v1.AddressInfo.balances:type_name -> spoor.v1.AssetBalance
+	28, // 27: spoor.v1.AddressInfo.labels:type_name -> spoor.v1.Label
+	16, // 28: spoor.v1.AddressInfo.events:type_name -> spoor.v1.AddressEvent
+	24, // 29: spoor.v1.AddressInfo.as_of:type_name -> spoor.v1.AsOf
+	26, // 30: spoor.v1.AddressInfo.coverage:type_name -> spoor.v1.Coverage
+	27, // 31: spoor.v1.AssetBalance.asset:type_name -> spoor.v1.Asset
+	25, // 32: spoor.v1.AssetBalance.first:type_name -> google.protobuf.Timestamp
+	25, // 33: spoor.v1.AssetBalance.last:type_name -> google.protobuf.Timestamp
+	29, // 34: spoor.v1.AddressEvent.position:type_name -> spoor.v1.Position
+	27, // 35: spoor.v1.AddressEvent.asset:type_name -> spoor.v1.Asset
+	18, // 36: spoor.v1.AmbiguousRef.candidates:type_name -> spoor.v1.Candidate
+	27, // 37: spoor.v1.Candidate.asset:type_name -> spoor.v1.Asset
+	0,  // 38: spoor.v1.TraceService.StartTrace:input_type -> spoor.v1.StartTraceRequest
+	1,  // 39: spoor.v1.TraceService.StreamTrace:input_type -> spoor.v1.StreamTraceRequest
+	4,  // 40: spoor.v1.TraceService.GetTrace:input_type -> spoor.v1.GetTraceRequest
+	8,  // 41: spoor.v1.TraceService.LookupTransaction:input_type -> spoor.v1.LookupTransactionRequest
+	13, // 42: spoor.v1.TraceService.LookupAddress:input_type -> spoor.v1.LookupAddressRequest
+	5,  // 43: spoor.v1.TraceService.FindTransfers:input_type -> spoor.v1.FindTransfersRequest
+	30, // 44: spoor.v1.TraceService.GetCluster:input_type -> spoor.v1.GetClusterRequest
+	31, // 45: spoor.v1.TraceService.ListClusterMembers:input_type -> spoor.v1.ListClusterMembersRequest
+	23, // 46: spoor.v1.TraceService.StartTrace:output_type -> spoor.v1.Trace
+	2,  // 47: spoor.v1.TraceService.StreamTrace:output_type -> spoor.v1.TraceEvent
+	23, // 48: spoor.v1.TraceService.GetTrace:output_type -> spoor.v1.Trace
+	9,  // 49: spoor.v1.TraceService.LookupTransaction:output_type -> spoor.v1.Transaction
+	14, // 50: spoor.v1.TraceService.LookupAddress:output_type -> spoor.v1.AddressInfo
+	6,  // 51: spoor.v1.TraceService.FindTransfers:output_type -> spoor.v1.FindTransfersResponse
+	32, // 52: spoor.v1.TraceService.GetCluster:output_type -> spoor.v1.GetClusterResponse
+	33, // 53: spoor.v1.TraceService.ListClusterMembers:output_type -> spoor.v1.ListClusterMembersResponse
+	46, // [46:54] is the sub-list for method output_type
+	38, // [38:46] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_spoor_v1_trace_service_proto_init() }
@@ -1682,14 +2014,15 @@ func file_spoor_v1_trace_service_proto_init() {
 		(*TraceEvent_Result)(nil),
 		(*TraceEvent_Settlement)(nil),
 	}
-	file_spoor_v1_trace_service_proto_msgTypes[6].OneofWrappers = []any{}
+	file_spoor_v1_trace_service_proto_msgTypes[5].OneofWrappers = []any{}
+	file_spoor_v1_trace_service_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_spoor_v1_trace_service_proto_rawDesc), len(file_spoor_v1_trace_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

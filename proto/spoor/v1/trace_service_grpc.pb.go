@@ -24,6 +24,7 @@ const (
 	TraceService_GetTrace_FullMethodName           = "/spoor.v1.TraceService/GetTrace"
 	TraceService_LookupTransaction_FullMethodName  = "/spoor.v1.TraceService/LookupTransaction"
 	TraceService_LookupAddress_FullMethodName      = "/spoor.v1.TraceService/LookupAddress"
+	TraceService_FindTransfers_FullMethodName      = "/spoor.v1.TraceService/FindTransfers"
 	TraceService_GetCluster_FullMethodName         = "/spoor.v1.TraceService/GetCluster"
 	TraceService_ListClusterMembers_FullMethodName = "/spoor.v1.TraceService/ListClusterMembers"
 )
@@ -47,6 +48,8 @@ type TraceServiceClient interface {
 	LookupTransaction(ctx context.Context, in *LookupTransactionRequest, opts ...grpc.CallOption) (*Transaction, error)
 	// LookupAddress shows the balances, labels and events of one address.
 	LookupAddress(ctx context.Context, in *LookupAddressRequest, opts ...grpc.CallOption) (*AddressInfo, error)
+	// FindTransfers looks for payments to an address by amount and time, for victims who have no hash: the likeliest first.
+	FindTransfers(ctx context.Context, in *FindTransfersRequest, opts ...grpc.CallOption) (*FindTransfersResponse, error)
 	// GetCluster says who shares an owner with an address, as of any height, and why.
 	GetCluster(ctx context.Context, in *GetClusterRequest, opts ...grpc.CallOption) (*GetClusterResponse, error)
 	// ListClusterMembers lists the addresses of a cluster.
@@ -120,6 +123,16 @@ func (c *traceServiceClient) LookupAddress(ctx context.Context, in *LookupAddres
 	return out, nil
 }
 
+func (c *traceServiceClient) FindTransfers(ctx context.Context, in *FindTransfersRequest, opts ...grpc.CallOption) (*FindTransfersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FindTransfersResponse)
+	err := c.cc.Invoke(ctx, TraceService_FindTransfers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *traceServiceClient) GetCluster(ctx context.Context, in *GetClusterRequest, opts ...grpc.CallOption) (*GetClusterResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetClusterResponse)
@@ -159,6 +172,8 @@ type TraceServiceServer interface {
 	LookupTransaction(context.Context, *LookupTransactionRequest) (*Transaction, error)
 	// LookupAddress shows the balances, labels and events of one address.
 	LookupAddress(context.Context, *LookupAddressRequest) (*AddressInfo, error)
+	// FindTransfers looks for payments to an address by amount and time, for victims who have no hash: the likeliest first.
+	FindTransfers(context.Context, *FindTransfersRequest) (*FindTransfersResponse, error)
 	// GetCluster says who shares an owner with an address, as of any height, and why.
 	GetCluster(context.Context, *GetClusterRequest) (*GetClusterResponse, error)
 	// ListClusterMembers lists the addresses of a cluster.
@@ -187,6 +202,9 @@ func (UnimplementedTraceServiceServer) LookupTransaction(context.Context, *Looku
 }
 func (UnimplementedTraceServiceServer) LookupAddress(context.Context, *LookupAddressRequest) (*AddressInfo, error) {
 	return nil, status.Error(codes.Unimplemented, "method LookupAddress not implemented")
+}
+func (UnimplementedTraceServiceServer) FindTransfers(context.Context, *FindTransfersRequest) (*FindTransfersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method FindTransfers not implemented")
 }
 func (UnimplementedTraceServiceServer) GetCluster(context.Context, *GetClusterRequest) (*GetClusterResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetCluster not implemented")
@@ -298,6 +316,24 @@ func _TraceService_LookupAddress_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _TraceService_FindTransfers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FindTransfersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TraceServiceServer).FindTransfers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TraceService_FindTransfers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TraceServiceServer).FindTransfers(ctx, req.(*FindTransfersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _TraceService_GetCluster_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetClusterRequest)
 	if err := dec(in); err != nil {
@@ -356,6 +392,10 @@ var TraceService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "LookupAddress",
 			Handler:    _TraceService_LookupAddress_Handler,
+		},
+		{
+			MethodName: "FindTransfers",
+			Handler:    _TraceService_FindTransfers_Handler,
 		},
 		{
 			MethodName: "GetCluster",
