@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -57,9 +58,13 @@ func (s *caseService) open(ctx context.Context, name string) (cases.Actor, cases
 	if !ok {
 		return who, "", ledger.Invalid("name", "cases/ID", name)
 	}
-	for _, c := range s.cases.List(who) {
-		if string(c.ID) == text || c.Number == text {
-			return who, c.ID, nil
+	all := s.cases.List(who)
+	unescaped, _ := url.PathUnescape(text) // a slash of a number comes as %2F in a path
+	for _, meant := range []string{text, unescaped} {
+		for _, c := range all {
+			if meant != "" && (string(c.ID) == meant || c.Number == meant) {
+				return who, c.ID, nil
+			}
 		}
 	}
 	if text == "" || strings.Contains(text, "..") {

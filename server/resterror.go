@@ -69,7 +69,11 @@ func (g *gateway) noRoute(_ context.Context, _ *runtime.ServeMux, _ runtime.Mars
 		g.fail(w, code, statusOf(codes.InvalidArgument, "INVALID_ARGUMENT", "a path that is not percent-encoded as it should be"))
 		return
 	}
-	g.fail(w, http.StatusNotFound, statusOf(codes.NotFound, "NO_SUCH_PATH", "no such path; /openapi.json lists them"))
+	text := "no such path; /openapi.json lists them"
+	if strings.HasPrefix(r.URL.Path, "/v1/cases/") {
+		text += "; the slash of a case's number is written %2F, or use its id"
+	}
+	g.fail(w, http.StatusNotFound, statusOf(codes.NotFound, "NO_SUCH_PATH", text))
 }
 
 func statusOf(code codes.Code, reason, text string) *status.Status {

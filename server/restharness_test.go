@@ -93,7 +93,7 @@ func fetch(t testing.TB, method, url, body string, headers ...string) reply {
 }
 
 // hole is a variable of a path.
-var hole = regexp.MustCompile(`\{([a-z_.]+)(=[^}]*)?\}`)
+var hole = regexp.MustCompile(`\{([a-z0-9_.]+)(=[^}]*)?\}`)
 
 // transcode writes a request as google.api.http says: method, path with query, body.
 func transcode(t testing.TB, d protoreflect.MethodDescriptor, m proto.Message) (method, target, body string) {

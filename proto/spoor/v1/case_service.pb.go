@@ -1448,7 +1448,7 @@ func (x *CreateCaseRequest) GetAllocation() string {
 // GetCaseRequest names a case.
 type GetCaseRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// cases/ID.
+	// cases/ID. Wherever a case is named its number does as well as its ID; in a path of REST its slash is written %2F.
 	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
