@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,13 +60,13 @@ func (s *caseService) open(ctx context.Context, name string) (cases.Actor, cases
 		return who, "", ledger.Invalid("name", "cases/ID", name)
 	}
 	all := s.cases.List(who)
-	unescaped, _ := url.PathUnescape(text) // a slash of a number comes as %2F in a path
-	for _, meant := range []string{text, unescaped} {
-		for _, c := range all {
-			if meant != "" && (string(c.ID) == meant || c.Number == meant) {
-				return who, c.ID, nil
-			}
-		}
+	at := slices.IndexFunc(all, func(c cases.Summary) bool { return string(c.ID) == text }) // an id, though another case were numbered like it
+	if at < 0 {
+		unescaped, _ := url.PathUnescape(text) // a slash comes as %2F in a path
+		at = slices.IndexFunc(all, func(c cases.Summary) bool { return c.Number != "" && (c.Number == text || c.Number == unescaped) })
+	}
+	if at >= 0 {
+		return who, all[at].ID, nil
 	}
 	if text == "" || strings.Contains(text, "..") {
 		return who, "", ledger.Invalid("name", "cases/ID", name)

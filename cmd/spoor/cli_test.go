@@ -144,7 +144,15 @@ func TestBadInput(t *testing.T) {
 // serving runs spoor serve until the test ends and returns its address.
 func serving(t *testing.T, args ...string) string {
 	t.Helper()
-	ctx, stop := context.WithCancel(context.Background())
+	address, stop := serve(t, args...)
+	t.Cleanup(stop)
+	return address
+}
+
+// serve runs spoor serve until it is stopped and returns its address.
+func serve(t *testing.T, args ...string) (address string, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
 	lines, log := io.Pipe()
 	ended := make(chan int, 1)
 	go func() {
@@ -166,18 +174,19 @@ func serving(t *testing.T, args ...string) string {
 			}
 		}
 	}()
-	t.Cleanup(func() {
-		stop()
+	stop = func() {
+		cancel()
 		if status := <-ended; status != 0 {
 			t.Errorf("serve: exit status %d", status)
 		}
-	})
+	}
 	select {
 	case address := <-found:
-		return address
+		return address, stop
 	case <-time.After(20 * time.Second):
+		stop()
 		t.Fatal("serve does not say where it listens")
-		return ""
+		return "", nil
 	}
 }
 

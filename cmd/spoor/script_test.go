@@ -25,18 +25,40 @@ func TestScripts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("each is one process after another: the tests without the race detector run them; what runs at once has tests of its own")
 	}
+	scripts(t, testscript.Params{Dir: "testdata/script"}, false)
+}
+
+// TestScriptsOfServer runs scripts whose commands ask a server, from where they
+// say "served".
+func TestScriptsOfServer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("as TestScripts")
+	}
+	scripts(t, testscript.Params{Files: []string{"testdata/script/case.txt"}}, true)
+}
+
+func scripts(t *testing.T, p testscript.Params, remote bool) {
+	t.Helper()
 	demo, err := filepath.Abs("../../testdata/demo")
 	if err != nil {
 		t.Fatal(err)
 	}
+	served := func(ts *testscript.TestScript, _ bool, _ []string) {
+		if !remote {
+			return
+		}
+		address, stop := serve(t, "--data", ts.Getenv("SPOOR_DATA"))
+		ts.Defer(stop)
+		ts.Setenv("SPOOR_SERVER", address)
+	}
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: *update,
+		Dir: p.Dir, Files: p.Files, RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: *update,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("DEMO", demo)
 			env.Setenv("SPOOR_DATA", filepath.Join(env.WorkDir, "data"))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": exits, "printed": printed, "cut": cut, "flip": flip, "unzip": unzip},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": exits, "printed": printed, "cut": cut, "flip": flip, "unzip": unzip, "served": served},
 	})
 }
 
