@@ -295,11 +295,10 @@ func lookedFor(r cases.Row, found int) string {
 	return "no transaction hash, and no payment that fits: want to_address, amount and time"
 }
 
-// A payment without a hash is looked for within a day of its time.
+// What is looked at for a row without a whole hash.
 const (
-	lookAround    = 24 * time.Hour
 	maxCandidates = 10
-	maxLooked     = 10_000 // transactions, or events of an account, that are looked at
+	maxLooked     = 10_000 // transactions whose hash begins alike
 )
 
 // candidates are the payments that a row without a whole hash may mean.
@@ -308,14 +307,20 @@ func (in *intakeOfPayments) candidates(ctx context.Context, r cases.Row) ([]stri
 		return in.byPrefix(ctx, r)
 	}
 	to, err := ledger.ParseAddress(r.Network, r.To)
-	if err != nil || r.Amount == "" || r.Time.IsZero() || r.Network.UTXO() {
+	if err != nil || r.Amount == "" || r.Time.IsZero() {
 		return nil, nil //nolint:nilerr // what cannot be looked for has no candidates
 	}
 	asset, err := in.view.parseAsset(ctx, tracer.Ref{Chain: r.Network}, in.view.Chains(), assetWord(r.Asset))
 	if err != nil || asset == nil {
 		return nil, nil //nolint:nilerr // the same
 	}
-	return in.byAmount(ctx, r, ledger.Holder{Address: to, Asset: *asset})
+	q := &search{
+		ctx: ctx, view: in.view, address: to, text: r.Amount + "u", around: r.Time.UnixMilli(), within: findWithin.Milliseconds(), tolerance: findTolerance,
+	}
+	if err := q.look(*asset, true); err != nil {
+		return nil, err
+	}
+	return q.candidates(maxCandidates), nil
 }
 
 func (in *intakeOfPayments) byPrefix(ctx context.Context, r cases.Row) (refs []string, err error) {
@@ -329,53 +334,4 @@ func (in *intakeOfPayments) byPrefix(ctx context.Context, r cases.Row) (refs []s
 		}
 	}
 	return refs, err
-}
-
-// around is the last point before the day before a row's time.
-func (in *intakeOfPayments) around(ctx context.Context, r cases.Row) (ledger.Point, error) {
-	at := r.Time.Add(-lookAround)
-	height, err := in.view.heightOf(ctx, r.Network, asOf{text: at.Format(time.RFC3339), ms: at.UnixMilli(), byTime: true})
-	if err != nil && isRefusal(err) {
-		return ledger.Point{}, nil // it begins later
-	}
-	return ledger.Point{Pos: ledger.At(height, 0)}, err
-}
-
-// byAmount lists the payments of an amount to an account around a time, the
-// nearest first.
-func (in *intakeOfPayments) byAmount(ctx context.Context, r cases.Row, h ledger.Holder) ([]string, error) {
-	type hit struct {
-		ref  string
-		away time.Duration
-	}
-	var hits []hit
-	from, err := in.around(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	looked := 0
-	for e, err := range in.view.Events(ctx, h, from) {
-		if err != nil {
-			return nil, err
-		}
-		if looked++; looked > maxLooked {
-			break
-		}
-		if e.To != h.Address || e.Amount.String() != r.Amount {
-			continue
-		}
-		tx, err := in.view.TxAt(ctx, r.Network, e.At.Pos)
-		if err != nil {
-			return nil, err
-		}
-		if away := timeOfMillis(tx.Time).Sub(r.Time).Abs(); away <= lookAround {
-			hits = append(hits, hit{fmt.Sprintf("%s:%s, %s", r.Network, hashText(r.Network, tx.ID), timeOfMillis(tx.Time).Format(time.RFC3339)), away})
-		}
-	}
-	slices.SortStableFunc(hits, func(a, b hit) int { return int(a.away - b.away) })
-	var refs []string
-	for _, x := range hits[:min(len(hits), maxCandidates)] {
-		refs = append(refs, x.ref)
-	}
-	return refs, nil
 }

@@ -160,14 +160,32 @@ func (q *search) take(info ledger.AssetInfo, e ledger.Event, off ledger.Amount, 
 	return nil
 }
 
+// sort puts the nearest in amount first, then in time.
+func (q *search) sort() {
+	slices.SortStableFunc(q.found, func(a, b foundTransfer) int {
+		return cmp.Or(a.off.Cmp(b.off), cmp.Compare(max(a.away, -a.away), max(b.away, -b.away)), a.event.At.Compare(b.event.At))
+	})
+}
+
+// candidates are the likeliest payments, each a REF with what it moved and when.
+func (q *search) candidates(most int) (refs []string) {
+	q.sort()
+	for _, f := range q.found[:min(most, len(q.found))] {
+		refs = append(refs, fmt.Sprintf("%s, %s %s, %s", f.ref(), f.event.Amount.Coins(f.asset.Decimals), f.asset.Symbol, timeOfMillis(f.tx.Time).Format(time.RFC3339)))
+	}
+	return refs
+}
+
+func (f *foundTransfer) ref() string {
+	return fmt.Sprintf("%s:%s:%s", f.tx.Chain, hashText(f.tx.Chain, f.tx.ID), eventIndex(f.tx, f.event.At.Slot))
+}
+
 // answer lists what was found, the nearest in amount first, then in time.
 func (q *search) answer(most int) (*spoorv1.FindTransfersResponse, error) {
 	if most == 0 {
 		most = findResults
 	}
-	slices.SortStableFunc(q.found, func(a, b foundTransfer) int {
-		return cmp.Or(a.off.Cmp(b.off), cmp.Compare(max(a.away, -a.away), max(b.away, -b.away)), a.event.At.Compare(b.event.At))
-	})
+	q.sort()
 	l := &lookup{view: q.view, conv: q.view.converter(q.ctx), ctx: q.ctx}
 	m := &spoorv1.FindTransfersResponse{Found: int64(len(q.found)), Cut: q.cut}
 	var err error
@@ -189,12 +207,12 @@ func (l *lookup) found(f foundTransfer) (*spoorv1.FoundTransfer, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, off := f.tx.Chain, f.off.String()
+	off := f.off.String()
 	if !f.more && !f.off.IsZero() {
 		off = "-" + off
 	}
 	return &spoorv1.FoundTransfer{
-		Ref: fmt.Sprintf("%s:%s:%s", c, hashText(c, f.tx.ID), eventIndex(f.tx, f.event.At.Slot)), From: f.event.From.String(), To: f.event.To.String(), Asset: asset,
+		Ref: f.ref(), From: f.event.From.String(), To: f.event.To.String(), Asset: asset,
 		Amount: f.event.Amount.String(), Time: timeMessage(f.tx.Time), AmountOff: off, SecondsOff: f.away / 1000,
 	}, nil
 }
