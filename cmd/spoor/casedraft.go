@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/spoortrace/spoor/internal/chainlog"
-	"github.com/spoortrace/spoor/ledger"
 )
 
 // draft is a package in the making, ".package-BASE-REQUEST" in the folder that it
@@ -36,7 +35,8 @@ func newDraft(dir, base string) (*draft, error) {
 	return &draft{file, request}, chainlog.SyncDir(dir)
 }
 
-// deadDrafts takes over, emptied, what runs that are no more had begun.
+// deadDrafts takes over, emptied, what runs that are no more had begun. The error
+// is ledger.ErrBusy where one is alive.
 func deadDrafts(dir, base string) (all []*draft, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -58,12 +58,10 @@ func deadDrafts(dir, base string) (all []*draft, err error) {
 	return all, nil
 }
 
-// takeOver locks a draft; none where its run is still at it, or ended meanwhile.
+// takeOver locks a draft; none where its run ended meanwhile. Where that is still
+// at it the error is ledger.ErrBusy: two packages would be one too many.
 func takeOver(name, request string) (*draft, error) {
 	file, err := chainlog.Lock(name)
-	if errors.Is(err, ledger.ErrBusy) {
-		return nil, nil //nolint:nilnil // another run makes it
-	}
 	if err != nil {
 		return nil, err
 	}
