@@ -163,3 +163,90 @@ func TestLastOwner(t *testing.T) {
 		t.Errorf("the new owner, by the number: %v", got.err)
 	}
 }
+
+// TestCaseNames: what names no case is refused, or is not there, whatever it is.
+func TestCaseNames(t *testing.T) {
+	o := newOffice(t)
+	o.filled(t, "12/2026")
+	for name, code := range map[string]codes.Code{
+		"": codes.InvalidArgument, "12/2026": codes.InvalidArgument, "cases": codes.InvalidArgument, "cases/": codes.InvalidArgument,
+		"cases/..": codes.InvalidArgument, "cases/../keys": codes.InvalidArgument, "cases/%2e%2e": codes.NotFound, "cases/%": codes.NotFound,
+		"cases/%00": codes.NotFound, "cases/12": codes.NotFound, "cases/12/2026/": codes.NotFound, "cases/12/2026 ": codes.NotFound,
+		"cases/lock": codes.NotFound, "cases/12/2026": codes.OK, "cases/12%2F2026": codes.OK,
+	} {
+		if got := o.ask(t, "ann", &spoorv1.GetCaseRequest{Name: name}); got.err.Code() != code {
+			t.Errorf("%q: %v, want %s", name, got.err, code)
+		}
+	}
+	// A colleague's case that is numbered like the id of ours is not taken for it.
+	ours := o.begun(t, strings.Repeat("long ", 12))
+	if _, err := o.CreateCase(o.as(t, "bob"), newCase(strings.TrimPrefix(ours, "cases/"))); err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := o.GetCase(o.as(t, "bob"), &spoorv1.GetCaseRequest{Name: ours})
+	if err != nil || theirs.GetName() == ours {
+		t.Fatalf("%v, %v", theirs, err)
+	}
+	if _, err := o.SetMember(o.as(t, "bob"), &spoorv1.SetMemberRequest{Name: theirs.GetName(), Member: "ann", Role: spoorv1.CaseRole_CASE_ROLE_OWNER}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := o.GetCase(o.as(t, "ann"), &spoorv1.GetCaseRequest{Name: ours}); err != nil || got.GetName() != ours {
+		t.Errorf("%s is taken for %s, %v", got.GetName(), ours, err)
+	}
+}
+
+// TestErasedCase: what is sealed is gone for everybody, which is said, and is no
+// damage; what is not sealed is there, and nothing can be sealed any more.
+func TestErasedCase(t *testing.T) {
+	o := newOffice(t)
+	name := o.filled(t, "12/2026")
+	if got := o.ask(t, "ann", &spoorv1.EraseCaseRequest{Name: name, Reason: "closed"}); got.err.Err() != nil {
+		t.Fatal(got.err)
+	}
+	for range 2 {
+		for _, m := range caseMethods(t) {
+			gone := strings.Contains(" AddPayments AddNote ListNotes AddExhibit GetExhibit ListVictims ImportReturn EraseCase GetHoldings WriteLetters BuildPackage ", " "+string(m.desc.Name())+" ")
+			if _, about := rolesOfCase()[string(m.desc.Name())]; !about || m.desc.Name() == "WithdrawPayment" {
+				continue
+			}
+			got := o.ask(t, "ann", requestOf(t, m, name))
+			if gone {
+				refusal{codes.FailedPrecondition, "FAILED_PRECONDITION", "", "the personal data of the case was erased"}.check(t, m.name, got.err.Err())
+			} else if got.err.Err() != nil {
+				t.Errorf("%s: %v", m.name, got.err)
+			}
+		}
+		o.end(t)
+		o.begin(t)
+	}
+	if _, err := cases.Verify(o.dir, cases.Check{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestCasePages: the pages of a list are of who asked, and of nobody else.
+func TestCasePages(t *testing.T) {
+	o := newOffice(t)
+	for i := range 5 {
+		o.begun(t, fmt.Sprint(i))
+	}
+	seen, token := map[string]bool{}, ""
+	for pages := 1; ; pages++ {
+		got, err := o.ListCases(o.as(t, "ann"), &spoorv1.ListCasesRequest{PageSize: 2, PageToken: token})
+		if err != nil || len(got.GetCases()) == 0 || pages > 3 {
+			t.Fatalf("page %d: %v, %v", pages, got, err)
+		}
+		for _, c := range got.GetCases() {
+			seen[c.GetName()] = true
+		}
+		if token = got.GetNextPageToken(); token == "" {
+			break
+		}
+		if others, err := o.ListCases(o.as(t, "eve"), &spoorv1.ListCasesRequest{PageSize: 2, PageToken: token}); err == nil || len(others.GetCases()) > 0 {
+			t.Errorf("the token of another tenant: %v, %v", others, err)
+		}
+	}
+	if len(seen) != 5 {
+		t.Errorf("%d cases on the pages", len(seen))
+	}
+}
