@@ -14,6 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/spoortrace/spoor/evidence/bag"
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 )
@@ -210,4 +215,82 @@ func TestDiedBeforeMove(t *testing.T) {
 	if err != nil || len(entries) != 1 {
 		t.Errorf("%v, want the package alone: %v", entries, err)
 	}
+}
+
+// cutOff is a server whose answers are lost before their end.
+type cutOff struct{ spoorv1.CaseServiceClient }
+
+func (c cutOff) BuildPackage(ctx context.Context, m *spoorv1.BuildPackageRequest, o ...grpc.CallOption) (grpc.ServerStreamingClient[spoorv1.BuildPackageResponse], error) {
+	s, err := c.CaseServiceClient.BuildPackage(ctx, m, o...)
+	return cutStream{s}, err
+}
+
+type cutStream struct {
+	grpc.ServerStreamingClient[spoorv1.BuildPackageResponse]
+}
+
+func (s cutStream) Recv() (*spoorv1.BuildPackageResponse, error) {
+	m, err := s.ServerStreamingClient.Recv()
+	if m.GetSum() != nil {
+		return nil, status.Error(codes.Unavailable, "the line is cut")
+	}
+	return m, err
+}
+
+// TestLostAnswer: the answer is lost after the package was recorded, and after
+// that the key to sign with cannot be read: what the third try places is the
+// package that the first one had recorded, with its signature. A refusal leaves
+// nothing.
+func TestLostAnswer(t *testing.T) {
+	dir := t.TempDir()
+	_, data := program(t, dir)
+	out := t.TempDir()
+	a := &app{dataDir: data, out: t.Output(), errOut: t.Output()}
+	flags := packageFlags{out: out}
+	examiner, _, err := bag.NewKey("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	owned(t, data, func(l *link) {
+		openCases(t, l, 1)
+		all, err := allCases(t.Context(), l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := &spoorv1.BuildPackageRequest{Name: all.GetCases()[0].GetName(), Redaction: "no level"}
+		if _, err := a.onePackage(t.Context(), l, m, flags, true); err == nil {
+			t.Error("a level that is none is taken")
+		}
+		if left, _ := os.ReadDir(out); len(left) != 0 {
+			t.Errorf("after a refusal %v", left)
+		}
+		m.Redaction = "court"
+		server := l.cases
+		l.cases = cutOff{server}
+		if _, err := a.onePackage(t.Context(), l, m, flags, true); status.Code(err) != codes.Unavailable {
+			t.Errorf("the line is cut: %v", err)
+		}
+		l.cases = server
+		flags.key = filepath.Join(dir, "key")
+		if _, err := a.onePackage(t.Context(), l, m, flags, true); err == nil {
+			t.Error("a key that is not there is read")
+		}
+		if left, _ := os.ReadDir(out); len(left) != 1 || !strings.HasPrefix(left[0].Name(), draftPrefix) {
+			t.Errorf("%v, want the one draft", left)
+		}
+		if err := os.WriteFile(flags.key, examiner, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		sum, err := a.onePackage(t.Context(), l, m, flags, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := l.cases.GetCase(t.Context(), &spoorv1.GetCaseRequest{Name: m.GetName()})
+		if err != nil || len(c.GetPackages()) != 1 || c.GetPackages()[0].GetSha256() != sum.GetSha256() {
+			t.Errorf("made %s, recorded %v, %v", sum.GetSha256(), c.GetPackages(), err)
+		}
+		if left, _ := os.ReadDir(out); len(left) != 2 {
+			t.Errorf("%v, want the package and its signature", left)
+		}
+	})
 }

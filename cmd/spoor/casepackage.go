@@ -165,7 +165,7 @@ func (a *app) onePackage(ctx context.Context, l *link, m *spoorv1.BuildPackageRe
 	}
 	for _, d := range left {
 		if _, err := a.finish(ctx, l, m, flags, d); err != nil {
-			if ctx.Err() != nil {
+			if !refused(err) { // it may be recorded: a new one would be a second
 				return nil, err
 			}
 			fmt.Fprintf(a.errOut, "spoor: what an earlier run had begun is not finished: %s\n", render.Clean(err.Error()))
