@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -171,7 +172,7 @@ func TestCaseNames(t *testing.T) {
 	for name, code := range map[string]codes.Code{
 		"": codes.InvalidArgument, "12/2026": codes.InvalidArgument, "cases": codes.InvalidArgument, "cases/": codes.InvalidArgument,
 		"cases/..": codes.InvalidArgument, "cases/../keys": codes.InvalidArgument, "cases/%2e%2e": codes.NotFound, "cases/%": codes.NotFound,
-		"cases/%00": codes.NotFound, "cases/12": codes.NotFound, "cases/12/2026/": codes.NotFound, "cases/12/2026 ": codes.NotFound,
+		"cases/%00": codes.NotFound, "cases/12": codes.NotFound, "cases/12/2026/": codes.NotFound,
 		"cases/lock": codes.NotFound, "cases/12/2026": codes.OK, "cases/12%2F2026": codes.OK,
 	} {
 		if got := o.ask(t, "ann", &spoorv1.GetCaseRequest{Name: name}); got.err.Code() != code {
@@ -203,9 +204,10 @@ func TestErasedCase(t *testing.T) {
 	if got := o.ask(t, "ann", &spoorv1.EraseCaseRequest{Name: name, Reason: "closed"}); got.err.Err() != nil {
 		t.Fatal(got.err)
 	}
+	sealed := strings.Fields("AddPayments AddNote ListNotes AddExhibit GetExhibit ListVictims ImportReturn EraseCase GetHoldings WriteLetters BuildPackage")
 	for range 2 {
 		for _, m := range caseMethods(t) {
-			gone := strings.Contains(" AddPayments AddNote ListNotes AddExhibit GetExhibit ListVictims ImportReturn EraseCase GetHoldings WriteLetters BuildPackage ", " "+string(m.desc.Name())+" ")
+			gone := slices.Contains(sealed, string(m.desc.Name()))
 			if _, about := rolesOfCase()[string(m.desc.Name())]; !about || m.desc.Name() == "WithdrawPayment" {
 				continue
 			}
