@@ -68,8 +68,25 @@ func (b *builder) warnings() []string {
 			said = append(said, s+" "+text)
 		}
 	}
+	said = append(said, b.strayed()...)
 	slices.Sort(said)
 	return slices.Compact(said)
+}
+
+// strayed are seizures of what no holder of the trace has: nothing of the table
+// shows them.
+func (b *builder) strayed() (all []string) {
+	held := heldBy(b.traces[0])
+	for _, s := range b.c.Seizures {
+		placed := false
+		for h := range held {
+			placed = placed || s.from(h)
+		}
+		if !placed {
+			all = append(all, fmt.Sprintf("a seizure of %s base units of %s at %s is of no holding: the trace leads no such money there", s.Amount, s.Asset, s.Address))
+		}
+	}
+	return all
 }
 
 // endedAs sums what ended with a reason, one sentence's beginning per asset.

@@ -191,9 +191,7 @@ func (b *builder) headOf(c ledger.Chain) int64 {
 func (b *builder) seized(h ledger.Holder) (text string, err error) {
 	var sum ledger.Amount
 	for _, s := range b.c.Seizures { // few
-		entity, _ := h.Asset.Chain.Service()
-		here := s.Address == h.Address.Qualified() || entity != "" && s.Address == entity+":"+addressText(h.Address)
-		if here && s.Asset == h.Asset.String() {
+		if s.from(h) {
 			if sum, err = sum.Add(s.Amount); err != nil {
 				return "", fmt.Errorf("seizures of %s: %w", h.Address, err)
 			}
@@ -203,6 +201,13 @@ func (b *builder) seized(h ledger.Holder) (text string, err error) {
 		return "", nil
 	}
 	return sum.String(), nil
+}
+
+// from reports money that was taken from a holder.
+func (s Seizure) from(h ledger.Holder) bool {
+	entity, _ := h.Asset.Chain.Service()
+	here := s.Address == h.Address.Qualified() || entity != "" && s.Address == entity+":"+addressText(h.Address)
+	return here && s.Asset == h.Asset.String()
 }
 
 func contactClass(freezableBy string) string {

@@ -6,9 +6,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/spoortrace/spoor/cases"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
@@ -65,6 +68,7 @@ func TestPackageAgain(t *testing.T) {
 		t.Errorf("the note is entry %d, the package has %d, the case %d", c.GetChanged(), p.GetCustodySize(), c.GetCustodySize())
 	}
 	refusal{codes.PermissionDenied, "CASE_ROLE", "", "needs the role investigator"}.check(t, "a viewer under its name", o.ask(t, "bob", m).err.Err())
+	refusal{codes.InvalidArgument, "INVALID_ARGUMENT", "supersedes", "[0-9a-f]{64}"}.check(t, "no hash", o.ask(t, "ann", &spoorv1.BuildPackageRequest{Name: name, Supersedes: "the old one"}).err.Err())
 	other := proto.CloneOf(m)
 	other.Templates = map[string]string{"exchange_freeze": "no letter"}
 	other.Contacts = "nonsense: ["
@@ -129,5 +133,51 @@ func TestOrphanedPayment(t *testing.T) {
 	}
 	if got := o.ask(t, "ann", &spoorv1.GetHoldingsRequest{Name: name}); got.err.Err() != nil {
 		t.Error(got.err)
+	}
+}
+
+// TestSeizures: one of a holding stands in its row, one of none is warned of, and
+// one that cannot be read is refused by its field.
+func TestSeizures(t *testing.T) {
+	o := newOffice(t)
+	name := o.filled(t, "1")
+	held := "tron:" + named("tron", "b").String()
+	record := func(address, asset, amount string) error {
+		return o.ask(t, "ann", &spoorv1.RecordSeizureRequest{Name: name, Seizure: &spoorv1.Seizure{
+			Address: address, Asset: asset, Amount: amount, Authority: "a court", ExecuteTime: timestamppb.New(time.UnixMilli(export0)),
+		}}).err.Err()
+	}
+	for what, test := range map[string]struct{ address, asset, amount, field string }{
+		"a symbol":        {held, "USDT", "1", "seizure.asset"},
+		"no network":      {held[len("tron:"):], usdt.String(), "1", "seizure.address"},
+		"no address":      {"tron:", usdt.String(), "1", "seizure.address"},
+		"a wrong address": {held + "x", usdt.String(), "1", "seizure.address"},
+		"coins":           {held, usdt.String(), "1.5", "seizure.amount"},
+		"nothing":         {held, usdt.String(), "0", "seizure.amount"},
+	} {
+		err := record(test.address, test.asset, test.amount)
+		if bad, _ := detail[*errdetails.BadRequest](err); len(bad.GetFieldViolations()) != 1 || bad.GetFieldViolations()[0].GetField() != test.field {
+			t.Errorf("%s: %v, want the field %s", what, err, test.field)
+		}
+	}
+	for _, place := range []string{held, held, "tron:" + named("tron", "x").String(), "binance:77"} {
+		if err := record(place, usdt.String(), "7"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := o.ask(t, "ann", &spoorv1.GetHoldingsRequest{Name: name})
+	if got.err.Err() != nil {
+		t.Fatal(got.err)
+	}
+	board := got.messages[0].(*spoorv1.Holdings)
+	for _, h := range board.GetHoldings() {
+		if want := map[bool]string{true: "14"}["tron:"+h.GetAddress() == held]; h.GetSeized() != want {
+			t.Errorf("seized from %s: %q, want %q", h.GetAddress(), h.GetSeized(), want)
+		}
+	}
+	for _, place := range []string{named("tron", "x").String(), "binance:77"} {
+		if text := strings.Join(board.GetWarnings(), "\n"); strings.Count(text, place+" is of no holding") != 1 || strings.Contains(text, held+" is of no") {
+			t.Errorf("%s: warnings %s", place, text)
+		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/spoortrace/spoor/cases"
+	"github.com/spoortrace/spoor/evidence"
 	"github.com/spoortrace/spoor/labels"
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
@@ -266,12 +267,36 @@ func (s *caseService) ListVictims(ctx context.Context, m *spoorv1.ListVictimsReq
 // RecordSeizure records a seizure.
 func (s *caseService) RecordSeizure(ctx context.Context, m *spoorv1.RecordSeizureRequest) (*spoorv1.Case, error) {
 	z := m.GetSeizure()
-	if _, err := ledger.ParseAmount(z.GetAmount()); err != nil {
-		return nil, ledger.Invalid("seizure.amount", "base units, a decimal number", z.GetAmount())
+	if a, err := ledger.ParseAmount(z.GetAmount()); err != nil || a.IsZero() {
+		return nil, ledger.Invalid("seizure.amount", "base units, a decimal number above 0", z.GetAmount())
+	}
+	asset, err := evidence.ParseAsset(z.GetAsset())
+	if err != nil {
+		return nil, renamed(err, "seizure.asset")
+	}
+	place, err := placeOf(z.GetAddress())
+	if err != nil {
+		return nil, renamed(err, "seizure.address")
 	}
 	return s.record(ctx, m.GetName(), m.GetRequestId(), &cases.Seizure{
-		Address: z.GetAddress(), Asset: z.GetAsset(), Amount: z.GetAmount(), Tx: z.GetTx(), Authority: z.GetAuthority(), Executed: z.GetExecuteTime().AsTime(),
+		Address: place, Asset: asset.String(), Amount: z.GetAmount(), Tx: z.GetTx(), Authority: z.GetAuthority(), Executed: z.GetExecuteTime().AsTime(),
 	})
+}
+
+// placeOf reads NETWORK:ADDRESS, or ENTITY:ACCOUNT, as the seizure table has it.
+func placeOf(text string) (string, error) {
+	network, account, _ := strings.Cut(text, ":")
+	if network == "" || account == "" {
+		return "", ledger.Invalid("address", "NETWORK:ADDRESS or ENTITY:ACCOUNT", text)
+	}
+	if _, err := ledger.ParseChain(network); err != nil {
+		return text, nil //nolint:nilerr // a service
+	}
+	a, err := ledger.ParseQualified(text)
+	if err != nil {
+		return "", err
+	}
+	return a.Qualified(), nil
 }
 
 // RecordRequest records a letter.

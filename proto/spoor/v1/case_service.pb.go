@@ -4872,7 +4872,7 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\x02to\x18\x03 \x01(\tR\x02to\x12\x1a\n" +
 	"\bholdings\x18\x04 \x03(\tR\bholdings\x12\x12\n" +
 	"\x04text\x18\x05 \x01(\tR\x04text\x12\x16\n" +
-	"\x06sha256\x18\x06 \x01(\tR\x06sha256\"\xe9\x04\n" +
+	"\x06sha256\x18\x06 \x01(\tR\x06sha256\"\xfa\x04\n" +
 	"\x13BuildPackageRequest\x12\x1c\n" +
 	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12%\n" +
 	"\tredaction\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x10R\tredaction\x12\"\n" +
@@ -4880,9 +4880,9 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\x05as_of\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x04asOf\x12%\n" +
 	"\x0elabel_sequence\x18\x05 \x01(\x04R\rlabelSequence\x12!\n" +
 	"\fcustody_size\x18\x06 \x01(\x04R\vcustodySize\x12.\n" +
-	"\rdemonstration\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\rdemonstration\x12'\n" +
+	"\rdemonstration\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\rdemonstration\x128\n" +
 	"\n" +
-	"supersedes\x18\b \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
+	"supersedes\x18\b \x01(\tB\x18\xbaH\x15r\x132\x11^([0-9a-f]{64})?$R\n" +
 	"supersedes\x12 \n" +
 	"\x06author\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x06author\x12%\n" +
 	"\bcontacts\x18\n" +
