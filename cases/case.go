@@ -34,6 +34,7 @@ type Case struct {
 	Recovered  uint64     `json:"recovered,omitempty"` // entries that a crash left beyond the checkpoint
 	Erased     bool       `json:"erased,omitempty"`    // the personal data is gone
 	ids        map[string]string
+	opened     string // name of the request that opened it
 }
 
 // Role is what a member may do.

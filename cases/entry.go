@@ -20,6 +20,7 @@ const (
 	KindOpened            Kind = "opened"
 	KindMember            Kind = "member"
 	KindPaymentsAdded     Kind = "payment_added"
+	KindVictimChanged     Kind = "victim_changed"
 	KindPaymentWithdrawn  Kind = "payment_withdrawn"
 	KindNote              Kind = "note"
 	KindExhibit           Kind = "exhibit"
@@ -62,7 +63,7 @@ type Fact interface {
 // empty returns a fact of a kind to decode into; nil when there is none.
 func empty(k Kind) Fact {
 	for _, f := range []Fact{
-		&Opening{}, &Member{}, &paymentsAdded{}, &Withdrawal{}, &Note{}, &Exhibit{}, &PolicyChange{}, &AllocationChange{}, &Label{}, &Read{},
+		&Opening{}, &Member{}, &paymentsAdded{}, &victimChanged{}, &Withdrawal{}, &Note{}, &Exhibit{}, &PolicyChange{}, &AllocationChange{}, &Label{}, &Read{},
 		&Trace{}, &Package{}, &Request{}, &Answer{}, &Return{}, &Seizure{}, &erased{}, &Handover{Direction: KindExported}, &Handover{Direction: KindImported}, &recovered{},
 	} {
 		if f.kind() == k {

@@ -56,6 +56,10 @@ type paymentsAdded struct {
 	Payments []Payment `json:"payments"`
 }
 
+type victimChanged struct {
+	Victim Victim `json:"victim"`
+}
+
 type erased struct {
 	Reason string `json:"reason"`
 }
@@ -67,6 +71,7 @@ type recovered struct {
 func (*Opening) kind() Kind          { return KindOpened }
 func (*Member) kind() Kind           { return KindMember }
 func (*paymentsAdded) kind() Kind    { return KindPaymentsAdded }
+func (*victimChanged) kind() Kind    { return KindVictimChanged }
 func (*Withdrawal) kind() Kind       { return KindPaymentWithdrawn }
 func (*Note) kind() Kind             { return KindNote }
 func (*Exhibit) kind() Kind          { return KindExhibit }
@@ -87,6 +92,7 @@ func (*recovered) kind() Kind        { return KindRecovered }
 func (*Opening) needs() Role          { return Owner }
 func (*Member) needs() Role           { return Owner }
 func (*paymentsAdded) needs() Role    { return Investigator }
+func (*victimChanged) needs() Role    { return Investigator }
 func (*Withdrawal) needs() Role       { return Investigator }
 func (*Note) needs() Role             { return Investigator }
 func (*Exhibit) needs() Role          { return Investigator }
@@ -104,6 +110,32 @@ func (*erased) needs() Role           { return Owner }
 func (*Handover) needs() Role         { return Owner }
 func (*recovered) needs() Role        { return Viewer }
 
+func (v *victimChanged) check(c *Case) error {
+	if c.Erased {
+		return errErased
+	}
+	known := false
+	for _, o := range c.Victims {
+		known = known || o.Pseudonym == v.Victim.Pseudonym
+		if o.Pseudonym != v.Victim.Pseudonym && o.Match == v.Victim.Match {
+			return ledger.Invalid("full_name", "the name of no other victim", "that of "+o.Pseudonym)
+		}
+	}
+	if !known {
+		return fmt.Errorf("victim %q: %w", v.Victim.Pseudonym, ledger.ErrNotFound)
+	}
+	return nil
+}
+
+func (v *victimChanged) apply(c *Case, _ Entry) {
+	c.Victims = slices.Clone(c.Victims)
+	for i := range c.Victims {
+		if c.Victims[i].Pseudonym == v.Victim.Pseudonym {
+			c.Victims[i] = v.Victim
+		}
+	}
+}
+
 func (o *Opening) check(*Case) error {
 	if err := texts("title", o.Title, "authority", o.Authority, "tenant", o.Tenant); err != nil {
 		return err
@@ -115,7 +147,7 @@ func (o *Opening) check(*Case) error {
 }
 
 func (o *Opening) apply(c *Case, e Entry) {
-	c.Opening, c.OpenedAt, c.OpenedBy, c.Policy, c.Allocation = *o, e.Time, e.By, o.Policy, o.Allocation
+	c.Opening, c.OpenedAt, c.OpenedBy, c.opened, c.Policy, c.Allocation = *o, e.Time, e.By, e.Request, o.Policy, o.Allocation
 	c.Members = []Member{{e.By, Owner}}
 }
 

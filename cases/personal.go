@@ -1,6 +1,7 @@
 package cases
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -82,6 +83,29 @@ func (s *Store) Persons(a Actor, id ID) ([]Named, error) {
 		return nil
 	})
 	return all, err
+}
+
+// SetVictim corrects what is known of a person; what is empty stays as it is. The
+// pseudonym stays, too, and no two victims have one name.
+func (s *Store) SetVictim(a Actor, id ID, request, pseudonym string, p Person) (Case, error) {
+	return s.record(a, id, request, []string{pseudonym, p.Name, p.Contact, p.Text}, func(c *Case) (Fact, error) {
+		at := slices.IndexFunc(c.Victims, func(v Victim) bool { return v.Pseudonym == pseudonym })
+		if at < 0 {
+			return nil, fmt.Errorf("victim %q: %w", pseudonym, ledger.ErrNotFound)
+		}
+		k, err := s.keyOf(c)
+		if err != nil {
+			return nil, err
+		}
+		var now Person
+		if err := k.openJSON(c.Victims[at].Sealed, about(id, pseudonym), &now); err != nil {
+			return nil, err
+		}
+		now.Name, now.Contact, now.Text = cmp.Or(p.Name, now.Name), cmp.Or(p.Contact, now.Contact), cmp.Or(p.Text, now.Text)
+		v := &victimChanged{Victim{Pseudonym: pseudonym, Match: k.match(now.Name)}}
+		v.Victim.Sealed, err = k.sealJSON(now, about(id, pseudonym))
+		return v, err
+	})
 }
 
 // Remarks opens what is sealed of the payments, by id, and records that it was read.

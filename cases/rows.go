@@ -170,6 +170,9 @@ func (l *line) payment() {
 
 func (l *line) status(r *Row) {
 	text := l.text("status")
+	if text == "" && !slices.Contains(l.g.columns, "status") {
+		text = string(Suspected) // who confirms says so
+	}
 	r.Status = Status(strings.ToLower(text))
 	if r.Status != Suspected && r.Status != Confirmed {
 		l.problem("status", "suspected or confirmed", text)

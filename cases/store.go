@@ -194,11 +194,21 @@ func (h *held) add(e Entry, f Fact) (err error) {
 
 // New opens a case; its author is its first owner. A number that the tenant has
 // a case of is ledger.ErrPrecondition.
-func (s *Store) New(a Actor, o Opening) (Case, error) {
+func (s *Store) New(a Actor, o Opening) (Case, error) { return s.NewOnce(a, "", o) }
+
+// NewOnce is New under a name of the wish: the same wish again is answered with
+// the same case, another one under its name is ledger.ErrPrecondition.
+func (s *Store) NewOnce(a Actor, request string, o Opening) (Case, error) {
 	o.Tenant = a.Tenant
 	id := newID(o.Tenant, o.Number)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if h := s.openedAs(a, request); h != nil {
+		if h.state.Opening != o {
+			return Case{}, fmt.Errorf("cases: %w: the request %q was another one", ledger.ErrPrecondition, request)
+		}
+		return h.state.clone(), nil
+	}
 	if s.cases[id] != nil {
 		return Case{}, fmt.Errorf("cases: %w: there is a case %s", ledger.ErrPrecondition, id)
 	}
@@ -208,12 +218,26 @@ func (s *Store) New(a Actor, o Opening) (Case, error) {
 	if err := s.openKey(len(s.cases) == 0); err != nil {
 		return Case{}, fmt.Errorf("cases: %w", err)
 	}
-	h, err := s.make(id, Entry{Time: stamp(s.now()), By: a.Name, Kind: KindOpened}, &o)
+	h, err := s.make(id, Entry{Time: stamp(s.now()), By: a.Name, Kind: KindOpened, Request: request}, &o)
 	if err != nil {
 		return Case{}, fmt.Errorf("cases: case %s: %w", id, err)
 	}
 	s.cases[id] = h
 	return h.state.clone(), nil
+}
+
+// openedAs is the case that an actor opened under a request's name.
+func (s *Store) openedAs(a Actor, request string) *held {
+	for _, h := range s.cases {
+		h.mu.Lock()
+		c := &h.state
+		mine := request != "" && c.Opening.Tenant == a.Tenant && c.OpenedBy == a.Name && c.opened == request
+		h.mu.Unlock()
+		if mine {
+			return h
+		}
+	}
+	return nil
 }
 
 // make builds the folder beside its place and moves it there. If we were to
@@ -258,7 +282,7 @@ func (s *Store) find(tenant string, id ID) (*held, error) {
 // package that is recorded already is not recorded again.
 func (s *Store) Add(a Actor, id ID, request string, f Fact) (Case, error) {
 	switch f.(type) {
-	case *Opening, *paymentsAdded, *Note, *Exhibit, *erased, *recovered:
+	case *Opening, *paymentsAdded, *victimChanged, *Note, *Exhibit, *erased, *recovered:
 		return Case{}, ledger.Invalid("fact", "one that Add takes", string(f.kind()))
 	}
 	return s.record(a, id, request, f, func(c *Case) (Fact, error) {

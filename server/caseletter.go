@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"github.com/spoortrace/spoor/cases"
 	"github.com/spoortrace/spoor/evidence"
@@ -16,8 +17,8 @@ import (
 )
 
 // letters writes the letters of a dossier.
-func letters(d *evidence.Dossier, contacts, agency string, templates map[string]string, address string) ([]evidence.Request, error) {
-	o := letter.Options{Templates: templates, Address: address}
+func letters(d *evidence.Dossier, contacts, agency string, templates map[string]string, address, pack string) ([]evidence.Request, error) {
+	o := letter.Options{Templates: templates, Address: address, Package: pack}
 	var err error
 	if contacts != "" {
 		if o.Contacts, err = letter.ReadContacts(contacts); err != nil {
@@ -54,11 +55,14 @@ func (s *caseService) WriteLetters(ctx context.Context, m *spoorv1.WriteLettersR
 		return nil, err
 	}
 	defer f.close()
+	if p := m.GetPackage(); p != "" && !slices.ContainsFunc(f.frozen.Case.Packages, func(x cases.Package) bool { return x.SHA256 == p }) {
+		return nil, ledger.Invalid("package", "the SHA-256 of a package of the case", p)
+	}
 	d, err := f.dossier(ctx, dossierOptions{author: Principal(ctx).Name, software: s.software})
 	if err != nil {
 		return nil, err
 	}
-	all, err := letters(d, m.GetContacts(), m.GetAgency(), m.GetTemplates(), m.GetAddress())
+	all, err := letters(d, m.GetContacts(), m.GetAgency(), m.GetTemplates(), m.GetAddress(), m.GetPackage())
 	if err != nil {
 		return nil, err
 	}

@@ -51,11 +51,13 @@ func caseMessage(c cases.Case) *spoorv1.Case {
 		})
 	}
 	for _, z := range c.Seizures {
-		m.Seizures = append(m.Seizures, &spoorv1.Seizure{
-			Address: z.Address, Asset: z.Asset, Amount: z.Amount, Tx: z.Tx, Authority: z.Authority, ExecuteTime: instant(z.Executed),
-		})
+		m.Seizures = append(m.Seizures, seizureMessage(z))
 	}
 	return m
+}
+
+func seizureMessage(z cases.Seizure) *spoorv1.Seizure {
+	return &spoorv1.Seizure{Address: z.Address, Asset: z.Asset, Amount: z.Amount, Tx: z.Tx, Authority: z.Authority, ExecuteTime: instant(z.Executed)}
 }
 
 func caseRequestMessage(r cases.Request) *spoorv1.CaseRequest {

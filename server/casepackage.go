@@ -83,7 +83,7 @@ func (f *caseFile) board(d *evidence.Dossier) (*spoorv1.Holdings, error) {
 	for _, a := range d.Shares {
 		answer.Restitution = append(answer.Restitution, &spoorv1.Award{Victim: a.Victim, Asset: assets[a.Asset], Lost: a.Lost, Traced: a.Traced, Allocated: a.Allocated})
 	}
-	return answer, nil
+	return answer, f.reconcile(d, answer)
 }
 
 func packAsset(a evidence.Asset) (*spoorv1.Asset, error) {
@@ -250,7 +250,7 @@ func (s *caseService) build(ctx context.Context, who cases.Actor, id cases.ID, m
 	if err != nil {
 		return nil, err
 	}
-	if d.Requests, err = letters(d, m.GetContacts(), m.GetAgency(), m.GetTemplates(), ""); err != nil {
+	if d.Requests, err = letters(d, m.GetContacts(), m.GetAgency(), m.GetTemplates(), "", ""); err != nil {
 		return nil, err
 	}
 	sum, err := writePackage(to, d, level, m.GetSubject())

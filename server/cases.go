@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -89,7 +88,7 @@ func (s *caseService) CreateCase(ctx context.Context, m *spoorv1.CreateCaseReque
 	if m.GetAllocation() != "" {
 		allocation = cases.Allocation(m.GetAllocation())
 	}
-	return caseAnswer(s.cases.New(who, cases.Opening{
+	return caseAnswer(s.cases.NewOnce(who, m.GetRequestId(), cases.Opening{
 		Number: m.GetNumber(), Title: m.GetTitle(), Authority: m.GetAuthority(), Tenant: who.Tenant, Policy: policy, Allocation: allocation,
 	}))
 }
@@ -264,50 +263,13 @@ func (s *caseService) ListVictims(ctx context.Context, m *spoorv1.ListVictimsReq
 	return answer, err
 }
 
-// RecordSeizure records a seizure.
-func (s *caseService) RecordSeizure(ctx context.Context, m *spoorv1.RecordSeizureRequest) (*spoorv1.Case, error) {
-	z := m.GetSeizure()
-	if a, err := ledger.ParseAmount(z.GetAmount()); err != nil || a.IsZero() {
-		return nil, ledger.Invalid("seizure.amount", "base units, a decimal number above 0", z.GetAmount())
-	}
-	asset, err := evidence.ParseAsset(z.GetAsset())
+// SetVictim corrects what is known of a person.
+func (s *caseService) SetVictim(ctx context.Context, m *spoorv1.SetVictimRequest) (*spoorv1.Case, error) {
+	who, id, err := s.open(ctx, m.GetName())
 	if err != nil {
-		return nil, renamed(err, "seizure.asset")
+		return nil, err
 	}
-	place, err := placeOf(z.GetAddress())
-	if err != nil {
-		return nil, renamed(err, "seizure.address")
-	}
-	return s.record(ctx, m.GetName(), m.GetRequestId(), &cases.Seizure{
-		Address: place, Asset: asset.String(), Amount: z.GetAmount(), Tx: z.GetTx(), Authority: z.GetAuthority(), Executed: z.GetExecuteTime().AsTime(),
-	})
-}
-
-// placeOf reads NETWORK:ADDRESS, or ENTITY:ACCOUNT, as the seizure table has it.
-func placeOf(text string) (string, error) {
-	network, account, _ := strings.Cut(text, ":")
-	if network == "" || account == "" {
-		return "", ledger.Invalid("address", "NETWORK:ADDRESS or ENTITY:ACCOUNT", text)
-	}
-	if _, err := ledger.ParseChain(network); err != nil {
-		return text, nil //nolint:nilerr // a service
-	}
-	a, err := ledger.ParseQualified(text)
-	if err != nil {
-		return "", err
-	}
-	return a.Qualified(), nil
-}
-
-// RecordRequest records a letter.
-func (s *caseService) RecordRequest(ctx context.Context, m *spoorv1.RecordRequestRequest) (*spoorv1.Case, error) {
-	sent := time.Now().UTC()
-	if m.GetSendTime() != nil {
-		sent = m.GetSendTime().AsTime()
-	}
-	return s.record(ctx, m.GetName(), m.GetRequestId(), &cases.Request{
-		To: m.GetTo(), Reference: m.GetReference(), Letter: m.GetLetterSha256(), Accounts: m.GetAccounts(), Sent: sent,
-	})
+	return caseAnswer(s.cases.SetVictim(who, id, m.GetRequestId(), m.GetVictim(), cases.Person{Name: m.GetFullName(), Contact: m.GetContact()}))
 }
 
 // RecordAnswer records an answer.
@@ -315,6 +277,16 @@ func (s *caseService) RecordAnswer(ctx context.Context, m *spoorv1.RecordAnswerR
 	a := m.GetAnswer()
 	fact := &cases.Answer{
 		Request: m.GetRequest(), Reference: a.GetReference(), Text: a.GetText(), Held: a.GetHeld(), Asset: a.GetAsset(), Document: a.GetDocumentSha256(),
+	}
+	if a.GetHeld() != "" {
+		if _, err := ledger.ParseAmount(a.GetHeld()); err != nil {
+			return nil, ledger.Invalid("answer.held", "base units, a decimal number", a.GetHeld())
+		}
+		asset, err := evidence.ParseAsset(a.GetAsset())
+		if err != nil {
+			return nil, renamed(err, "answer.asset")
+		}
+		fact.Asset = asset.String()
 	}
 	if a.GetHoldExpireTime() != nil {
 		fact.HoldExpires = a.GetHoldExpireTime().AsTime()

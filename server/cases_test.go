@@ -18,8 +18,8 @@ import (
 func rolesOfCase() map[string]spoorv1.CaseRole {
 	all := map[string]spoorv1.CaseRole{}
 	for role, names := range map[spoorv1.CaseRole]string{
-		spoorv1.CaseRole_CASE_ROLE_VIEWER:       "GetCase ListNotes GetExhibit ListVictims ListCustody GetHoldings WriteLetters",
-		spoorv1.CaseRole_CASE_ROLE_INVESTIGATOR: "AddPayments WithdrawPayment AddNote AddExhibit AddCaseLabel RecordSeizure RecordRequest RecordAnswer ImportReturn BuildPackage",
+		spoorv1.CaseRole_CASE_ROLE_VIEWER:       "GetCase ListNotes GetExhibit ListVictims ListCustody GetHoldings WriteLetters ListRequests",
+		spoorv1.CaseRole_CASE_ROLE_INVESTIGATOR: "AddPayments WithdrawPayment AddNote AddExhibit AddCaseLabel RecordSeizure RecordRequest RecordAnswer ImportReturn SetVictim BuildPackage",
 		spoorv1.CaseRole_CASE_ROLE_OWNER:        "SetMember SetPolicy SetAllocation EraseCase",
 	} {
 		for _, name := range strings.Fields(names) {
@@ -204,7 +204,7 @@ func TestErasedCase(t *testing.T) {
 	if got := o.ask(t, "ann", &spoorv1.EraseCaseRequest{Name: name, Reason: "closed"}); got.err.Err() != nil {
 		t.Fatal(got.err)
 	}
-	sealed := strings.Fields("AddPayments AddNote ListNotes AddExhibit GetExhibit ListVictims ImportReturn EraseCase GetHoldings WriteLetters BuildPackage")
+	sealed := strings.Fields("AddPayments AddNote ListNotes AddExhibit GetExhibit ListVictims SetVictim ImportReturn EraseCase GetHoldings WriteLetters BuildPackage")
 	for range 2 {
 		for _, m := range caseMethods(t) {
 			gone := slices.Contains(sealed, string(m.desc.Name()))

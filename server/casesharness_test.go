@@ -127,7 +127,7 @@ func (o *casesOffice) filled(t *testing.T, number string) string {
 		}, {Ref: ref("tron", "o3", ""), Victim: "Somebody Else"}}},
 		&spoorv1.AddNoteRequest{Name: name, Text: "note on " + canary},
 		&spoorv1.AddExhibitRequest{Name: name, FileName: canary + ".txt", Description: "of " + canary, Content: []byte("chat of " + canary)},
-		&spoorv1.RecordRequestRequest{Name: name, To: "An exchange", LetterSha256: strings.Repeat("ab", 32), Accounts: []string{"uid 7"}},
+		&spoorv1.RecordRequestRequest{Name: name, To: "An exchange", LetterSha256: strings.Repeat("ab", 32), Accounts: []string{"huobi:7"}},
 		&spoorv1.SetMemberRequest{Name: name, Member: "bob", Role: spoorv1.CaseRole_CASE_ROLE_VIEWER},
 	} {
 		if got := o.ask(t, "ann", m); got.err.Err() != nil {
@@ -187,7 +187,9 @@ func caseRequests(name string) map[string]proto.Message {
 		"RecordSeizure": &spoorv1.RecordSeizureRequest{Name: name, Seizure: &spoorv1.Seizure{
 			Address: "tron:" + named("tron", "b").String(), Asset: usdt.String(), Amount: "1", Authority: "a court", ExecuteTime: timestamppb.New(time.UnixMilli(export0)),
 		}},
-		"RecordRequest": &spoorv1.RecordRequestRequest{Name: name, To: "An exchange", LetterSha256: someHash, Accounts: []string{"uid 8"}},
+		"RecordRequest": &spoorv1.RecordRequestRequest{Name: name, To: "An exchange", LetterSha256: someHash, Accounts: []string{"huobi:8"}},
+		"ListRequests":  &spoorv1.ListRequestsRequest{Name: name},
+		"SetVictim":     &spoorv1.SetVictimRequest{Name: name, Victim: "V-1", Contact: "by post"},
 		"RecordAnswer":  &spoorv1.RecordAnswerRequest{Name: name, Request: "R-1", Answer: &spoorv1.CaseAnswer{Text: "held"}},
 		"ImportReturn": &spoorv1.ImportReturnRequest{
 			Name: name, Entity: "exchange", Account: "7", From: timestamppb.New(time.UnixMilli(export0)), To: timestamppb.New(time.UnixMilli(export0 + 1000)),

@@ -14,7 +14,7 @@ import (
 
 func (a *app) freezeCommand() *cobra.Command {
 	m := &spoorv1.WriteLettersRequest{}
-	var contacts, agency, templates string
+	var contacts, agency, templates, pack string
 	cmd := &cobra.Command{
 		Use:   "freeze REF...|CASE [--to NETWORK:ADDRESS]",
 		Short: "Write the letter that stops money where it rests now",
@@ -31,6 +31,11 @@ It is a draft for an officer to sign. A deposit address is named, never a servic
 			} else {
 				m.Refs = args
 			}
+			if pack != "" {
+				if m.Package, err = fileHash(pack); err != nil {
+					return err
+				}
+			}
 			if m.Contacts, m.Agency, m.Templates, err = letterFiles(contacts, agency, templates); err != nil {
 				return err
 			}
@@ -40,6 +45,7 @@ It is a draft for an officer to sign. A deposit address is named, never a servic
 	f := cmd.Flags()
 	f.StringVar(&m.Address, "to", "", "`NETWORK:ADDRESS` that holds the money, or the deposit address that it came by")
 	f.StringVar(&m.AsOf, "as-of", "", "data cut-off: a height, a time, or NETWORK=HEIGHT,NETWORK=HEIGHT (default: the tip)")
+	f.StringVar(&pack, "package", "", "evidence package of the case that goes with it: a `FILE`, or its SHA-256")
 	letterFlags(cmd, &contacts, &agency, &templates)
 	return cmd
 }

@@ -157,6 +157,9 @@ func (b *book) data(o Options, g *group) Data {
 		Case: line(c.Number), Title: line(c.Title), Authority: line(c.Authority), Demonstration: line(c.Demonstration),
 		AsOf: b.asOf(), Rule: b.rule(), Package: "[of the package that goes with this letter]",
 	}
+	if o.Package != "" {
+		m.Package = line(o.Package)
+	}
 	for text := range strings.Lines(strings.TrimSpace(a.Signature)) {
 		m.Signature = append(m.Signature, line(strings.TrimSpace(text)))
 	}

@@ -32,6 +32,7 @@ type Options struct {
 	// deposit address before a service's wallet, it is what came through it.
 	// Annex and schedule, which list everything, are left out.
 	Address string
+	Package string // SHA-256 of the package that goes with the letters; empty: a blank, since a package cannot hold its own
 }
 
 // group is a letter before it is written.

@@ -1368,7 +1368,9 @@ type CreateCaseRequest struct {
 	// Rule in accounts.
 	AccountPolicy *CasePolicy `protobuf:"bytes,5,opt,name=account_policy,json=accountPolicy,proto3" json:"account_policy,omitempty"`
 	// traced or pro-rata; empty: traced.
-	Allocation    string `protobuf:"bytes,6,opt,name=allocation,proto3" json:"allocation,omitempty"`
+	Allocation string `protobuf:"bytes,6,opt,name=allocation,proto3" json:"allocation,omitempty"`
+	// The same id again opens nothing again, and answers with the same case.
+	RequestId     string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1441,6 +1443,13 @@ func (x *CreateCaseRequest) GetAccountPolicy() *CasePolicy {
 func (x *CreateCaseRequest) GetAllocation() string {
 	if x != nil {
 		return x.Allocation
+	}
+	return ""
+}
+
+func (x *CreateCaseRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
 	}
 	return ""
 }
@@ -3099,6 +3108,362 @@ func (x *RecordAnswerRequest) GetRequestId() string {
 	return ""
 }
 
+// ListRequestsRequest asks for the register of requests.
+type ListRequestsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// cases/ID.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRequestsRequest) Reset() {
+	*x = ListRequestsRequest{}
+	mi := &file_spoor_v1_case_service_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRequestsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRequestsRequest) ProtoMessage() {}
+
+func (x *ListRequestsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_case_service_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRequestsRequest.ProtoReflect.Descriptor instead.
+func (*ListRequestsRequest) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *ListRequestsRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// ListRequestsResponse is the register.
+type ListRequestsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order in which they were sent.
+	Requests      []*RequestEntry `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRequestsResponse) Reset() {
+	*x = ListRequestsResponse{}
+	mi := &file_spoor_v1_case_service_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRequestsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRequestsResponse) ProtoMessage() {}
+
+func (x *ListRequestsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_case_service_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRequestsResponse.ProtoReflect.Descriptor instead.
+func (*ListRequestsResponse) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *ListRequestsResponse) GetRequests() []*RequestEntry {
+	if x != nil {
+		return x.Requests
+	}
+	return nil
+}
+
+// RequestEntry is a request as it stands now.
+type RequestEntry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// R-1.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The service.
+	To string `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	// Its reference, or ours.
+	Reference string `protobuf:"bytes,3,opt,name=reference,proto3" json:"reference,omitempty"`
+	// What was asked about.
+	Accounts []string `protobuf:"bytes,4,rep,name=accounts,proto3" json:"accounts,omitempty"`
+	// SENT, ANSWERED, HELD, EXPIRING (within 72 hours) or EXPIRED: of several holds the worst.
+	State string `protobuf:"bytes,5,opt,name=state,proto3" json:"state,omitempty"`
+	// When it was sent.
+	SendTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=send_time,json=sendTime,proto3" json:"send_time,omitempty"`
+	// When it was last answered.
+	AnswerTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=answer_time,json=answerTime,proto3" json:"answer_time,omitempty"`
+	// What is held.
+	Holds         []*RequestHold `protobuf:"bytes,8,rep,name=holds,proto3" json:"holds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequestEntry) Reset() {
+	*x = RequestEntry{}
+	mi := &file_spoor_v1_case_service_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestEntry) ProtoMessage() {}
+
+func (x *RequestEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_case_service_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestEntry.ProtoReflect.Descriptor instead.
+func (*RequestEntry) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *RequestEntry) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RequestEntry) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *RequestEntry) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
+}
+
+func (x *RequestEntry) GetAccounts() []string {
+	if x != nil {
+		return x.Accounts
+	}
+	return nil
+}
+
+func (x *RequestEntry) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *RequestEntry) GetSendTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SendTime
+	}
+	return nil
+}
+
+func (x *RequestEntry) GetAnswerTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AnswerTime
+	}
+	return nil
+}
+
+func (x *RequestEntry) GetHolds() []*RequestHold {
+	if x != nil {
+		return x.Holds
+	}
+	return nil
+}
+
+// RequestHold is what a service says to hold of one asset.
+type RequestHold struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// NETWORK:native or NETWORK:CONTRACT.
+	Asset string `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
+	// Base units.
+	Amount string `protobuf:"bytes,2,opt,name=amount,proto3" json:"amount,omitempty"`
+	// Until when; absent: no end was named.
+	Until *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=until,proto3" json:"until,omitempty"`
+	// ANSWERED (lifted), HELD, EXPIRING or EXPIRED.
+	State         string `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequestHold) Reset() {
+	*x = RequestHold{}
+	mi := &file_spoor_v1_case_service_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestHold) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestHold) ProtoMessage() {}
+
+func (x *RequestHold) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_case_service_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestHold.ProtoReflect.Descriptor instead.
+func (*RequestHold) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *RequestHold) GetAsset() string {
+	if x != nil {
+		return x.Asset
+	}
+	return ""
+}
+
+func (x *RequestHold) GetAmount() string {
+	if x != nil {
+		return x.Amount
+	}
+	return ""
+}
+
+func (x *RequestHold) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *RequestHold) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+// SetVictimRequest says what is known of a person.
+type SetVictimRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// cases/ID.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// V-1.
+	Victim string `protobuf:"bytes,2,opt,name=victim,proto3" json:"victim,omitempty"`
+	// The name; empty: as it is.
+	FullName string `protobuf:"bytes,3,opt,name=full_name,json=fullName,proto3" json:"full_name,omitempty"`
+	// How to reach the person; empty: as it is.
+	Contact string `protobuf:"bytes,4,opt,name=contact,proto3" json:"contact,omitempty"`
+	// The same id again changes nothing again.
+	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetVictimRequest) Reset() {
+	*x = SetVictimRequest{}
+	mi := &file_spoor_v1_case_service_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetVictimRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetVictimRequest) ProtoMessage() {}
+
+func (x *SetVictimRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_case_service_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetVictimRequest.ProtoReflect.Descriptor instead.
+func (*SetVictimRequest) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *SetVictimRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SetVictimRequest) GetVictim() string {
+	if x != nil {
+		return x.Victim
+	}
+	return ""
+}
+
+func (x *SetVictimRequest) GetFullName() string {
+	if x != nil {
+		return x.FullName
+	}
+	return ""
+}
+
+func (x *SetVictimRequest) GetContact() string {
+	if x != nil {
+		return x.Contact
+	}
+	return ""
+}
+
+func (x *SetVictimRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
 // EraseCaseRequest erases personal data.
 type EraseCaseRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3112,7 +3477,7 @@ type EraseCaseRequest struct {
 
 func (x *EraseCaseRequest) Reset() {
 	*x = EraseCaseRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[38]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3124,7 +3489,7 @@ func (x *EraseCaseRequest) String() string {
 func (*EraseCaseRequest) ProtoMessage() {}
 
 func (x *EraseCaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[38]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3137,7 +3502,7 @@ func (x *EraseCaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseCaseRequest.ProtoReflect.Descriptor instead.
 func (*EraseCaseRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{38}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *EraseCaseRequest) GetName() string {
@@ -3167,7 +3532,7 @@ type ListCustodyRequest struct {
 
 func (x *ListCustodyRequest) Reset() {
 	*x = ListCustodyRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[39]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3179,7 +3544,7 @@ func (x *ListCustodyRequest) String() string {
 func (*ListCustodyRequest) ProtoMessage() {}
 
 func (x *ListCustodyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[39]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3192,7 +3557,7 @@ func (x *ListCustodyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCustodyRequest.ProtoReflect.Descriptor instead.
 func (*ListCustodyRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{39}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ListCustodyRequest) GetName() string {
@@ -3226,7 +3591,7 @@ type ListCustodyResponse struct {
 
 func (x *ListCustodyResponse) Reset() {
 	*x = ListCustodyResponse{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[40]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3238,7 +3603,7 @@ func (x *ListCustodyResponse) String() string {
 func (*ListCustodyResponse) ProtoMessage() {}
 
 func (x *ListCustodyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[40]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3251,7 +3616,7 @@ func (x *ListCustodyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCustodyResponse.ProtoReflect.Descriptor instead.
 func (*ListCustodyResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{40}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ListCustodyResponse) GetEntries() []*CustodyEntry {
@@ -3301,7 +3666,7 @@ type CustodyEntry struct {
 
 func (x *CustodyEntry) Reset() {
 	*x = CustodyEntry{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[41]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3313,7 +3678,7 @@ func (x *CustodyEntry) String() string {
 func (*CustodyEntry) ProtoMessage() {}
 
 func (x *CustodyEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[41]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3326,7 +3691,7 @@ func (x *CustodyEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CustodyEntry.ProtoReflect.Descriptor instead.
 func (*CustodyEntry) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{41}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *CustodyEntry) GetNumber() uint64 {
@@ -3377,7 +3742,7 @@ type GetHoldingsRequest struct {
 
 func (x *GetHoldingsRequest) Reset() {
 	*x = GetHoldingsRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[42]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3389,7 +3754,7 @@ func (x *GetHoldingsRequest) String() string {
 func (*GetHoldingsRequest) ProtoMessage() {}
 
 func (x *GetHoldingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[42]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3402,7 +3767,7 @@ func (x *GetHoldingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHoldingsRequest.ProtoReflect.Descriptor instead.
 func (*GetHoldingsRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{42}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *GetHoldingsRequest) GetName() string {
@@ -3433,14 +3798,16 @@ type Holdings struct {
 	// What is not known.
 	Warnings []string `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// The same address in another case of the tenant.
-	Elsewhere     []*Deconfliction `protobuf:"bytes,6,rep,name=elsewhere,proto3" json:"elsewhere,omitempty"`
+	Elsewhere []*Deconfliction `protobuf:"bytes,6,rep,name=elsewhere,proto3" json:"elsewhere,omitempty"`
+	// Recorded seizures that fit no holding: taken elsewhere, or of another asset.
+	Unmatched     []*Seizure `protobuf:"bytes,7,rep,name=unmatched,proto3" json:"unmatched,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Holdings) Reset() {
 	*x = Holdings{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[43]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3452,7 +3819,7 @@ func (x *Holdings) String() string {
 func (*Holdings) ProtoMessage() {}
 
 func (x *Holdings) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[43]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3465,7 +3832,7 @@ func (x *Holdings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Holdings.ProtoReflect.Descriptor instead.
 func (*Holdings) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{43}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Holdings) GetName() string {
@@ -3506,6 +3873,13 @@ func (x *Holdings) GetWarnings() []string {
 func (x *Holdings) GetElsewhere() []*Deconfliction {
 	if x != nil {
 		return x.Elsewhere
+	}
+	return nil
+}
+
+func (x *Holdings) GetUnmatched() []*Seizure {
+	if x != nil {
+		return x.Unmatched
 	}
 	return nil
 }
@@ -3558,14 +3932,16 @@ type Holding struct {
 	// Where the price comes from.
 	UsdSource string `protobuf:"bytes,22,opt,name=usd_source,json=usdSource,proto3" json:"usd_source,omitempty"`
 	// ENTITY:ACCOUNT where a service holds it for a customer; address is the account then, its network service-ENTITY.
-	Account       string `protobuf:"bytes,30,opt,name=account,proto3" json:"account,omitempty"`
+	Account string `protobuf:"bytes,30,opt,name=account,proto3" json:"account,omitempty"`
+	// Traced and not seized, base units.
+	Left          string `protobuf:"bytes,31,opt,name=left,proto3" json:"left,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Holding) Reset() {
 	*x = Holding{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[44]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3577,7 +3953,7 @@ func (x *Holding) String() string {
 func (*Holding) ProtoMessage() {}
 
 func (x *Holding) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[44]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3590,7 +3966,7 @@ func (x *Holding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Holding.ProtoReflect.Descriptor instead.
 func (*Holding) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{44}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Holding) GetId() string {
@@ -3754,6 +4130,13 @@ func (x *Holding) GetAccount() string {
 	return ""
 }
 
+func (x *Holding) GetLeft() string {
+	if x != nil {
+		return x.Left
+	}
+	return ""
+}
+
 // VictimShare is a victim's part of a holding.
 type VictimShare struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3767,7 +4150,7 @@ type VictimShare struct {
 
 func (x *VictimShare) Reset() {
 	*x = VictimShare{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[45]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3779,7 +4162,7 @@ func (x *VictimShare) String() string {
 func (*VictimShare) ProtoMessage() {}
 
 func (x *VictimShare) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[45]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3792,7 +4175,7 @@ func (x *VictimShare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VictimShare.ProtoReflect.Descriptor instead.
 func (*VictimShare) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{45}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *VictimShare) GetVictim() string {
@@ -3828,7 +4211,7 @@ type Award struct {
 
 func (x *Award) Reset() {
 	*x = Award{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[46]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3840,7 +4223,7 @@ func (x *Award) String() string {
 func (*Award) ProtoMessage() {}
 
 func (x *Award) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[46]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3853,7 +4236,7 @@ func (x *Award) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Award.ProtoReflect.Descriptor instead.
 func (*Award) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{46}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Award) GetVictim() string {
@@ -3906,7 +4289,7 @@ type Deconfliction struct {
 
 func (x *Deconfliction) Reset() {
 	*x = Deconfliction{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[47]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3918,7 +4301,7 @@ func (x *Deconfliction) String() string {
 func (*Deconfliction) ProtoMessage() {}
 
 func (x *Deconfliction) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[47]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3931,7 +4314,7 @@ func (x *Deconfliction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deconfliction.ProtoReflect.Descriptor instead.
 func (*Deconfliction) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{47}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Deconfliction) GetAddress() string {
@@ -3971,14 +4354,16 @@ type WriteLettersRequest struct {
 	// Agency file (YAML).
 	Agency string `protobuf:"bytes,6,opt,name=agency,proto3" json:"agency,omitempty"`
 	// Templates of one's own, by kind: issuer_freeze, exchange_freeze.
-	Templates     map[string]string `protobuf:"bytes,7,rep,name=templates,proto3" json:"templates,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Templates map[string]string `protobuf:"bytes,7,rep,name=templates,proto3" json:"templates,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// SHA-256 of the evidence package that goes with the letters, one of the case's; empty: a blank.
+	Package       string `protobuf:"bytes,8,opt,name=package,proto3" json:"package,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WriteLettersRequest) Reset() {
 	*x = WriteLettersRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[48]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3990,7 +4375,7 @@ func (x *WriteLettersRequest) String() string {
 func (*WriteLettersRequest) ProtoMessage() {}
 
 func (x *WriteLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[48]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4003,7 +4388,7 @@ func (x *WriteLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteLettersRequest.ProtoReflect.Descriptor instead.
 func (*WriteLettersRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{48}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *WriteLettersRequest) GetName() string {
@@ -4055,6 +4440,13 @@ func (x *WriteLettersRequest) GetTemplates() map[string]string {
 	return nil
 }
 
+func (x *WriteLettersRequest) GetPackage() string {
+	if x != nil {
+		return x.Package
+	}
+	return ""
+}
+
 // WriteLettersResponse has the letters, most urgent first.
 type WriteLettersResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -4066,7 +4458,7 @@ type WriteLettersResponse struct {
 
 func (x *WriteLettersResponse) Reset() {
 	*x = WriteLettersResponse{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[49]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4078,7 +4470,7 @@ func (x *WriteLettersResponse) String() string {
 func (*WriteLettersResponse) ProtoMessage() {}
 
 func (x *WriteLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[49]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4091,7 +4483,7 @@ func (x *WriteLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteLettersResponse.ProtoReflect.Descriptor instead.
 func (*WriteLettersResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{49}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *WriteLettersResponse) GetLetters() []*Letter {
@@ -4122,7 +4514,7 @@ type Letter struct {
 
 func (x *Letter) Reset() {
 	*x = Letter{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[50]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4134,7 +4526,7 @@ func (x *Letter) String() string {
 func (*Letter) ProtoMessage() {}
 
 func (x *Letter) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[50]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4147,7 +4539,7 @@ func (x *Letter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Letter.ProtoReflect.Descriptor instead.
 func (*Letter) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{50}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Letter) GetId() string {
@@ -4227,7 +4619,7 @@ type BuildPackageRequest struct {
 
 func (x *BuildPackageRequest) Reset() {
 	*x = BuildPackageRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[51]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4239,7 +4631,7 @@ func (x *BuildPackageRequest) String() string {
 func (*BuildPackageRequest) ProtoMessage() {}
 
 func (x *BuildPackageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[51]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4252,7 +4644,7 @@ func (x *BuildPackageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BuildPackageRequest.ProtoReflect.Descriptor instead.
 func (*BuildPackageRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{51}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *BuildPackageRequest) GetName() string {
@@ -4359,7 +4751,7 @@ type BuildPackageResponse struct {
 
 func (x *BuildPackageResponse) Reset() {
 	*x = BuildPackageResponse{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[52]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4371,7 +4763,7 @@ func (x *BuildPackageResponse) String() string {
 func (*BuildPackageResponse) ProtoMessage() {}
 
 func (x *BuildPackageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[52]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4384,7 +4776,7 @@ func (x *BuildPackageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BuildPackageResponse.ProtoReflect.Descriptor instead.
 func (*BuildPackageResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{52}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *BuildPackageResponse) GetChunk() []byte {
@@ -4426,7 +4818,7 @@ type PackageSum struct {
 
 func (x *PackageSum) Reset() {
 	*x = PackageSum{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[53]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4438,7 +4830,7 @@ func (x *PackageSum) String() string {
 func (*PackageSum) ProtoMessage() {}
 
 func (x *PackageSum) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[53]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4451,7 +4843,7 @@ func (x *PackageSum) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageSum.ProtoReflect.Descriptor instead.
 func (*PackageSum) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{53}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *PackageSum) GetFileName() string {
@@ -4640,7 +5032,7 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\x14ImportReturnResponse\x12\"\n" +
 	"\x04case\x18\x01 \x01(\v2\x0e.spoor.v1.CaseR\x04case\x12\x12\n" +
 	"\x04rows\x18\x02 \x01(\x05R\x04rows\x124\n" +
-	"\bproblems\x18\x03 \x03(\v2\x18.spoor.v1.PaymentProblemR\bproblems\"\xc2\x02\n" +
+	"\bproblems\x18\x03 \x03(\v2\x18.spoor.v1.PaymentProblemR\bproblems\"\xeb\x02\n" +
 	"\x11CreateCaseRequest\x12\"\n" +
 	"\x06number\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06number\x12 \n" +
@@ -4653,7 +5045,9 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\x0eaccount_policy\x18\x05 \x01(\v2\x14.spoor.v1.CasePolicyB\x06\xbaH\x03\xc8\x01\x01R\raccountPolicy\x129\n" +
 	"\n" +
 	"allocation\x18\x06 \x01(\tB\x19\xbaH\x16r\x14R\x00R\x06tracedR\bpro-rataR\n" +
-	"allocation\".\n" +
+	"allocation\x12'\n" +
+	"\n" +
+	"request_id\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\".\n" +
 	"\x0eGetCaseRequest\x12\x1c\n" +
 	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04name\"d\n" +
 	"\x10ListCasesRequest\x12'\n" +
@@ -4780,7 +5174,33 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\arequest\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18 R\arequest\x124\n" +
 	"\x06answer\x18\x03 \x01(\v2\x14.spoor.v1.CaseAnswerB\x06\xbaH\x03\xc8\x01\x01R\x06answer\x12'\n" +
 	"\n" +
-	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"T\n" +
+	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"3\n" +
+	"\x13ListRequestsRequest\x12\x1c\n" +
+	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04name\"J\n" +
+	"\x14ListRequestsResponse\x122\n" +
+	"\brequests\x18\x01 \x03(\v2\x16.spoor.v1.RequestEntryR\brequests\"\xa1\x02\n" +
+	"\fRequestEntry\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\tR\x02to\x12\x1c\n" +
+	"\treference\x18\x03 \x01(\tR\treference\x12\x1a\n" +
+	"\baccounts\x18\x04 \x03(\tR\baccounts\x12\x14\n" +
+	"\x05state\x18\x05 \x01(\tR\x05state\x127\n" +
+	"\tsend_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\bsendTime\x12;\n" +
+	"\vanswer_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"answerTime\x12+\n" +
+	"\x05holds\x18\b \x03(\v2\x15.spoor.v1.RequestHoldR\x05holds\"\x83\x01\n" +
+	"\vRequestHold\x12\x14\n" +
+	"\x05asset\x18\x01 \x01(\tR\x05asset\x12\x16\n" +
+	"\x06amount\x18\x02 \x01(\tR\x06amount\x120\n" +
+	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x14\n" +
+	"\x05state\x18\x04 \x01(\tR\x05state\"\xc5\x01\n" +
+	"\x10SetVictimRequest\x12\x1c\n" +
+	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12\x1f\n" +
+	"\x06victim\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18 R\x06victim\x12%\n" +
+	"\tfull_name\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\bfullName\x12\"\n" +
+	"\acontact\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\acontact\x12'\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"T\n" +
 	"\x10EraseCaseRequest\x12\x1c\n" +
 	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12\"\n" +
 	"\x06reason\x18\x02 \x01(\tB\n" +
@@ -4804,14 +5224,15 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\x04data\x18\x05 \x01(\tR\x04data\"Q\n" +
 	"\x12GetHoldingsRequest\x12\x1c\n" +
 	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12\x1d\n" +
-	"\x05as_of\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x04asOf\"\xe8\x01\n" +
+	"\x05as_of\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x04asOf\"\x99\x02\n" +
 	"\bHoldings\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x13\n" +
 	"\x05as_of\x18\x02 \x01(\tR\x04asOf\x12-\n" +
 	"\bholdings\x18\x03 \x03(\v2\x11.spoor.v1.HoldingR\bholdings\x121\n" +
 	"\vrestitution\x18\x04 \x03(\v2\x0f.spoor.v1.AwardR\vrestitution\x12\x1a\n" +
 	"\bwarnings\x18\x05 \x03(\tR\bwarnings\x125\n" +
-	"\telsewhere\x18\x06 \x03(\v2\x17.spoor.v1.DeconflictionR\telsewhere\"\xb8\x05\n" +
+	"\telsewhere\x18\x06 \x03(\v2\x17.spoor.v1.DeconflictionR\telsewhere\x12/\n" +
+	"\tunmatched\x18\a \x03(\v2\x11.spoor.v1.SeizureR\tunmatched\"\xcc\x05\n" +
 	"\aHolding\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12%\n" +
@@ -4839,7 +5260,8 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\x03usd\x18\x15 \x01(\tR\x03usd\x12\x1d\n" +
 	"\n" +
 	"usd_source\x18\x16 \x01(\tR\tusdSource\x12\x18\n" +
-	"\aaccount\x18\x1e \x01(\tR\aaccount\"=\n" +
+	"\aaccount\x18\x1e \x01(\tR\aaccount\x12\x12\n" +
+	"\x04left\x18\x1f \x01(\tR\x04left\"=\n" +
 	"\vVictimShare\x12\x16\n" +
 	"\x06victim\x18\x01 \x01(\tR\x06victim\x12\x16\n" +
 	"\x06amount\x18\x02 \x01(\tR\x06amount\"\x90\x01\n" +
@@ -4852,7 +5274,7 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\rDeconfliction\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x12\n" +
 	"\x04case\x18\x02 \x01(\tR\x04case\x12\x1c\n" +
-	"\tauthority\x18\x03 \x01(\tR\tauthority\"\xfc\x02\n" +
+	"\tauthority\x18\x03 \x01(\tR\tauthority\"\x9f\x03\n" +
 	"\x13WriteLettersRequest\x12\x1c\n" +
 	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12&\n" +
 	"\x04refs\x18\x02 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\xe8\a\"\ar\x05\x10\x01\x18\x80\x04R\x04refs\x12\"\n" +
@@ -4860,7 +5282,8 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\x05as_of\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x04asOf\x12%\n" +
 	"\bcontacts\x18\x05 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80@R\bcontacts\x12!\n" +
 	"\x06agency\x18\x06 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80@R\x06agency\x12T\n" +
-	"\ttemplates\x18\a \x03(\v2,.spoor.v1.WriteLettersRequest.TemplatesEntryB\b\xbaH\x05\x9a\x01\x02\x10\bR\ttemplates\x1a<\n" +
+	"\ttemplates\x18\a \x03(\v2,.spoor.v1.WriteLettersRequest.TemplatesEntryB\b\xbaH\x05\x9a\x01\x02\x10\bR\ttemplates\x12!\n" +
+	"\apackage\x18\b \x01(\tB\a\xbaH\x04r\x02\x18@R\apackage\x1a<\n" +
 	"\x0eTemplatesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"B\n" +
@@ -4911,7 +5334,7 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\x15CASE_ROLE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10CASE_ROLE_VIEWER\x10\x01\x12\x1a\n" +
 	"\x16CASE_ROLE_INVESTIGATOR\x10\x02\x12\x13\n" +
-	"\x0fCASE_ROLE_OWNER\x10\x032\xcd\x13\n" +
+	"\x0fCASE_ROLE_OWNER\x10\x032\xab\x15\n" +
 	"\vCaseService\x12S\n" +
 	"\n" +
 	"CreateCase\x12\x1b.spoor.v1.CreateCaseRequest\x1a\x0e.spoor.v1.Case\"\x18\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/v1/cases\x12S\n" +
@@ -4932,7 +5355,9 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\vListVictims\x12\x1c.spoor.v1.ListVictimsRequest\x1a\x1d.spoor.v1.ListVictimsResponse\"&\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/{name=cases/*}/victims\x12p\n" +
 	"\rRecordSeizure\x12\x1e.spoor.v1.RecordSeizureRequest\x1a\x0e.spoor.v1.Case\"/\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02%:\x01*\" /v1/{name=cases/*}:recordSeizure\x12p\n" +
 	"\rRecordRequest\x12\x1e.spoor.v1.RecordRequestRequest\x1a\x0e.spoor.v1.Case\"/\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02%:\x01*\" /v1/{name=cases/*}:recordRequest\x12m\n" +
-	"\fRecordAnswer\x12\x1d.spoor.v1.RecordAnswerRequest\x1a\x0e.spoor.v1.Case\".\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/{name=cases/*}:recordAnswer\x12}\n" +
+	"\fRecordAnswer\x12\x1d.spoor.v1.RecordAnswerRequest\x1a\x0e.spoor.v1.Case\".\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/{name=cases/*}:recordAnswer\x12v\n" +
+	"\fListRequests\x12\x1d.spoor.v1.ListRequestsRequest\x1a\x1e.spoor.v1.ListRequestsResponse\"'\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{name=cases/*}/requests\x12d\n" +
+	"\tSetVictim\x12\x1a.spoor.v1.SetVictimRequest\x1a\x0e.spoor.v1.Case\"+\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/{name=cases/*}:setVictim\x12}\n" +
 	"\fImportReturn\x12\x1d.spoor.v1.ImportReturnRequest\x1a\x1e.spoor.v1.ImportReturnResponse\".\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/{name=cases/*}:importReturn\x12`\n" +
 	"\tEraseCase\x12\x1a.spoor.v1.EraseCaseRequest\x1a\x0e.spoor.v1.Case\"'\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/{name=cases/*}:erase\x12r\n" +
 	"\vListCustody\x12\x1c.spoor.v1.ListCustodyRequest\x1a\x1d.spoor.v1.ListCustodyResponse\"&\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/{name=cases/*}/custody\x12h\n" +
@@ -4953,7 +5378,7 @@ func file_spoor_v1_case_service_proto_rawDescGZIP() []byte {
 }
 
 var file_spoor_v1_case_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_spoor_v1_case_service_proto_msgTypes = make([]protoimpl.MessageInfo, 56)
+var file_spoor_v1_case_service_proto_msgTypes = make([]protoimpl.MessageInfo, 61)
 var file_spoor_v1_case_service_proto_goTypes = []any{
 	(CaseRole)(0),                  // 0: spoor.v1.CaseRole
 	(*Case)(nil),                   // 1: spoor.v1.Case
@@ -4994,31 +5419,36 @@ var file_spoor_v1_case_service_proto_goTypes = []any{
 	(*RecordSeizureRequest)(nil),   // 36: spoor.v1.RecordSeizureRequest
 	(*RecordRequestRequest)(nil),   // 37: spoor.v1.RecordRequestRequest
 	(*RecordAnswerRequest)(nil),    // 38: spoor.v1.RecordAnswerRequest
-	(*EraseCaseRequest)(nil),       // 39: spoor.v1.EraseCaseRequest
-	(*ListCustodyRequest)(nil),     // 40: spoor.v1.ListCustodyRequest
-	(*ListCustodyResponse)(nil),    // 41: spoor.v1.ListCustodyResponse
-	(*CustodyEntry)(nil),           // 42: spoor.v1.CustodyEntry
-	(*GetHoldingsRequest)(nil),     // 43: spoor.v1.GetHoldingsRequest
-	(*Holdings)(nil),               // 44: spoor.v1.Holdings
-	(*Holding)(nil),                // 45: spoor.v1.Holding
-	(*VictimShare)(nil),            // 46: spoor.v1.VictimShare
-	(*Award)(nil),                  // 47: spoor.v1.Award
-	(*Deconfliction)(nil),          // 48: spoor.v1.Deconfliction
-	(*WriteLettersRequest)(nil),    // 49: spoor.v1.WriteLettersRequest
-	(*WriteLettersResponse)(nil),   // 50: spoor.v1.WriteLettersResponse
-	(*Letter)(nil),                 // 51: spoor.v1.Letter
-	(*BuildPackageRequest)(nil),    // 52: spoor.v1.BuildPackageRequest
-	(*BuildPackageResponse)(nil),   // 53: spoor.v1.BuildPackageResponse
-	(*PackageSum)(nil),             // 54: spoor.v1.PackageSum
-	nil,                            // 55: spoor.v1.WriteLettersRequest.TemplatesEntry
-	nil,                            // 56: spoor.v1.BuildPackageRequest.TemplatesEntry
-	(*timestamppb.Timestamp)(nil),  // 57: google.protobuf.Timestamp
-	(*Asset)(nil),                  // 58: spoor.v1.Asset
+	(*ListRequestsRequest)(nil),    // 39: spoor.v1.ListRequestsRequest
+	(*ListRequestsResponse)(nil),   // 40: spoor.v1.ListRequestsResponse
+	(*RequestEntry)(nil),           // 41: spoor.v1.RequestEntry
+	(*RequestHold)(nil),            // 42: spoor.v1.RequestHold
+	(*SetVictimRequest)(nil),       // 43: spoor.v1.SetVictimRequest
+	(*EraseCaseRequest)(nil),       // 44: spoor.v1.EraseCaseRequest
+	(*ListCustodyRequest)(nil),     // 45: spoor.v1.ListCustodyRequest
+	(*ListCustodyResponse)(nil),    // 46: spoor.v1.ListCustodyResponse
+	(*CustodyEntry)(nil),           // 47: spoor.v1.CustodyEntry
+	(*GetHoldingsRequest)(nil),     // 48: spoor.v1.GetHoldingsRequest
+	(*Holdings)(nil),               // 49: spoor.v1.Holdings
+	(*Holding)(nil),                // 50: spoor.v1.Holding
+	(*VictimShare)(nil),            // 51: spoor.v1.VictimShare
+	(*Award)(nil),                  // 52: spoor.v1.Award
+	(*Deconfliction)(nil),          // 53: spoor.v1.Deconfliction
+	(*WriteLettersRequest)(nil),    // 54: spoor.v1.WriteLettersRequest
+	(*WriteLettersResponse)(nil),   // 55: spoor.v1.WriteLettersResponse
+	(*Letter)(nil),                 // 56: spoor.v1.Letter
+	(*BuildPackageRequest)(nil),    // 57: spoor.v1.BuildPackageRequest
+	(*BuildPackageResponse)(nil),   // 58: spoor.v1.BuildPackageResponse
+	(*PackageSum)(nil),             // 59: spoor.v1.PackageSum
+	nil,                            // 60: spoor.v1.WriteLettersRequest.TemplatesEntry
+	nil,                            // 61: spoor.v1.BuildPackageRequest.TemplatesEntry
+	(*timestamppb.Timestamp)(nil),  // 62: google.protobuf.Timestamp
+	(*Asset)(nil),                  // 63: spoor.v1.Asset
 }
 var file_spoor_v1_case_service_proto_depIdxs = []int32{
 	2,  // 0: spoor.v1.Case.utxo_policy:type_name -> spoor.v1.CasePolicy
 	2,  // 1: spoor.v1.Case.account_policy:type_name -> spoor.v1.CasePolicy
-	57, // 2: spoor.v1.Case.open_time:type_name -> google.protobuf.Timestamp
+	62, // 2: spoor.v1.Case.open_time:type_name -> google.protobuf.Timestamp
 	3,  // 3: spoor.v1.Case.members:type_name -> spoor.v1.CaseMember
 	4,  // 4: spoor.v1.Case.payments:type_name -> spoor.v1.CasePayment
 	5,  // 5: spoor.v1.Case.labels:type_name -> spoor.v1.CaseLabel
@@ -5027,17 +5457,17 @@ var file_spoor_v1_case_service_proto_depIdxs = []int32{
 	9,  // 8: spoor.v1.Case.seizures:type_name -> spoor.v1.Seizure
 	10, // 9: spoor.v1.Case.returns:type_name -> spoor.v1.CaseReturn
 	0,  // 10: spoor.v1.CaseMember.role:type_name -> spoor.v1.CaseRole
-	57, // 11: spoor.v1.CasePayment.time:type_name -> google.protobuf.Timestamp
-	57, // 12: spoor.v1.CaseRequest.send_time:type_name -> google.protobuf.Timestamp
+	62, // 11: spoor.v1.CasePayment.time:type_name -> google.protobuf.Timestamp
+	62, // 12: spoor.v1.CaseRequest.send_time:type_name -> google.protobuf.Timestamp
 	8,  // 13: spoor.v1.CaseRequest.answers:type_name -> spoor.v1.CaseAnswer
-	57, // 14: spoor.v1.CaseAnswer.hold_expire_time:type_name -> google.protobuf.Timestamp
-	57, // 15: spoor.v1.CaseAnswer.time:type_name -> google.protobuf.Timestamp
-	57, // 16: spoor.v1.Seizure.execute_time:type_name -> google.protobuf.Timestamp
-	57, // 17: spoor.v1.CaseReturn.from:type_name -> google.protobuf.Timestamp
-	57, // 18: spoor.v1.CaseReturn.to:type_name -> google.protobuf.Timestamp
+	62, // 14: spoor.v1.CaseAnswer.hold_expire_time:type_name -> google.protobuf.Timestamp
+	62, // 15: spoor.v1.CaseAnswer.time:type_name -> google.protobuf.Timestamp
+	62, // 16: spoor.v1.Seizure.execute_time:type_name -> google.protobuf.Timestamp
+	62, // 17: spoor.v1.CaseReturn.from:type_name -> google.protobuf.Timestamp
+	62, // 18: spoor.v1.CaseReturn.to:type_name -> google.protobuf.Timestamp
 	18, // 19: spoor.v1.ImportReturnRequest.options:type_name -> spoor.v1.SheetOptions
-	57, // 20: spoor.v1.ImportReturnRequest.from:type_name -> google.protobuf.Timestamp
-	57, // 21: spoor.v1.ImportReturnRequest.to:type_name -> google.protobuf.Timestamp
+	62, // 20: spoor.v1.ImportReturnRequest.from:type_name -> google.protobuf.Timestamp
+	62, // 21: spoor.v1.ImportReturnRequest.to:type_name -> google.protobuf.Timestamp
 	1,  // 22: spoor.v1.ImportReturnResponse.case:type_name -> spoor.v1.Case
 	21, // 23: spoor.v1.ImportReturnResponse.problems:type_name -> spoor.v1.PaymentProblem
 	2,  // 24: spoor.v1.CreateCaseRequest.utxo_policy:type_name -> spoor.v1.CasePolicy
@@ -5053,74 +5483,84 @@ var file_spoor_v1_case_service_proto_depIdxs = []int32{
 	5,  // 34: spoor.v1.AddCaseLabelRequest.label:type_name -> spoor.v1.CaseLabel
 	35, // 35: spoor.v1.ListVictimsResponse.victims:type_name -> spoor.v1.Victim
 	9,  // 36: spoor.v1.RecordSeizureRequest.seizure:type_name -> spoor.v1.Seizure
-	57, // 37: spoor.v1.RecordRequestRequest.send_time:type_name -> google.protobuf.Timestamp
+	62, // 37: spoor.v1.RecordRequestRequest.send_time:type_name -> google.protobuf.Timestamp
 	8,  // 38: spoor.v1.RecordAnswerRequest.answer:type_name -> spoor.v1.CaseAnswer
-	42, // 39: spoor.v1.ListCustodyResponse.entries:type_name -> spoor.v1.CustodyEntry
-	57, // 40: spoor.v1.CustodyEntry.time:type_name -> google.protobuf.Timestamp
-	45, // 41: spoor.v1.Holdings.holdings:type_name -> spoor.v1.Holding
-	47, // 42: spoor.v1.Holdings.restitution:type_name -> spoor.v1.Award
-	48, // 43: spoor.v1.Holdings.elsewhere:type_name -> spoor.v1.Deconfliction
-	58, // 44: spoor.v1.Holding.asset:type_name -> spoor.v1.Asset
-	57, // 45: spoor.v1.Holding.first_seen:type_name -> google.protobuf.Timestamp
-	57, // 46: spoor.v1.Holding.last_seen:type_name -> google.protobuf.Timestamp
-	46, // 47: spoor.v1.Holding.victims:type_name -> spoor.v1.VictimShare
-	58, // 48: spoor.v1.Award.asset:type_name -> spoor.v1.Asset
-	55, // 49: spoor.v1.WriteLettersRequest.templates:type_name -> spoor.v1.WriteLettersRequest.TemplatesEntry
-	51, // 50: spoor.v1.WriteLettersResponse.letters:type_name -> spoor.v1.Letter
-	56, // 51: spoor.v1.BuildPackageRequest.templates:type_name -> spoor.v1.BuildPackageRequest.TemplatesEntry
-	54, // 52: spoor.v1.BuildPackageResponse.sum:type_name -> spoor.v1.PackageSum
-	52, // 53: spoor.v1.PackageSum.pins:type_name -> spoor.v1.BuildPackageRequest
-	13, // 54: spoor.v1.CaseService.CreateCase:input_type -> spoor.v1.CreateCaseRequest
-	14, // 55: spoor.v1.CaseService.GetCase:input_type -> spoor.v1.GetCaseRequest
-	15, // 56: spoor.v1.CaseService.ListCases:input_type -> spoor.v1.ListCasesRequest
-	17, // 57: spoor.v1.CaseService.AddPayments:input_type -> spoor.v1.AddPaymentsRequest
-	22, // 58: spoor.v1.CaseService.WithdrawPayment:input_type -> spoor.v1.WithdrawPaymentRequest
-	23, // 59: spoor.v1.CaseService.AddNote:input_type -> spoor.v1.AddNoteRequest
-	24, // 60: spoor.v1.CaseService.ListNotes:input_type -> spoor.v1.ListNotesRequest
-	26, // 61: spoor.v1.CaseService.AddExhibit:input_type -> spoor.v1.AddExhibitRequest
-	27, // 62: spoor.v1.CaseService.GetExhibit:input_type -> spoor.v1.GetExhibitRequest
-	29, // 63: spoor.v1.CaseService.SetMember:input_type -> spoor.v1.SetMemberRequest
-	30, // 64: spoor.v1.CaseService.SetPolicy:input_type -> spoor.v1.SetPolicyRequest
-	31, // 65: spoor.v1.CaseService.SetAllocation:input_type -> spoor.v1.SetAllocationRequest
-	32, // 66: spoor.v1.CaseService.AddCaseLabel:input_type -> spoor.v1.AddCaseLabelRequest
-	33, // 67: spoor.v1.CaseService.ListVictims:input_type -> spoor.v1.ListVictimsRequest
-	36, // 68: spoor.v1.CaseService.RecordSeizure:input_type -> spoor.v1.RecordSeizureRequest
-	37, // 69: spoor.v1.CaseService.RecordRequest:input_type -> spoor.v1.RecordRequestRequest
-	38, // 70: spoor.v1.CaseService.RecordAnswer:input_type -> spoor.v1.RecordAnswerRequest
-	11, // 71: spoor.v1.CaseService.ImportReturn:input_type -> spoor.v1.ImportReturnRequest
-	39, // 72: spoor.v1.CaseService.EraseCase:input_type -> spoor.v1.EraseCaseRequest
-	40, // 73: spoor.v1.CaseService.ListCustody:input_type -> spoor.v1.ListCustodyRequest
-	43, // 74: spoor.v1.CaseService.GetHoldings:input_type -> spoor.v1.GetHoldingsRequest
-	49, // 75: spoor.v1.CaseService.WriteLetters:input_type -> spoor.v1.WriteLettersRequest
-	52, // 76: spoor.v1.CaseService.BuildPackage:input_type -> spoor.v1.BuildPackageRequest
-	1,  // 77: spoor.v1.CaseService.CreateCase:output_type -> spoor.v1.Case
-	1,  // 78: spoor.v1.CaseService.GetCase:output_type -> spoor.v1.Case
-	16, // 79: spoor.v1.CaseService.ListCases:output_type -> spoor.v1.ListCasesResponse
-	20, // 80: spoor.v1.CaseService.AddPayments:output_type -> spoor.v1.AddPaymentsResponse
-	1,  // 81: spoor.v1.CaseService.WithdrawPayment:output_type -> spoor.v1.Case
-	1,  // 82: spoor.v1.CaseService.AddNote:output_type -> spoor.v1.Case
-	25, // 83: spoor.v1.CaseService.ListNotes:output_type -> spoor.v1.ListNotesResponse
-	1,  // 84: spoor.v1.CaseService.AddExhibit:output_type -> spoor.v1.Case
-	28, // 85: spoor.v1.CaseService.GetExhibit:output_type -> spoor.v1.Exhibit
-	1,  // 86: spoor.v1.CaseService.SetMember:output_type -> spoor.v1.Case
-	1,  // 87: spoor.v1.CaseService.SetPolicy:output_type -> spoor.v1.Case
-	1,  // 88: spoor.v1.CaseService.SetAllocation:output_type -> spoor.v1.Case
-	1,  // 89: spoor.v1.CaseService.AddCaseLabel:output_type -> spoor.v1.Case
-	34, // 90: spoor.v1.CaseService.ListVictims:output_type -> spoor.v1.ListVictimsResponse
-	1,  // 91: spoor.v1.CaseService.RecordSeizure:output_type -> spoor.v1.Case
-	1,  // 92: spoor.v1.CaseService.RecordRequest:output_type -> spoor.v1.Case
-	1,  // 93: spoor.v1.CaseService.RecordAnswer:output_type -> spoor.v1.Case
-	12, // 94: spoor.v1.CaseService.ImportReturn:output_type -> spoor.v1.ImportReturnResponse
-	1,  // 95: spoor.v1.CaseService.EraseCase:output_type -> spoor.v1.Case
-	41, // 96: spoor.v1.CaseService.ListCustody:output_type -> spoor.v1.ListCustodyResponse
-	44, // 97: spoor.v1.CaseService.GetHoldings:output_type -> spoor.v1.Holdings
-	50, // 98: spoor.v1.CaseService.WriteLetters:output_type -> spoor.v1.WriteLettersResponse
-	53, // 99: spoor.v1.CaseService.BuildPackage:output_type -> spoor.v1.BuildPackageResponse
-	77, // [77:100] is the sub-list for method output_type
-	54, // [54:77] is the sub-list for method input_type
-	54, // [54:54] is the sub-list for extension type_name
-	54, // [54:54] is the sub-list for extension extendee
-	0,  // [0:54] is the sub-list for field type_name
+	41, // 39: spoor.v1.ListRequestsResponse.requests:type_name -> spoor.v1.RequestEntry
+	62, // 40: spoor.v1.RequestEntry.send_time:type_name -> google.protobuf.Timestamp
+	62, // 41: spoor.v1.RequestEntry.answer_time:type_name -> google.protobuf.Timestamp
+	42, // 42: spoor.v1.RequestEntry.holds:type_name -> spoor.v1.RequestHold
+	62, // 43: spoor.v1.RequestHold.until:type_name -> google.protobuf.Timestamp
+	47, // 44: spoor.v1.ListCustodyResponse.entries:type_name -> spoor.v1.CustodyEntry
+	62, // 45: spoor.v1.CustodyEntry.time:type_name -> google.protobuf.Timestamp
+	50, // 46: spoor.v1.Holdings.holdings:type_name -> spoor.v1.Holding
+	52, // 47: spoor.v1.Holdings.restitution:type_name -> spoor.v1.Award
+	53, // 48: spoor.v1.Holdings.elsewhere:type_name -> spoor.v1.Deconfliction
+	9,  // 49: spoor.v1.Holdings.unmatched:type_name -> spoor.v1.Seizure
+	63, // 50: spoor.v1.Holding.asset:type_name -> spoor.v1.Asset
+	62, // 51: spoor.v1.Holding.first_seen:type_name -> google.protobuf.Timestamp
+	62, // 52: spoor.v1.Holding.last_seen:type_name -> google.protobuf.Timestamp
+	51, // 53: spoor.v1.Holding.victims:type_name -> spoor.v1.VictimShare
+	63, // 54: spoor.v1.Award.asset:type_name -> spoor.v1.Asset
+	60, // 55: spoor.v1.WriteLettersRequest.templates:type_name -> spoor.v1.WriteLettersRequest.TemplatesEntry
+	56, // 56: spoor.v1.WriteLettersResponse.letters:type_name -> spoor.v1.Letter
+	61, // 57: spoor.v1.BuildPackageRequest.templates:type_name -> spoor.v1.BuildPackageRequest.TemplatesEntry
+	59, // 58: spoor.v1.BuildPackageResponse.sum:type_name -> spoor.v1.PackageSum
+	57, // 59: spoor.v1.PackageSum.pins:type_name -> spoor.v1.BuildPackageRequest
+	13, // 60: spoor.v1.CaseService.CreateCase:input_type -> spoor.v1.CreateCaseRequest
+	14, // 61: spoor.v1.CaseService.GetCase:input_type -> spoor.v1.GetCaseRequest
+	15, // 62: spoor.v1.CaseService.ListCases:input_type -> spoor.v1.ListCasesRequest
+	17, // 63: spoor.v1.CaseService.AddPayments:input_type -> spoor.v1.AddPaymentsRequest
+	22, // 64: spoor.v1.CaseService.WithdrawPayment:input_type -> spoor.v1.WithdrawPaymentRequest
+	23, // 65: spoor.v1.CaseService.AddNote:input_type -> spoor.v1.AddNoteRequest
+	24, // 66: spoor.v1.CaseService.ListNotes:input_type -> spoor.v1.ListNotesRequest
+	26, // 67: spoor.v1.CaseService.AddExhibit:input_type -> spoor.v1.AddExhibitRequest
+	27, // 68: spoor.v1.CaseService.GetExhibit:input_type -> spoor.v1.GetExhibitRequest
+	29, // 69: spoor.v1.CaseService.SetMember:input_type -> spoor.v1.SetMemberRequest
+	30, // 70: spoor.v1.CaseService.SetPolicy:input_type -> spoor.v1.SetPolicyRequest
+	31, // 71: spoor.v1.CaseService.SetAllocation:input_type -> spoor.v1.SetAllocationRequest
+	32, // 72: spoor.v1.CaseService.AddCaseLabel:input_type -> spoor.v1.AddCaseLabelRequest
+	33, // 73: spoor.v1.CaseService.ListVictims:input_type -> spoor.v1.ListVictimsRequest
+	36, // 74: spoor.v1.CaseService.RecordSeizure:input_type -> spoor.v1.RecordSeizureRequest
+	37, // 75: spoor.v1.CaseService.RecordRequest:input_type -> spoor.v1.RecordRequestRequest
+	38, // 76: spoor.v1.CaseService.RecordAnswer:input_type -> spoor.v1.RecordAnswerRequest
+	39, // 77: spoor.v1.CaseService.ListRequests:input_type -> spoor.v1.ListRequestsRequest
+	43, // 78: spoor.v1.CaseService.SetVictim:input_type -> spoor.v1.SetVictimRequest
+	11, // 79: spoor.v1.CaseService.ImportReturn:input_type -> spoor.v1.ImportReturnRequest
+	44, // 80: spoor.v1.CaseService.EraseCase:input_type -> spoor.v1.EraseCaseRequest
+	45, // 81: spoor.v1.CaseService.ListCustody:input_type -> spoor.v1.ListCustodyRequest
+	48, // 82: spoor.v1.CaseService.GetHoldings:input_type -> spoor.v1.GetHoldingsRequest
+	54, // 83: spoor.v1.CaseService.WriteLetters:input_type -> spoor.v1.WriteLettersRequest
+	57, // 84: spoor.v1.CaseService.BuildPackage:input_type -> spoor.v1.BuildPackageRequest
+	1,  // 85: spoor.v1.CaseService.CreateCase:output_type -> spoor.v1.Case
+	1,  // 86: spoor.v1.CaseService.GetCase:output_type -> spoor.v1.Case
+	16, // 87: spoor.v1.CaseService.ListCases:output_type -> spoor.v1.ListCasesResponse
+	20, // 88: spoor.v1.CaseService.AddPayments:output_type -> spoor.v1.AddPaymentsResponse
+	1,  // 89: spoor.v1.CaseService.WithdrawPayment:output_type -> spoor.v1.Case
+	1,  // 90: spoor.v1.CaseService.AddNote:output_type -> spoor.v1.Case
+	25, // 91: spoor.v1.CaseService.ListNotes:output_type -> spoor.v1.ListNotesResponse
+	1,  // 92: spoor.v1.CaseService.AddExhibit:output_type -> spoor.v1.Case
+	28, // 93: spoor.v1.CaseService.GetExhibit:output_type -> spoor.v1.Exhibit
+	1,  // 94: spoor.v1.CaseService.SetMember:output_type -> spoor.v1.Case
+	1,  // 95: spoor.v1.CaseService.SetPolicy:output_type -> spoor.v1.Case
+	1,  // 96: spoor.v1.CaseService.SetAllocation:output_type -> spoor.v1.Case
+	1,  // 97: spoor.v1.CaseService.AddCaseLabel:output_type -> spoor.v1.Case
+	34, // 98: spoor.v1.CaseService.ListVictims:output_type -> spoor.v1.ListVictimsResponse
+	1,  // 99: spoor.v1.CaseService.RecordSeizure:output_type -> spoor.v1.Case
+	1,  // 100: spoor.v1.CaseService.RecordRequest:output_type -> spoor.v1.Case
+	1,  // 101: spoor.v1.CaseService.RecordAnswer:output_type -> spoor.v1.Case
+	40, // 102: spoor.v1.CaseService.ListRequests:output_type -> spoor.v1.ListRequestsResponse
+	1,  // 103: spoor.v1.CaseService.SetVictim:output_type -> spoor.v1.Case
+	12, // 104: spoor.v1.CaseService.ImportReturn:output_type -> spoor.v1.ImportReturnResponse
+	1,  // 105: spoor.v1.CaseService.EraseCase:output_type -> spoor.v1.Case
+	46, // 106: spoor.v1.CaseService.ListCustody:output_type -> spoor.v1.ListCustodyResponse
+	49, // 107: spoor.v1.CaseService.GetHoldings:output_type -> spoor.v1.Holdings
+	55, // 108: spoor.v1.CaseService.WriteLetters:output_type -> spoor.v1.WriteLettersResponse
+	58, // 109: spoor.v1.CaseService.BuildPackage:output_type -> spoor.v1.BuildPackageResponse
+	85, // [85:110] is the sub-list for method output_type
+	60, // [60:85] is the sub-list for method input_type
+	60, // [60:60] is the sub-list for extension type_name
+	60, // [60:60] is the sub-list for extension extendee
+	0,  // [0:60] is the sub-list for field type_name
 }
 
 func init() { file_spoor_v1_case_service_proto_init() }
@@ -5136,7 +5576,7 @@ func file_spoor_v1_case_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_spoor_v1_case_service_proto_rawDesc), len(file_spoor_v1_case_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   56,
+			NumMessages:   61,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -36,6 +36,8 @@ const (
 	CaseService_RecordSeizure_FullMethodName   = "/spoor.v1.CaseService/RecordSeizure"
 	CaseService_RecordRequest_FullMethodName   = "/spoor.v1.CaseService/RecordRequest"
 	CaseService_RecordAnswer_FullMethodName    = "/spoor.v1.CaseService/RecordAnswer"
+	CaseService_ListRequests_FullMethodName    = "/spoor.v1.CaseService/ListRequests"
+	CaseService_SetVictim_FullMethodName       = "/spoor.v1.CaseService/SetVictim"
 	CaseService_ImportReturn_FullMethodName    = "/spoor.v1.CaseService/ImportReturn"
 	CaseService_EraseCase_FullMethodName       = "/spoor.v1.CaseService/EraseCase"
 	CaseService_ListCustody_FullMethodName     = "/spoor.v1.CaseService/ListCustody"
@@ -86,6 +88,10 @@ type CaseServiceClient interface {
 	RecordRequest(ctx context.Context, in *RecordRequestRequest, opts ...grpc.CallOption) (*Case, error)
 	// RecordAnswer records what a service said to a letter.
 	RecordAnswer(ctx context.Context, in *RecordAnswerRequest, opts ...grpc.CallOption) (*Case, error)
+	// ListRequests is the register of requests: what was asked of whom, what is held until when, and what is late.
+	ListRequests(ctx context.Context, in *ListRequestsRequest, opts ...grpc.CallOption) (*ListRequestsResponse, error)
+	// SetVictim corrects the name of a victim or adds how to reach the person; encrypted.
+	SetVictim(ctx context.Context, in *SetVictimRequest, opts ...grpc.CallOption) (*Case, error)
 	// ImportReturn takes in what a service answered about an account of a customer's: deposits, transfers inside the service, trades, fees and
 	// withdrawals. From then on the trace goes on through the account. Nothing is taken while a row is refused.
 	ImportReturn(ctx context.Context, in *ImportReturnRequest, opts ...grpc.CallOption) (*ImportReturnResponse, error)
@@ -279,6 +285,26 @@ func (c *caseServiceClient) RecordAnswer(ctx context.Context, in *RecordAnswerRe
 	return out, nil
 }
 
+func (c *caseServiceClient) ListRequests(ctx context.Context, in *ListRequestsRequest, opts ...grpc.CallOption) (*ListRequestsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListRequestsResponse)
+	err := c.cc.Invoke(ctx, CaseService_ListRequests_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *caseServiceClient) SetVictim(ctx context.Context, in *SetVictimRequest, opts ...grpc.CallOption) (*Case, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Case)
+	err := c.cc.Invoke(ctx, CaseService_SetVictim_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *caseServiceClient) ImportReturn(ctx context.Context, in *ImportReturnRequest, opts ...grpc.CallOption) (*ImportReturnResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ImportReturnResponse)
@@ -390,6 +416,10 @@ type CaseServiceServer interface {
 	RecordRequest(context.Context, *RecordRequestRequest) (*Case, error)
 	// RecordAnswer records what a service said to a letter.
 	RecordAnswer(context.Context, *RecordAnswerRequest) (*Case, error)
+	// ListRequests is the register of requests: what was asked of whom, what is held until when, and what is late.
+	ListRequests(context.Context, *ListRequestsRequest) (*ListRequestsResponse, error)
+	// SetVictim corrects the name of a victim or adds how to reach the person; encrypted.
+	SetVictim(context.Context, *SetVictimRequest) (*Case, error)
 	// ImportReturn takes in what a service answered about an account of a customer's: deposits, transfers inside the service, trades, fees and
 	// withdrawals. From then on the trace goes on through the account. Nothing is taken while a row is refused.
 	ImportReturn(context.Context, *ImportReturnRequest) (*ImportReturnResponse, error)
@@ -463,6 +493,12 @@ func (UnimplementedCaseServiceServer) RecordRequest(context.Context, *RecordRequ
 }
 func (UnimplementedCaseServiceServer) RecordAnswer(context.Context, *RecordAnswerRequest) (*Case, error) {
 	return nil, status.Error(codes.Unimplemented, "method RecordAnswer not implemented")
+}
+func (UnimplementedCaseServiceServer) ListRequests(context.Context, *ListRequestsRequest) (*ListRequestsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListRequests not implemented")
+}
+func (UnimplementedCaseServiceServer) SetVictim(context.Context, *SetVictimRequest) (*Case, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetVictim not implemented")
 }
 func (UnimplementedCaseServiceServer) ImportReturn(context.Context, *ImportReturnRequest) (*ImportReturnResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ImportReturn not implemented")
@@ -809,6 +845,42 @@ func _CaseService_RecordAnswer_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CaseService_ListRequests_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListRequestsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CaseServiceServer).ListRequests(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CaseService_ListRequests_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CaseServiceServer).ListRequests(ctx, req.(*ListRequestsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CaseService_SetVictim_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetVictimRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CaseServiceServer).SetVictim(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CaseService_SetVictim_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CaseServiceServer).SetVictim(ctx, req.(*SetVictimRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _CaseService_ImportReturn_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ImportReturnRequest)
 	if err := dec(in); err != nil {
@@ -984,6 +1056,14 @@ var CaseService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RecordAnswer",
 			Handler:    _CaseService_RecordAnswer_Handler,
+		},
+		{
+			MethodName: "ListRequests",
+			Handler:    _CaseService_ListRequests_Handler,
+		},
+		{
+			MethodName: "SetVictim",
+			Handler:    _CaseService_SetVictim_Handler,
 		},
 		{
 			MethodName: "ImportReturn",

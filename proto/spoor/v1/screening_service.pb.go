@@ -1616,7 +1616,7 @@ type Alert struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its id.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// TRANSFER, BEHAVIORAL, ATTRIBUTION_CHANGED, ISSUER_FREEZE or BALANCE_MOVED.
+	// TRANSFER, BEHAVIORAL, ATTRIBUTION_CHANGED, ISSUER_FREEZE, BALANCE_MOVED, HOLD_EXPIRING or HOLD_EXPIRED.
 	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
 	// SEVERE, HIGH, MEDIUM or LOW.
 	Level string `protobuf:"bytes,3,opt,name=level,proto3" json:"level,omitempty"`
@@ -1641,7 +1641,11 @@ type Alert struct {
 	// One sentence.
 	Message string `protobuf:"bytes,13,opt,name=message,proto3" json:"message,omitempty"`
 	// Data cut-off of what raised it.
-	AsOf          *AsOf `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	AsOf *AsOf `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// The case that it is about, cases/ID; empty: none.
+	Case string `protobuf:"bytes,15,opt,name=case,proto3" json:"case,omitempty"`
+	// Request of the case whose hold ends, R-1; empty: none.
+	Request       string `protobuf:"bytes,17,opt,name=request,proto3" json:"request,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1772,6 +1776,20 @@ func (x *Alert) GetAsOf() *AsOf {
 		return x.AsOf
 	}
 	return nil
+}
+
+func (x *Alert) GetCase() string {
+	if x != nil {
+		return x.Case
+	}
+	return ""
+}
+
+func (x *Alert) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
 }
 
 // AlertChange is one entry of an alert's history.
@@ -3137,7 +3155,7 @@ const file_spoor_v1_screening_service_proto_rawDesc = "" +
 	"\auser_id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06userId\"1\n" +
 	"\x11EraseUserResponse\x12\x1c\n" +
-	"\ttransfers\x18\x01 \x01(\x04R\ttransfers\"\xcc\x03\n" +
+	"\ttransfers\x18\x01 \x01(\x04R\ttransfers\"\xfa\x03\n" +
 	"\x05Alert\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x14\n" +
@@ -3154,7 +3172,9 @@ const file_spoor_v1_screening_service_proto_rawDesc = "" +
 	"\acreated\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x12/\n" +
 	"\ahistory\x18\f \x03(\v2\x15.spoor.v1.AlertChangeR\ahistory\x12\x18\n" +
 	"\amessage\x18\r \x01(\tR\amessage\x12#\n" +
-	"\x05as_of\x18\x0e \x01(\v2\x0e.spoor.v1.AsOfR\x04asOf\"\x9b\x01\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x0e.spoor.v1.AsOfR\x04asOf\x12\x12\n" +
+	"\x04case\x18\x0f \x01(\tR\x04case\x12\x18\n" +
+	"\arequest\x18\x11 \x01(\tR\arequest\"\x9b\x01\n" +
 	"\vAlertChange\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12\x0e\n" +
 	"\x02by\x18\x02 \x01(\tR\x02by\x12\x18\n" +

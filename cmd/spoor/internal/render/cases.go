@@ -224,8 +224,11 @@ func Holdings(w io.Writer, m *spoorv1.Holdings, s Style) error {
 			p.line("%s holds %s more than this case explains", Clean(h.GetId()), money(h.GetUnexplained(), h.GetAsset()))
 		}
 		if h.GetSeized() != "" {
-			p.line("%s: %s seized", Clean(h.GetId()), money(h.GetSeized(), h.GetAsset()))
+			p.line("%s: %s seized, %s left", Clean(h.GetId()), money(h.GetSeized(), h.GetAsset()), coins(h.GetLeft(), h.GetAsset()))
 		}
+	}
+	for _, z := range m.GetUnmatched() {
+		p.line("seized and in no holding: %s base units of %s at %s", Clean(z.GetAmount()), Clean(z.GetAsset()), Clean(z.GetAddress()))
 	}
 	for _, e := range m.GetElsewhere() {
 		p.line("%s is in another case of %s %s", Clean(e.GetAddress()), Clean(e.GetAuthority()), Clean(strings.TrimPrefix(e.GetCase(), "cases/")))
@@ -284,6 +287,50 @@ func LettersCSV(w io.Writer, m *spoorv1.WriteLettersResponse) error {
 	s := &records{header: []string{"id", "kind", "to", "holdings", "sha256", "text"}}
 	for _, l := range m.GetLetters() {
 		s.add(l.GetId(), l.GetKind(), l.GetTo(), strings.Join(l.GetHoldings(), " "), l.GetSha256(), l.GetText())
+	}
+	return s.write(w)
+}
+
+// Requests prints the register of a case.
+func Requests(w io.Writer, m *spoorv1.ListRequestsResponse, s Style) error {
+	p := &paper{w: w}
+	if len(m.GetRequests()) == 0 {
+		p.line("No request. spoor case request records one, spoor freeze writes its letter.")
+		return p.err
+	}
+	g := &grid{}
+	g.add("", "to", "state", "sent (UTC)", "answered", "reference", "holds")
+	for _, r := range m.GetRequests() {
+		var holds []string
+		for _, h := range r.GetHolds() {
+			text := h.GetAmount() + " of " + h.GetAsset() + ", " + h.GetState()
+			if h.GetUntil() != nil {
+				text += " until " + s.when(h.GetUntil())
+			}
+			holds = append(holds, Clean(text))
+		}
+		answered := ""
+		if r.GetAnswerTime() != nil {
+			answered = s.column(r.GetAnswerTime())
+		}
+		g.add(Clean(r.GetId()), Clean(r.GetTo()), Clean(r.GetState()), s.column(r.GetSendTime()), answered, Clean(r.GetReference()), strings.Join(holds, "; "))
+	}
+	p.print(g)
+	return p.err
+}
+
+// RequestsCSV writes the register of a case, a line for each hold.
+func RequestsCSV(w io.Writer, m *spoorv1.ListRequestsResponse) error {
+	s := &records{header: []string{"request", "to", "state", "sent", "answered", "reference", "accounts", "asset", "held_base", "until", "hold_state"}}
+	for _, r := range m.GetRequests() {
+		holds := r.GetHolds()
+		if len(holds) == 0 {
+			holds = []*spoorv1.RequestHold{{}}
+		}
+		for _, h := range holds {
+			s.add(r.GetId(), r.GetTo(), r.GetState(), utc(r.GetSendTime()), utc(r.GetAnswerTime()), r.GetReference(), strings.Join(r.GetAccounts(), " "),
+				h.GetAsset(), h.GetAmount(), utc(h.GetUntil()), h.GetState())
+		}
 	}
 	return s.write(w)
 }
