@@ -59,6 +59,24 @@ func (s *Store) At(a Actor, id ID, size uint64) (*Frozen, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.freeze(h, id, size)
+}
+
+// Again is At for work that goes on from a reading that is recorded: a board that
+// is followed, a case that is watched. Whoever is no member any more gets
+// ledger.ErrNotFound; it is not recorded.
+func (s *Store) Again(a Actor, id ID, size uint64) (*Frozen, error) {
+	if err := s.May(a, id, &Read{}); err != nil {
+		return nil, err
+	}
+	h, err := s.find(a.Tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	return s.freeze(h, id, size)
+}
+
+func (s *Store) freeze(h *held, id ID, size uint64) (_ *Frozen, err error) {
 	f := &Frozen{Case: Case{ID: id}, Remarks: map[string]Remarks{}, Custody: Excerpt{Origin: originOf(id), Key: s.key.Public}}
 	f.Custody.Checkpoint, err = h.log.At(size, func(line chainlog.Entry) error {
 		var e Entry

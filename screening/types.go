@@ -87,9 +87,11 @@ type Event struct {
 	Alert  Alert
 }
 
-// Watch is a watched address.
+// Watch is a watched address or case.
 type Watch struct {
-	Address string // NETWORK:ADDRESS
+	Address string            // NETWORK:ADDRESS, or cases/ID
+	By      string            `json:",omitempty"` // who watches a case: the member that it is read as
+	Since   map[string]uint64 `json:",omitempty"` // of a case: the tips, by network, above which what happens is news
 	Note    string
 	Own     bool
 	Created int64

@@ -268,6 +268,9 @@ func (s *screenService) stillHolds(ctx context.Context, tenant string, v *view, 
 		_, m, err := s.judge(ctx, v, &t.Registration, q)
 		return triggers(m), err
 	}
+	if a.Type == heldMoved || a.Type == heldAtExchange {
+		return s.stillHeld(ctx, tenant, v, a)
+	}
 	address, err := ledger.ParseQualified(a.Address)
 	if err != nil {
 		return false, err

@@ -33,6 +33,7 @@ type filePins struct {
 	asOf          string // a height, a time, or NETWORK=HEIGHT,NETWORK=HEIGHT
 	labelSequence uint64
 	custody       uint64 // entries of the custody log
+	again         bool   // a reading that this goes on from is recorded
 }
 
 // openCaseFile reads a case and finds its payments.
@@ -44,7 +45,11 @@ func (d *data) openCaseFile(ctx context.Context, all *cases.Store, who cases.Act
 		}
 		pins.custody = size
 	}
-	frozen, err := all.At(who, id, pins.custody)
+	read := all.At
+	if pins.again {
+		read = all.Again
+	}
+	frozen, err := read(who, id, pins.custody)
 	if err != nil {
 		return nil, err
 	}

@@ -32,15 +32,30 @@ func (s *caseService) GetHoldings(ctx context.Context, m *spoorv1.GetHoldingsReq
 		return nil, err
 	}
 	defer release()
-	f, err := s.data.openCaseFile(ctx, s.cases, who, id, filePins{asOf: m.GetAsOf()})
+	f, d, err := s.traced(ctx, who, id, filePins{asOf: m.GetAsOf()})
 	if err != nil {
 		return nil, err
 	}
 	defer f.close()
+	return s.holdings(ctx, who, id, f, d)
+}
+
+// traced opens a case and traces it; the caller closes the file.
+func (s *caseService) traced(ctx context.Context, who cases.Actor, id cases.ID, pins filePins) (*caseFile, *evidence.Dossier, error) {
+	f, err := s.data.openCaseFile(ctx, s.cases, who, id, pins)
+	if err != nil {
+		return nil, nil, err
+	}
 	d, err := f.dossier(ctx, dossierOptions{author: who.Name, software: s.software})
 	if err != nil {
-		return nil, err
+		f.close()
+		return nil, nil, err
 	}
+	return f, d, nil
+}
+
+// holdings is the board of a case that was traced.
+func (s *caseService) holdings(ctx context.Context, who cases.Actor, id cases.ID, f *caseFile, d *evidence.Dossier) (*spoorv1.Holdings, error) {
 	answer, err := f.board(d)
 	if err != nil {
 		return nil, err

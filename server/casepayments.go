@@ -53,8 +53,10 @@ func (s *caseService) AddPayments(ctx context.Context, m *spoorv1.AddPaymentsReq
 		answer.Case = caseMessage(c)
 		return answer, nil
 	}
-	answer.Case, err = caseAnswer(s.cases.AddPayments(who, id, m.GetRequestId(), in.taken))
-	return answer, err
+	if answer.Case, err = caseAnswer(s.cases.AddPayments(who, id, m.GetRequestId(), in.taken)); err != nil {
+		return nil, err
+	}
+	return answer, s.changed(ctx, who.Tenant, answer.GetCase().GetName())
 }
 
 // reported is a row with what its REF says, where it has one.

@@ -26,7 +26,8 @@ type caseService struct {
 	broken   error        // why
 	pages    pager
 	software string
-	slot     func(context.Context) (release func(), err error) // of the traces that may run at a time
+	slot     func(context.Context) (release func(), err error)    // of the traces that may run at a time
+	changed  func(ctx context.Context, tenant, name string) error // tells whoever watches a case, cases/ID, that it has other facts
 }
 
 // localActor is who works on a data directory without keys.
@@ -166,7 +167,11 @@ func (s *caseService) record(ctx context.Context, name, request string, f cases.
 	if err != nil {
 		return nil, err
 	}
-	return caseAnswer(s.cases.Add(who, id, request, f))
+	c, err := s.cases.Add(who, id, request, f)
+	if err != nil {
+		return nil, err
+	}
+	return caseMessage(c), s.changed(ctx, who.Tenant, "cases/"+string(id))
 }
 
 // AddNote keeps a text.

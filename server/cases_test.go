@@ -18,7 +18,7 @@ import (
 func rolesOfCase() map[string]spoorv1.CaseRole {
 	all := map[string]spoorv1.CaseRole{}
 	for role, names := range map[spoorv1.CaseRole]string{
-		spoorv1.CaseRole_CASE_ROLE_VIEWER:       "GetCase ListNotes GetExhibit ListVictims ListCustody GetHoldings WriteLetters ListRequests",
+		spoorv1.CaseRole_CASE_ROLE_VIEWER:       "GetCase ListNotes GetExhibit ListVictims ListCustody GetHoldings FollowHoldings WriteLetters ListRequests",
 		spoorv1.CaseRole_CASE_ROLE_INVESTIGATOR: "AddPayments WithdrawPayment AddNote AddExhibit AddCaseLabel RecordSeizure RecordRequest RecordAnswer ImportReturn SetVictim BuildPackage",
 		spoorv1.CaseRole_CASE_ROLE_OWNER:        "SetMember SetPolicy SetAllocation EraseCase",
 	} {

@@ -17,6 +17,7 @@ import (
 	"github.com/spoortrace/spoor/access"
 	"github.com/spoortrace/spoor/cases"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
+	"github.com/spoortrace/spoor/screening"
 	"github.com/spoortrace/spoor/server"
 )
 
@@ -32,11 +33,19 @@ type casesOffice struct {
 	token map[string]string
 	store *cases.Store
 	audit *access.Audit
+
+	watched *screening.Store // nil: nothing is watched
 }
 
 func newOffice(t *testing.T) *casesOffice {
 	t.Helper()
-	o := &casesOffice{world: newWorld(t), dir: t.TempDir(), log: &safeLog{}, token: map[string]string{}}
+	return newOfficeOver(t, nil)
+}
+
+// newOfficeOver is an office that keeps watches and alerts, too.
+func newOfficeOver(t *testing.T, watched *screening.Store) *casesOffice {
+	t.Helper()
+	o := &casesOffice{world: newWorld(t), watched: watched, dir: t.TempDir(), log: &safeLog{}, token: map[string]string{}}
 	if err := os.Mkdir(filepath.Join(o.dir, "keys"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -75,6 +84,7 @@ func (o *casesOffice) begin(t *testing.T) {
 	}
 	cfg := quiet(t, o.world)
 	cfg.Log = slog.New(slog.NewTextHandler(o.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	cfg.Screening = o.watched
 	cfg.Cases, cfg.Keys, cfg.Audit, cfg.Software = o.store, o.keep, o.audit, "spoor test"
 	o.client = serve(t, cfg, server.Trust{Keys: o.keep})
 	o.CaseServiceClient = spoorv1.NewCaseServiceClient(o.conn)
@@ -91,6 +101,12 @@ func (o *casesOffice) end(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+func (o *casesOffice) restart(t *testing.T) {
+	t.Helper()
+	o.end(t)
+	o.begin(t)
 }
 
 // as is a context in which somebody asks.
@@ -195,11 +211,12 @@ func caseRequests(name string) map[string]proto.Message {
 			Name: name, Entity: "exchange", Account: "7", From: timestamppb.New(time.UnixMilli(export0)), To: timestamppb.New(time.UnixMilli(export0 + 1000)),
 			File: []byte("time,kind,asset,amount\n2022-01-05T17:55:12Z,opening,USDT,1\n"),
 		},
-		"EraseCase":    &spoorv1.EraseCaseRequest{Name: name, Reason: "closed"},
-		"ListCustody":  &spoorv1.ListCustodyRequest{Name: name},
-		"GetHoldings":  &spoorv1.GetHoldingsRequest{Name: name},
-		"WriteLetters": &spoorv1.WriteLettersRequest{Name: name},
-		"BuildPackage": &spoorv1.BuildPackageRequest{Name: name},
+		"EraseCase":      &spoorv1.EraseCaseRequest{Name: name, Reason: "closed"},
+		"ListCustody":    &spoorv1.ListCustodyRequest{Name: name},
+		"GetHoldings":    &spoorv1.GetHoldingsRequest{Name: name},
+		"FollowHoldings": &spoorv1.FollowHoldingsRequest{Name: name, Boards: 1},
+		"WriteLetters":   &spoorv1.WriteLettersRequest{Name: name},
+		"BuildPackage":   &spoorv1.BuildPackageRequest{Name: name},
 	}
 }
 

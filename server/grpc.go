@@ -95,6 +95,7 @@ type Server struct {
 	calls     *grpcprom.ServerMetrics
 	traces    *traces
 	screens   *screenService
+	cases     *caseService
 	pages     pager
 
 	clientLimits access.Limits
@@ -138,6 +139,7 @@ func New(cfg Config) (*Server, error) {
 		s.data.clusters = newClusterer(s.data, cfg.Log)
 	}
 	s.traces = &traces{data: s.data, jobs: s.jobs, pages: s.pages, slots: make(chan struct{}, cfg.MaxTraces), held: map[string]int{}, maxEvents: cfg.MaxEvents, follows: cfg.Follows}
+	s.cases = &caseService{data: s.data, cases: cfg.Cases, broken: cfg.CasesError, pages: s.pages, software: cfg.Software, slot: s.traces.slot}
 	if s.screens, err = s.newScreens(); err != nil {
 		return nil, err
 	}
@@ -187,7 +189,7 @@ func (s *Server) Serve(lis net.Listener, trust Trust) error {
 	spoorv1.RegisterLabelServiceServer(server, &labelService{data: s.data, pages: s.pages, now: time.Now, affected: []affectedBy{s.jobs.carrying, s.screens.affected}})
 	spoorv1.RegisterAdminServiceServer(server, &admin{data: s.data, keys: s.cfg.Keys, ingest: s.cfg.Ingest, follows: s.cfg.Follows, now: time.Now})
 	spoorv1.RegisterScreeningServiceServer(server, s.screens)
-	spoorv1.RegisterCaseServiceServer(server, &caseService{data: s.data, cases: s.cfg.Cases, broken: s.cfg.CasesError, pages: s.pages, software: s.cfg.Software, slot: s.traces.slot})
+	spoorv1.RegisterCaseServiceServer(server, s.cases)
 	healthpb.RegisterHealthServer(server, s.health)
 	if trust.Reflect {
 		reflection.Register(server)

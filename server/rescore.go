@@ -257,6 +257,9 @@ func (r *rescorer) watches(ctx context.Context, tenant string, v *view, n *news,
 
 // watch scores one watched address again and raises what is new of it.
 func (r *rescorer) watch(ctx context.Context, tenant string, v *view, n *news, w screening.Watch) error {
+	if watchedCase(w.Address) {
+		return r.heldNews(ctx, tenant, w)
+	}
 	a, err := ledger.ParseQualified(w.Address)
 	if err != nil {
 		return err

@@ -46,6 +46,7 @@ type screenService struct {
 	cache   *answers
 	flight  singleflight.Group
 	wake    chan struct{} // tells the rescorer that there is work
+	cases   *caseService  // of cases that are watched
 
 	failures atomic.Uint64 // scores again that went wrong
 
@@ -66,8 +67,9 @@ func (s *Server) newScreens() (*screenService, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	m := &screenService{
 		data: s.data, score: score, common: newRuleBook(score.Rules), store: s.cfg.Screening, pages: s.pages, now: time.Now, log: s.cfg.Log,
-		cache: newAnswers(keptAnswers), wake: make(chan struct{}, 1), cancel: cancel,
+		cache: newAnswers(keptAnswers), wake: make(chan struct{}, 1), cancel: cancel, cases: s.cases,
 	}
+	s.cases.changed = m.caseChanged
 	if m.store != nil {
 		m.wait.Go(func() { m.run(ctx) })
 		for _, hook := range s.cfg.Webhooks {

@@ -17,6 +17,9 @@ func (s *screenService) AddWatch(ctx context.Context, m *spoorv1.AddWatchRequest
 	if s.store == nil {
 		return nil, errNoStore
 	}
+	if watchedCase(m.GetAddress()) {
+		return s.watchCase(ctx, m)
+	}
 	a, err := ledger.ParseQualified(m.GetAddress())
 	if err != nil {
 		return nil, err
@@ -70,6 +73,9 @@ func ignoreAbsent(err error) error {
 }
 
 func watchMessage(w *screening.Watch) *spoorv1.Watch {
+	if watchedCase(w.Address) {
+		return &spoorv1.Watch{Id: watchID(w.Address), Case: w.Address, Note: w.Note, Created: timeMessage(w.Created)}
+	}
 	return &spoorv1.Watch{Id: watchID(w.Address), Address: w.Address, Note: w.Note, Own: w.Own, Created: timeMessage(w.Created), Risk: w.Level, RiskScore: w.Score}
 }
 

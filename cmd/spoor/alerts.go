@@ -94,7 +94,7 @@ func (a *app) watchCommand() *cobra.Command {
 		return &spoorv1.ListWatchesResponse{Watches: []*spoorv1.Watch{w}}, err
 	}
 	add := &cobra.Command{
-		Use: "add NETWORK:ADDRESS", Short: "Watch an address", Args: cobra.ExactArgs(1),
+		Use: "add NETWORK:ADDRESS|cases/ID", Short: "Watch an address, or whatever holds the money of a case", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ask.Address = args[0]
 			return asked(a, cmd, func(l *link) (*spoorv1.ListWatchesResponse, error) {
@@ -129,7 +129,7 @@ func (a *app) watchCommand() *cobra.Command {
 			}, render.WatchesCSV)
 		},
 	}
-	return group("watch", "Watch addresses: what changes their score raises alerts", add, list, remove)
+	return group("watch", "Watch addresses and cases: what changes a score, or moves a case's money, raises alerts", add, list, remove)
 }
 
 func (a *app) rulesCommand() *cobra.Command {

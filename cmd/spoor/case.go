@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -92,15 +93,46 @@ func allCases(ctx context.Context, l *link) (*spoorv1.ListCasesResponse, error) 
 
 func (a *app) caseHoldingsCommand() *cobra.Command {
 	m := &spoorv1.GetHoldingsRequest{}
+	f := &spoorv1.FollowHoldingsRequest{}
+	var follow bool
 	cmd := &cobra.Command{
 		Use: "holdings CASE", Short: "Show where the money of a case is now, and who can stop it", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			m.Name = caseName(args[0])
+			m.Name, f.Name = caseName(args[0]), caseName(args[0])
+			switch {
+			case follow && (m.GetAsOf() != "" || a.output == "csv"):
+				return &usageError{errors.New("--follow: want no --as-of beside it, and -o table or json")}
+			case !follow && f.GetBoards() != 0:
+				return &usageError{errors.New("--boards: want --follow beside it")}
+			case follow:
+				return a.followHoldings(cmd.Context(), f)
+			}
 			return asked(a, cmd, func(l *link) (*spoorv1.Holdings, error) { return l.cases.GetHoldings(cmd.Context(), m) }, render.Holdings, render.HoldingsCSV)
 		},
 	}
 	cmd.Flags().StringVar(&m.AsOf, "as-of", "", "data cut-off: a height, a time, or NETWORK=HEIGHT,NETWORK=HEIGHT (default: the tip)")
+	cmd.Flags().BoolVar(&follow, "follow", false, "print the board again whenever blocks change it, until SIGINT")
+	cmd.Flags().Int32Var(&f.Boards, "boards", 0, "with --follow: end after so many boards (default: never)")
 	return cmd
+}
+
+// followHoldings prints every board as it comes; with -o json, one a line.
+func (a *app) followHoldings(ctx context.Context, m *spoorv1.FollowHoldingsRequest) error {
+	l, err := a.connect(ctx, false)
+	if err != nil {
+		return err
+	}
+	stream, err := l.cases.FollowHoldings(ctx, m)
+	for err == nil {
+		var board *spoorv1.Holdings
+		if board, err = stream.Recv(); err == nil {
+			err = print(a, board, render.Holdings, render.HoldingsCSV)
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return errors.Join(err, l.close())
 }
 
 func (a *app) caseNoteCommand() *cobra.Command {

@@ -3784,6 +3784,61 @@ func (x *GetHoldingsRequest) GetAsOf() string {
 	return ""
 }
 
+// FollowHoldingsRequest asks for the board of a case as it changes.
+type FollowHoldingsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// cases/ID.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Boards after which the stream ends; 0: it goes on until it is cancelled.
+	Boards        int32 `protobuf:"varint,2,opt,name=boards,proto3" json:"boards,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FollowHoldingsRequest) Reset() {
+	*x = FollowHoldingsRequest{}
+	mi := &file_spoor_v1_case_service_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FollowHoldingsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FollowHoldingsRequest) ProtoMessage() {}
+
+func (x *FollowHoldingsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_case_service_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FollowHoldingsRequest.ProtoReflect.Descriptor instead.
+func (*FollowHoldingsRequest) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *FollowHoldingsRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *FollowHoldingsRequest) GetBoards() int32 {
+	if x != nil {
+		return x.Boards
+	}
+	return 0
+}
+
 // Holdings is the board of a case: the seizure table, most urgent first.
 type Holdings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3807,7 +3862,7 @@ type Holdings struct {
 
 func (x *Holdings) Reset() {
 	*x = Holdings{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[48]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3819,7 +3874,7 @@ func (x *Holdings) String() string {
 func (*Holdings) ProtoMessage() {}
 
 func (x *Holdings) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[48]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3832,7 +3887,7 @@ func (x *Holdings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Holdings.ProtoReflect.Descriptor instead.
 func (*Holdings) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{48}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Holdings) GetName() string {
@@ -3941,7 +3996,7 @@ type Holding struct {
 
 func (x *Holding) Reset() {
 	*x = Holding{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[49]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3953,7 +4008,7 @@ func (x *Holding) String() string {
 func (*Holding) ProtoMessage() {}
 
 func (x *Holding) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[49]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3966,7 +4021,7 @@ func (x *Holding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Holding.ProtoReflect.Descriptor instead.
 func (*Holding) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{49}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Holding) GetId() string {
@@ -4150,7 +4205,7 @@ type VictimShare struct {
 
 func (x *VictimShare) Reset() {
 	*x = VictimShare{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[50]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4162,7 +4217,7 @@ func (x *VictimShare) String() string {
 func (*VictimShare) ProtoMessage() {}
 
 func (x *VictimShare) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[50]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4175,7 +4230,7 @@ func (x *VictimShare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VictimShare.ProtoReflect.Descriptor instead.
 func (*VictimShare) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{50}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *VictimShare) GetVictim() string {
@@ -4211,7 +4266,7 @@ type Award struct {
 
 func (x *Award) Reset() {
 	*x = Award{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[51]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4223,7 +4278,7 @@ func (x *Award) String() string {
 func (*Award) ProtoMessage() {}
 
 func (x *Award) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[51]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4236,7 +4291,7 @@ func (x *Award) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Award.ProtoReflect.Descriptor instead.
 func (*Award) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{51}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Award) GetVictim() string {
@@ -4289,7 +4344,7 @@ type Deconfliction struct {
 
 func (x *Deconfliction) Reset() {
 	*x = Deconfliction{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[52]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4301,7 +4356,7 @@ func (x *Deconfliction) String() string {
 func (*Deconfliction) ProtoMessage() {}
 
 func (x *Deconfliction) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[52]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4314,7 +4369,7 @@ func (x *Deconfliction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deconfliction.ProtoReflect.Descriptor instead.
 func (*Deconfliction) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{52}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Deconfliction) GetAddress() string {
@@ -4363,7 +4418,7 @@ type WriteLettersRequest struct {
 
 func (x *WriteLettersRequest) Reset() {
 	*x = WriteLettersRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[53]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4375,7 +4430,7 @@ func (x *WriteLettersRequest) String() string {
 func (*WriteLettersRequest) ProtoMessage() {}
 
 func (x *WriteLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[53]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4388,7 +4443,7 @@ func (x *WriteLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteLettersRequest.ProtoReflect.Descriptor instead.
 func (*WriteLettersRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{53}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *WriteLettersRequest) GetName() string {
@@ -4458,7 +4513,7 @@ type WriteLettersResponse struct {
 
 func (x *WriteLettersResponse) Reset() {
 	*x = WriteLettersResponse{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[54]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4470,7 +4525,7 @@ func (x *WriteLettersResponse) String() string {
 func (*WriteLettersResponse) ProtoMessage() {}
 
 func (x *WriteLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[54]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4483,7 +4538,7 @@ func (x *WriteLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteLettersResponse.ProtoReflect.Descriptor instead.
 func (*WriteLettersResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{54}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *WriteLettersResponse) GetLetters() []*Letter {
@@ -4514,7 +4569,7 @@ type Letter struct {
 
 func (x *Letter) Reset() {
 	*x = Letter{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[55]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4526,7 +4581,7 @@ func (x *Letter) String() string {
 func (*Letter) ProtoMessage() {}
 
 func (x *Letter) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[55]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4539,7 +4594,7 @@ func (x *Letter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Letter.ProtoReflect.Descriptor instead.
 func (*Letter) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{55}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Letter) GetId() string {
@@ -4619,7 +4674,7 @@ type BuildPackageRequest struct {
 
 func (x *BuildPackageRequest) Reset() {
 	*x = BuildPackageRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[56]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4631,7 +4686,7 @@ func (x *BuildPackageRequest) String() string {
 func (*BuildPackageRequest) ProtoMessage() {}
 
 func (x *BuildPackageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[56]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4644,7 +4699,7 @@ func (x *BuildPackageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BuildPackageRequest.ProtoReflect.Descriptor instead.
 func (*BuildPackageRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{56}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *BuildPackageRequest) GetName() string {
@@ -4751,7 +4806,7 @@ type BuildPackageResponse struct {
 
 func (x *BuildPackageResponse) Reset() {
 	*x = BuildPackageResponse{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[57]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4763,7 +4818,7 @@ func (x *BuildPackageResponse) String() string {
 func (*BuildPackageResponse) ProtoMessage() {}
 
 func (x *BuildPackageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[57]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4776,7 +4831,7 @@ func (x *BuildPackageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BuildPackageResponse.ProtoReflect.Descriptor instead.
 func (*BuildPackageResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{57}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *BuildPackageResponse) GetChunk() []byte {
@@ -4818,7 +4873,7 @@ type PackageSum struct {
 
 func (x *PackageSum) Reset() {
 	*x = PackageSum{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[58]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4830,7 +4885,7 @@ func (x *PackageSum) String() string {
 func (*PackageSum) ProtoMessage() {}
 
 func (x *PackageSum) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[58]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4843,7 +4898,7 @@ func (x *PackageSum) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageSum.ProtoReflect.Descriptor instead.
 func (*PackageSum) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{58}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *PackageSum) GetFileName() string {
@@ -5224,7 +5279,10 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\x04data\x18\x05 \x01(\tR\x04data\"Q\n" +
 	"\x12GetHoldingsRequest\x12\x1c\n" +
 	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12\x1d\n" +
-	"\x05as_of\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x04asOf\"\x99\x02\n" +
+	"\x05as_of\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x04asOf\"V\n" +
+	"\x15FollowHoldingsRequest\x12\x1c\n" +
+	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12\x1f\n" +
+	"\x06boards\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x06boards\"\x99\x02\n" +
 	"\bHoldings\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x13\n" +
 	"\x05as_of\x18\x02 \x01(\tR\x04asOf\x12-\n" +
@@ -5334,7 +5392,7 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\x15CASE_ROLE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10CASE_ROLE_VIEWER\x10\x01\x12\x1a\n" +
 	"\x16CASE_ROLE_INVESTIGATOR\x10\x02\x12\x13\n" +
-	"\x0fCASE_ROLE_OWNER\x10\x032\xab\x15\n" +
+	"\x0fCASE_ROLE_OWNER\x10\x032\xa4\x16\n" +
 	"\vCaseService\x12S\n" +
 	"\n" +
 	"CreateCase\x12\x1b.spoor.v1.CreateCaseRequest\x1a\x0e.spoor.v1.Case\"\x18\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/v1/cases\x12S\n" +
@@ -5361,7 +5419,8 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\fImportReturn\x12\x1d.spoor.v1.ImportReturnRequest\x1a\x1e.spoor.v1.ImportReturnResponse\".\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/{name=cases/*}:importReturn\x12`\n" +
 	"\tEraseCase\x12\x1a.spoor.v1.EraseCaseRequest\x1a\x0e.spoor.v1.Case\"'\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/{name=cases/*}:erase\x12r\n" +
 	"\vListCustody\x12\x1c.spoor.v1.ListCustodyRequest\x1a\x1d.spoor.v1.ListCustodyResponse\"&\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/{name=cases/*}/custody\x12h\n" +
-	"\vGetHoldings\x12\x1c.spoor.v1.GetHoldingsRequest\x1a\x12.spoor.v1.Holdings\"'\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{name=cases/*}/holdings\x12o\n" +
+	"\vGetHoldings\x12\x1c.spoor.v1.GetHoldingsRequest\x1a\x12.spoor.v1.Holdings\"'\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{name=cases/*}/holdings\x12w\n" +
+	"\x0eFollowHoldings\x12\x1f.spoor.v1.FollowHoldingsRequest\x1a\x12.spoor.v1.Holdings\".\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02$\x12\"/v1/{name=cases/*}/holdings:follow0\x01\x12o\n" +
 	"\fWriteLetters\x12\x1d.spoor.v1.WriteLettersRequest\x1a\x1e.spoor.v1.WriteLettersResponse\" \x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/letters:write\x12\x7f\n" +
 	"\fBuildPackage\x12\x1d.spoor.v1.BuildPackageRequest\x1a\x1e.spoor.v1.BuildPackageResponse\".\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/{name=cases/*}:buildPackage0\x01B4Z2github.com/spoortrace/spoor/proto/spoor/v1;spoorv1b\x06proto3"
 
@@ -5378,7 +5437,7 @@ func file_spoor_v1_case_service_proto_rawDescGZIP() []byte {
 }
 
 var file_spoor_v1_case_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_spoor_v1_case_service_proto_msgTypes = make([]protoimpl.MessageInfo, 61)
+var file_spoor_v1_case_service_proto_msgTypes = make([]protoimpl.MessageInfo, 62)
 var file_spoor_v1_case_service_proto_goTypes = []any{
 	(CaseRole)(0),                  // 0: spoor.v1.CaseRole
 	(*Case)(nil),                   // 1: spoor.v1.Case
@@ -5429,26 +5488,27 @@ var file_spoor_v1_case_service_proto_goTypes = []any{
 	(*ListCustodyResponse)(nil),    // 46: spoor.v1.ListCustodyResponse
 	(*CustodyEntry)(nil),           // 47: spoor.v1.CustodyEntry
 	(*GetHoldingsRequest)(nil),     // 48: spoor.v1.GetHoldingsRequest
-	(*Holdings)(nil),               // 49: spoor.v1.Holdings
-	(*Holding)(nil),                // 50: spoor.v1.Holding
-	(*VictimShare)(nil),            // 51: spoor.v1.VictimShare
-	(*Award)(nil),                  // 52: spoor.v1.Award
-	(*Deconfliction)(nil),          // 53: spoor.v1.Deconfliction
-	(*WriteLettersRequest)(nil),    // 54: spoor.v1.WriteLettersRequest
-	(*WriteLettersResponse)(nil),   // 55: spoor.v1.WriteLettersResponse
-	(*Letter)(nil),                 // 56: spoor.v1.Letter
-	(*BuildPackageRequest)(nil),    // 57: spoor.v1.BuildPackageRequest
-	(*BuildPackageResponse)(nil),   // 58: spoor.v1.BuildPackageResponse
-	(*PackageSum)(nil),             // 59: spoor.v1.PackageSum
-	nil,                            // 60: spoor.v1.WriteLettersRequest.TemplatesEntry
-	nil,                            // 61: spoor.v1.BuildPackageRequest.TemplatesEntry
-	(*timestamppb.Timestamp)(nil),  // 62: google.protobuf.Timestamp
-	(*Asset)(nil),                  // 63: spoor.v1.Asset
+	(*FollowHoldingsRequest)(nil),  // 49: spoor.v1.FollowHoldingsRequest
+	(*Holdings)(nil),               // 50: spoor.v1.Holdings
+	(*Holding)(nil),                // 51: spoor.v1.Holding
+	(*VictimShare)(nil),            // 52: spoor.v1.VictimShare
+	(*Award)(nil),                  // 53: spoor.v1.Award
+	(*Deconfliction)(nil),          // 54: spoor.v1.Deconfliction
+	(*WriteLettersRequest)(nil),    // 55: spoor.v1.WriteLettersRequest
+	(*WriteLettersResponse)(nil),   // 56: spoor.v1.WriteLettersResponse
+	(*Letter)(nil),                 // 57: spoor.v1.Letter
+	(*BuildPackageRequest)(nil),    // 58: spoor.v1.BuildPackageRequest
+	(*BuildPackageResponse)(nil),   // 59: spoor.v1.BuildPackageResponse
+	(*PackageSum)(nil),             // 60: spoor.v1.PackageSum
+	nil,                            // 61: spoor.v1.WriteLettersRequest.TemplatesEntry
+	nil,                            // 62: spoor.v1.BuildPackageRequest.TemplatesEntry
+	(*timestamppb.Timestamp)(nil),  // 63: google.protobuf.Timestamp
+	(*Asset)(nil),                  // 64: spoor.v1.Asset
 }
 var file_spoor_v1_case_service_proto_depIdxs = []int32{
 	2,  // 0: spoor.v1.Case.utxo_policy:type_name -> spoor.v1.CasePolicy
 	2,  // 1: spoor.v1.Case.account_policy:type_name -> spoor.v1.CasePolicy
-	62, // 2: spoor.v1.Case.open_time:type_name -> google.protobuf.Timestamp
+	63, // 2: spoor.v1.Case.open_time:type_name -> google.protobuf.Timestamp
 	3,  // 3: spoor.v1.Case.members:type_name -> spoor.v1.CaseMember
 	4,  // 4: spoor.v1.Case.payments:type_name -> spoor.v1.CasePayment
 	5,  // 5: spoor.v1.Case.labels:type_name -> spoor.v1.CaseLabel
@@ -5457,17 +5517,17 @@ var file_spoor_v1_case_service_proto_depIdxs = []int32{
 	9,  // 8: spoor.v1.Case.seizures:type_name -> spoor.v1.Seizure
 	10, // 9: spoor.v1.Case.returns:type_name -> spoor.v1.CaseReturn
 	0,  // 10: spoor.v1.CaseMember.role:type_name -> spoor.v1.CaseRole
-	62, // 11: spoor.v1.CasePayment.time:type_name -> google.protobuf.Timestamp
-	62, // 12: spoor.v1.CaseRequest.send_time:type_name -> google.protobuf.Timestamp
+	63, // 11: spoor.v1.CasePayment.time:type_name -> google.protobuf.Timestamp
+	63, // 12: spoor.v1.CaseRequest.send_time:type_name -> google.protobuf.Timestamp
 	8,  // 13: spoor.v1.CaseRequest.answers:type_name -> spoor.v1.CaseAnswer
-	62, // 14: spoor.v1.CaseAnswer.hold_expire_time:type_name -> google.protobuf.Timestamp
-	62, // 15: spoor.v1.CaseAnswer.time:type_name -> google.protobuf.Timestamp
-	62, // 16: spoor.v1.Seizure.execute_time:type_name -> google.protobuf.Timestamp
-	62, // 17: spoor.v1.CaseReturn.from:type_name -> google.protobuf.Timestamp
-	62, // 18: spoor.v1.CaseReturn.to:type_name -> google.protobuf.Timestamp
+	63, // 14: spoor.v1.CaseAnswer.hold_expire_time:type_name -> google.protobuf.Timestamp
+	63, // 15: spoor.v1.CaseAnswer.time:type_name -> google.protobuf.Timestamp
+	63, // 16: spoor.v1.Seizure.execute_time:type_name -> google.protobuf.Timestamp
+	63, // 17: spoor.v1.CaseReturn.from:type_name -> google.protobuf.Timestamp
+	63, // 18: spoor.v1.CaseReturn.to:type_name -> google.protobuf.Timestamp
 	18, // 19: spoor.v1.ImportReturnRequest.options:type_name -> spoor.v1.SheetOptions
-	62, // 20: spoor.v1.ImportReturnRequest.from:type_name -> google.protobuf.Timestamp
-	62, // 21: spoor.v1.ImportReturnRequest.to:type_name -> google.protobuf.Timestamp
+	63, // 20: spoor.v1.ImportReturnRequest.from:type_name -> google.protobuf.Timestamp
+	63, // 21: spoor.v1.ImportReturnRequest.to:type_name -> google.protobuf.Timestamp
 	1,  // 22: spoor.v1.ImportReturnResponse.case:type_name -> spoor.v1.Case
 	21, // 23: spoor.v1.ImportReturnResponse.problems:type_name -> spoor.v1.PaymentProblem
 	2,  // 24: spoor.v1.CreateCaseRequest.utxo_policy:type_name -> spoor.v1.CasePolicy
@@ -5483,29 +5543,29 @@ var file_spoor_v1_case_service_proto_depIdxs = []int32{
 	5,  // 34: spoor.v1.AddCaseLabelRequest.label:type_name -> spoor.v1.CaseLabel
 	35, // 35: spoor.v1.ListVictimsResponse.victims:type_name -> spoor.v1.Victim
 	9,  // 36: spoor.v1.RecordSeizureRequest.seizure:type_name -> spoor.v1.Seizure
-	62, // 37: spoor.v1.RecordRequestRequest.send_time:type_name -> google.protobuf.Timestamp
+	63, // 37: spoor.v1.RecordRequestRequest.send_time:type_name -> google.protobuf.Timestamp
 	8,  // 38: spoor.v1.RecordAnswerRequest.answer:type_name -> spoor.v1.CaseAnswer
 	41, // 39: spoor.v1.ListRequestsResponse.requests:type_name -> spoor.v1.RequestEntry
-	62, // 40: spoor.v1.RequestEntry.send_time:type_name -> google.protobuf.Timestamp
-	62, // 41: spoor.v1.RequestEntry.answer_time:type_name -> google.protobuf.Timestamp
+	63, // 40: spoor.v1.RequestEntry.send_time:type_name -> google.protobuf.Timestamp
+	63, // 41: spoor.v1.RequestEntry.answer_time:type_name -> google.protobuf.Timestamp
 	42, // 42: spoor.v1.RequestEntry.holds:type_name -> spoor.v1.RequestHold
-	62, // 43: spoor.v1.RequestHold.until:type_name -> google.protobuf.Timestamp
+	63, // 43: spoor.v1.RequestHold.until:type_name -> google.protobuf.Timestamp
 	47, // 44: spoor.v1.ListCustodyResponse.entries:type_name -> spoor.v1.CustodyEntry
-	62, // 45: spoor.v1.CustodyEntry.time:type_name -> google.protobuf.Timestamp
-	50, // 46: spoor.v1.Holdings.holdings:type_name -> spoor.v1.Holding
-	52, // 47: spoor.v1.Holdings.restitution:type_name -> spoor.v1.Award
-	53, // 48: spoor.v1.Holdings.elsewhere:type_name -> spoor.v1.Deconfliction
+	63, // 45: spoor.v1.CustodyEntry.time:type_name -> google.protobuf.Timestamp
+	51, // 46: spoor.v1.Holdings.holdings:type_name -> spoor.v1.Holding
+	53, // 47: spoor.v1.Holdings.restitution:type_name -> spoor.v1.Award
+	54, // 48: spoor.v1.Holdings.elsewhere:type_name -> spoor.v1.Deconfliction
 	9,  // 49: spoor.v1.Holdings.unmatched:type_name -> spoor.v1.Seizure
-	63, // 50: spoor.v1.Holding.asset:type_name -> spoor.v1.Asset
-	62, // 51: spoor.v1.Holding.first_seen:type_name -> google.protobuf.Timestamp
-	62, // 52: spoor.v1.Holding.last_seen:type_name -> google.protobuf.Timestamp
-	51, // 53: spoor.v1.Holding.victims:type_name -> spoor.v1.VictimShare
-	63, // 54: spoor.v1.Award.asset:type_name -> spoor.v1.Asset
-	60, // 55: spoor.v1.WriteLettersRequest.templates:type_name -> spoor.v1.WriteLettersRequest.TemplatesEntry
-	56, // 56: spoor.v1.WriteLettersResponse.letters:type_name -> spoor.v1.Letter
-	61, // 57: spoor.v1.BuildPackageRequest.templates:type_name -> spoor.v1.BuildPackageRequest.TemplatesEntry
-	59, // 58: spoor.v1.BuildPackageResponse.sum:type_name -> spoor.v1.PackageSum
-	57, // 59: spoor.v1.PackageSum.pins:type_name -> spoor.v1.BuildPackageRequest
+	64, // 50: spoor.v1.Holding.asset:type_name -> spoor.v1.Asset
+	63, // 51: spoor.v1.Holding.first_seen:type_name -> google.protobuf.Timestamp
+	63, // 52: spoor.v1.Holding.last_seen:type_name -> google.protobuf.Timestamp
+	52, // 53: spoor.v1.Holding.victims:type_name -> spoor.v1.VictimShare
+	64, // 54: spoor.v1.Award.asset:type_name -> spoor.v1.Asset
+	61, // 55: spoor.v1.WriteLettersRequest.templates:type_name -> spoor.v1.WriteLettersRequest.TemplatesEntry
+	57, // 56: spoor.v1.WriteLettersResponse.letters:type_name -> spoor.v1.Letter
+	62, // 57: spoor.v1.BuildPackageRequest.templates:type_name -> spoor.v1.BuildPackageRequest.TemplatesEntry
+	60, // 58: spoor.v1.BuildPackageResponse.sum:type_name -> spoor.v1.PackageSum
+	58, // 59: spoor.v1.PackageSum.pins:type_name -> spoor.v1.BuildPackageRequest
 	13, // 60: spoor.v1.CaseService.CreateCase:input_type -> spoor.v1.CreateCaseRequest
 	14, // 61: spoor.v1.CaseService.GetCase:input_type -> spoor.v1.GetCaseRequest
 	15, // 62: spoor.v1.CaseService.ListCases:input_type -> spoor.v1.ListCasesRequest
@@ -5529,35 +5589,37 @@ var file_spoor_v1_case_service_proto_depIdxs = []int32{
 	44, // 80: spoor.v1.CaseService.EraseCase:input_type -> spoor.v1.EraseCaseRequest
 	45, // 81: spoor.v1.CaseService.ListCustody:input_type -> spoor.v1.ListCustodyRequest
 	48, // 82: spoor.v1.CaseService.GetHoldings:input_type -> spoor.v1.GetHoldingsRequest
-	54, // 83: spoor.v1.CaseService.WriteLetters:input_type -> spoor.v1.WriteLettersRequest
-	57, // 84: spoor.v1.CaseService.BuildPackage:input_type -> spoor.v1.BuildPackageRequest
-	1,  // 85: spoor.v1.CaseService.CreateCase:output_type -> spoor.v1.Case
-	1,  // 86: spoor.v1.CaseService.GetCase:output_type -> spoor.v1.Case
-	16, // 87: spoor.v1.CaseService.ListCases:output_type -> spoor.v1.ListCasesResponse
-	20, // 88: spoor.v1.CaseService.AddPayments:output_type -> spoor.v1.AddPaymentsResponse
-	1,  // 89: spoor.v1.CaseService.WithdrawPayment:output_type -> spoor.v1.Case
-	1,  // 90: spoor.v1.CaseService.AddNote:output_type -> spoor.v1.Case
-	25, // 91: spoor.v1.CaseService.ListNotes:output_type -> spoor.v1.ListNotesResponse
-	1,  // 92: spoor.v1.CaseService.AddExhibit:output_type -> spoor.v1.Case
-	28, // 93: spoor.v1.CaseService.GetExhibit:output_type -> spoor.v1.Exhibit
-	1,  // 94: spoor.v1.CaseService.SetMember:output_type -> spoor.v1.Case
-	1,  // 95: spoor.v1.CaseService.SetPolicy:output_type -> spoor.v1.Case
-	1,  // 96: spoor.v1.CaseService.SetAllocation:output_type -> spoor.v1.Case
-	1,  // 97: spoor.v1.CaseService.AddCaseLabel:output_type -> spoor.v1.Case
-	34, // 98: spoor.v1.CaseService.ListVictims:output_type -> spoor.v1.ListVictimsResponse
-	1,  // 99: spoor.v1.CaseService.RecordSeizure:output_type -> spoor.v1.Case
-	1,  // 100: spoor.v1.CaseService.RecordRequest:output_type -> spoor.v1.Case
-	1,  // 101: spoor.v1.CaseService.RecordAnswer:output_type -> spoor.v1.Case
-	40, // 102: spoor.v1.CaseService.ListRequests:output_type -> spoor.v1.ListRequestsResponse
-	1,  // 103: spoor.v1.CaseService.SetVictim:output_type -> spoor.v1.Case
-	12, // 104: spoor.v1.CaseService.ImportReturn:output_type -> spoor.v1.ImportReturnResponse
-	1,  // 105: spoor.v1.CaseService.EraseCase:output_type -> spoor.v1.Case
-	46, // 106: spoor.v1.CaseService.ListCustody:output_type -> spoor.v1.ListCustodyResponse
-	49, // 107: spoor.v1.CaseService.GetHoldings:output_type -> spoor.v1.Holdings
-	55, // 108: spoor.v1.CaseService.WriteLetters:output_type -> spoor.v1.WriteLettersResponse
-	58, // 109: spoor.v1.CaseService.BuildPackage:output_type -> spoor.v1.BuildPackageResponse
-	85, // [85:110] is the sub-list for method output_type
-	60, // [60:85] is the sub-list for method input_type
+	49, // 83: spoor.v1.CaseService.FollowHoldings:input_type -> spoor.v1.FollowHoldingsRequest
+	55, // 84: spoor.v1.CaseService.WriteLetters:input_type -> spoor.v1.WriteLettersRequest
+	58, // 85: spoor.v1.CaseService.BuildPackage:input_type -> spoor.v1.BuildPackageRequest
+	1,  // 86: spoor.v1.CaseService.CreateCase:output_type -> spoor.v1.Case
+	1,  // 87: spoor.v1.CaseService.GetCase:output_type -> spoor.v1.Case
+	16, // 88: spoor.v1.CaseService.ListCases:output_type -> spoor.v1.ListCasesResponse
+	20, // 89: spoor.v1.CaseService.AddPayments:output_type -> spoor.v1.AddPaymentsResponse
+	1,  // 90: spoor.v1.CaseService.WithdrawPayment:output_type -> spoor.v1.Case
+	1,  // 91: spoor.v1.CaseService.AddNote:output_type -> spoor.v1.Case
+	25, // 92: spoor.v1.CaseService.ListNotes:output_type -> spoor.v1.ListNotesResponse
+	1,  // 93: spoor.v1.CaseService.AddExhibit:output_type -> spoor.v1.Case
+	28, // 94: spoor.v1.CaseService.GetExhibit:output_type -> spoor.v1.Exhibit
+	1,  // 95: spoor.v1.CaseService.SetMember:output_type -> spoor.v1.Case
+	1,  // 96: spoor.v1.CaseService.SetPolicy:output_type -> spoor.v1.Case
+	1,  // 97: spoor.v1.CaseService.SetAllocation:output_type -> spoor.v1.Case
+	1,  // 98: spoor.v1.CaseService.AddCaseLabel:output_type -> spoor.v1.Case
+	34, // 99: spoor.v1.CaseService.ListVictims:output_type -> spoor.v1.ListVictimsResponse
+	1,  // 100: spoor.v1.CaseService.RecordSeizure:output_type -> spoor.v1.Case
+	1,  // 101: spoor.v1.CaseService.RecordRequest:output_type -> spoor.v1.Case
+	1,  // 102: spoor.v1.CaseService.RecordAnswer:output_type -> spoor.v1.Case
+	40, // 103: spoor.v1.CaseService.ListRequests:output_type -> spoor.v1.ListRequestsResponse
+	1,  // 104: spoor.v1.CaseService.SetVictim:output_type -> spoor.v1.Case
+	12, // 105: spoor.v1.CaseService.ImportReturn:output_type -> spoor.v1.ImportReturnResponse
+	1,  // 106: spoor.v1.CaseService.EraseCase:output_type -> spoor.v1.Case
+	46, // 107: spoor.v1.CaseService.ListCustody:output_type -> spoor.v1.ListCustodyResponse
+	50, // 108: spoor.v1.CaseService.GetHoldings:output_type -> spoor.v1.Holdings
+	50, // 109: spoor.v1.CaseService.FollowHoldings:output_type -> spoor.v1.Holdings
+	56, // 110: spoor.v1.CaseService.WriteLetters:output_type -> spoor.v1.WriteLettersResponse
+	59, // 111: spoor.v1.CaseService.BuildPackage:output_type -> spoor.v1.BuildPackageResponse
+	86, // [86:112] is the sub-list for method output_type
+	60, // [60:86] is the sub-list for method input_type
 	60, // [60:60] is the sub-list for extension type_name
 	60, // [60:60] is the sub-list for extension extendee
 	0,  // [0:60] is the sub-list for field type_name
@@ -5576,7 +5638,7 @@ func file_spoor_v1_case_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_spoor_v1_case_service_proto_rawDesc), len(file_spoor_v1_case_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   61,
+			NumMessages:   62,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -42,6 +42,7 @@ const (
 	CaseService_EraseCase_FullMethodName       = "/spoor.v1.CaseService/EraseCase"
 	CaseService_ListCustody_FullMethodName     = "/spoor.v1.CaseService/ListCustody"
 	CaseService_GetHoldings_FullMethodName     = "/spoor.v1.CaseService/GetHoldings"
+	CaseService_FollowHoldings_FullMethodName  = "/spoor.v1.CaseService/FollowHoldings"
 	CaseService_WriteLetters_FullMethodName    = "/spoor.v1.CaseService/WriteLetters"
 	CaseService_BuildPackage_FullMethodName    = "/spoor.v1.CaseService/BuildPackage"
 )
@@ -101,6 +102,9 @@ type CaseServiceClient interface {
 	ListCustody(ctx context.Context, in *ListCustodyRequest, opts ...grpc.CallOption) (*ListCustodyResponse, error)
 	// GetHoldings traces the case and says where the money is now, what can be stopped first, and by whom.
 	GetHoldings(ctx context.Context, in *GetHoldingsRequest, opts ...grpc.CallOption) (*Holdings, error)
+	// FollowHoldings sends the board, and a new one whenever blocks, labels or the case itself changed it: at most one a second, the newest alone. A block that
+	// touches no holder is read, and nothing is traced for it. The reading is one entry of the custody log.
+	FollowHoldings(ctx context.Context, in *FollowHoldingsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Holdings], error)
 	// WriteLetters traces a case, or payments without one, and writes a letter to whoever can stop the money: one for an address, or one to each.
 	WriteLetters(ctx context.Context, in *WriteLettersRequest, opts ...grpc.CallOption) (*WriteLettersResponse, error)
 	// BuildPackage traces the case and streams its evidence package, a zip. Equal pins give equal bytes. The package is recorded in the custody log.
@@ -345,6 +349,25 @@ func (c *caseServiceClient) GetHoldings(ctx context.Context, in *GetHoldingsRequ
 	return out, nil
 }
 
+func (c *caseServiceClient) FollowHoldings(ctx context.Context, in *FollowHoldingsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Holdings], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &CaseService_ServiceDesc.Streams[0], CaseService_FollowHoldings_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[FollowHoldingsRequest, Holdings]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type CaseService_FollowHoldingsClient = grpc.ServerStreamingClient[Holdings]
+
 func (c *caseServiceClient) WriteLetters(ctx context.Context, in *WriteLettersRequest, opts ...grpc.CallOption) (*WriteLettersResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(WriteLettersResponse)
@@ -357,7 +380,7 @@ func (c *caseServiceClient) WriteLetters(ctx context.Context, in *WriteLettersRe
 
 func (c *caseServiceClient) BuildPackage(ctx context.Context, in *BuildPackageRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BuildPackageResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &CaseService_ServiceDesc.Streams[0], CaseService_BuildPackage_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &CaseService_ServiceDesc.Streams[1], CaseService_BuildPackage_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -429,6 +452,9 @@ type CaseServiceServer interface {
 	ListCustody(context.Context, *ListCustodyRequest) (*ListCustodyResponse, error)
 	// GetHoldings traces the case and says where the money is now, what can be stopped first, and by whom.
 	GetHoldings(context.Context, *GetHoldingsRequest) (*Holdings, error)
+	// FollowHoldings sends the board, and a new one whenever blocks, labels or the case itself changed it: at most one a second, the newest alone. A block that
+	// touches no holder is read, and nothing is traced for it. The reading is one entry of the custody log.
+	FollowHoldings(*FollowHoldingsRequest, grpc.ServerStreamingServer[Holdings]) error
 	// WriteLetters traces a case, or payments without one, and writes a letter to whoever can stop the money: one for an address, or one to each.
 	WriteLetters(context.Context, *WriteLettersRequest) (*WriteLettersResponse, error)
 	// BuildPackage traces the case and streams its evidence package, a zip. Equal pins give equal bytes. The package is recorded in the custody log.
@@ -511,6 +537,9 @@ func (UnimplementedCaseServiceServer) ListCustody(context.Context, *ListCustodyR
 }
 func (UnimplementedCaseServiceServer) GetHoldings(context.Context, *GetHoldingsRequest) (*Holdings, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetHoldings not implemented")
+}
+func (UnimplementedCaseServiceServer) FollowHoldings(*FollowHoldingsRequest, grpc.ServerStreamingServer[Holdings]) error {
+	return status.Error(codes.Unimplemented, "method FollowHoldings not implemented")
 }
 func (UnimplementedCaseServiceServer) WriteLetters(context.Context, *WriteLettersRequest) (*WriteLettersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method WriteLetters not implemented")
@@ -953,6 +982,17 @@ func _CaseService_GetHoldings_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CaseService_FollowHoldings_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(FollowHoldingsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(CaseServiceServer).FollowHoldings(m, &grpc.GenericServerStream[FollowHoldingsRequest, Holdings]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type CaseService_FollowHoldingsServer = grpc.ServerStreamingServer[Holdings]
+
 func _CaseService_WriteLetters_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(WriteLettersRequest)
 	if err := dec(in); err != nil {
@@ -1087,6 +1127,11 @@ var CaseService_ServiceDesc = grpc.ServiceDesc{
 		},
 	},
 	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "FollowHoldings",
+			Handler:       _CaseService_FollowHoldings_Handler,
+			ServerStreams: true,
+		},
 		{
 			StreamName:    "BuildPackage",
 			Handler:       _CaseService_BuildPackage_Handler,

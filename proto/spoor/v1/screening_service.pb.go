@@ -1616,7 +1616,7 @@ type Alert struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its id.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// TRANSFER, BEHAVIORAL, ATTRIBUTION_CHANGED, ISSUER_FREEZE, BALANCE_MOVED, HOLD_EXPIRING or HOLD_EXPIRED.
+	// TRANSFER, BEHAVIORAL, ATTRIBUTION_CHANGED, ISSUER_FREEZE, BALANCE_MOVED, HOLD_EXPIRING, HOLD_EXPIRED or, of a watched case, HELD_MOVED or HELD_AT_EXCHANGE.
 	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
 	// SEVERE, HIGH, MEDIUM or LOW.
 	Level string `protobuf:"bytes,3,opt,name=level,proto3" json:"level,omitempty"`
@@ -1624,7 +1624,7 @@ type Alert struct {
 	Status string `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
 	// Registered transfer; empty for an address.
 	ExternalId string `protobuf:"bytes,5,opt,name=external_id,json=externalId,proto3" json:"external_id,omitempty"`
-	// Watched address, NETWORK:ADDRESS; empty for a transfer.
+	// Watched address, or the one that paid a watched case's money, NETWORK:ADDRESS; empty for a transfer.
 	Address string `protobuf:"bytes,6,opt,name=address,proto3" json:"address,omitempty"`
 	// The user; empty once erased, or for an address.
 	UserId string `protobuf:"bytes,7,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
@@ -1645,7 +1645,9 @@ type Alert struct {
 	// The case that it is about, cases/ID; empty: none.
 	Case string `protobuf:"bytes,15,opt,name=case,proto3" json:"case,omitempty"`
 	// Request of the case whose hold ends, R-1; empty: none.
-	Request       string `protobuf:"bytes,17,opt,name=request,proto3" json:"request,omitempty"`
+	Request string `protobuf:"bytes,17,opt,name=request,proto3" json:"request,omitempty"`
+	// What became of a watched case's money; absent for others.
+	Held          *HeldMove `protobuf:"bytes,16,opt,name=held,proto3" json:"held,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1792,6 +1794,122 @@ func (x *Alert) GetRequest() string {
 	return ""
 }
 
+func (x *Alert) GetHeld() *HeldMove {
+	if x != nil {
+		return x.Held
+	}
+	return nil
+}
+
+// HeldMove is a transfer of the traced money of a case: away from where it was held, or to a service.
+type HeldMove struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// NETWORK:ADDRESS that paid.
+	Holding string `protobuf:"bytes,1,opt,name=holding,proto3" json:"holding,omitempty"`
+	// The transfer, NETWORK:TX:INDEX.
+	Ref string `protobuf:"bytes,2,opt,name=ref,proto3" json:"ref,omitempty"`
+	// NETWORK:ADDRESS that was paid: at a service, the deposit address.
+	To string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	// NETWORK:native or NETWORK:CONTRACT.
+	Asset string `protobuf:"bytes,4,opt,name=asset,proto3" json:"asset,omitempty"`
+	// Traced part of what was paid, base units, under the policies of the case.
+	Amount string `protobuf:"bytes,5,opt,name=amount,proto3" json:"amount,omitempty"`
+	// Minutes from the arrival of traced money at the payer to the transfer; absent where the arrival is not known.
+	Minutes *int64 `protobuf:"varint,6,opt,name=minutes,proto3,oneof" json:"minutes,omitempty"`
+	// The service that the money is with; empty: with none that is known.
+	Service string `protobuf:"bytes,7,opt,name=service,proto3" json:"service,omitempty"`
+	// Who can stop the money there: ISSUER, VASP, KEY, NONE or DONE; empty: not with a service.
+	FreezableBy   string `protobuf:"bytes,8,opt,name=freezable_by,json=freezableBy,proto3" json:"freezable_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeldMove) Reset() {
+	*x = HeldMove{}
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeldMove) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeldMove) ProtoMessage() {}
+
+func (x *HeldMove) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeldMove.ProtoReflect.Descriptor instead.
+func (*HeldMove) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *HeldMove) GetHolding() string {
+	if x != nil {
+		return x.Holding
+	}
+	return ""
+}
+
+func (x *HeldMove) GetRef() string {
+	if x != nil {
+		return x.Ref
+	}
+	return ""
+}
+
+func (x *HeldMove) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *HeldMove) GetAsset() string {
+	if x != nil {
+		return x.Asset
+	}
+	return ""
+}
+
+func (x *HeldMove) GetAmount() string {
+	if x != nil {
+		return x.Amount
+	}
+	return ""
+}
+
+func (x *HeldMove) GetMinutes() int64 {
+	if x != nil && x.Minutes != nil {
+		return *x.Minutes
+	}
+	return 0
+}
+
+func (x *HeldMove) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+func (x *HeldMove) GetFreezableBy() string {
+	if x != nil {
+		return x.FreezableBy
+	}
+	return ""
+}
+
 // AlertChange is one entry of an alert's history.
 type AlertChange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1811,7 +1929,7 @@ type AlertChange struct {
 
 func (x *AlertChange) Reset() {
 	*x = AlertChange{}
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[17]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1823,7 +1941,7 @@ func (x *AlertChange) String() string {
 func (*AlertChange) ProtoMessage() {}
 
 func (x *AlertChange) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[17]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1836,7 +1954,7 @@ func (x *AlertChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AlertChange.ProtoReflect.Descriptor instead.
 func (*AlertChange) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{17}
+	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *AlertChange) GetStatus() string {
@@ -1895,7 +2013,7 @@ type ListAlertsRequest struct {
 
 func (x *ListAlertsRequest) Reset() {
 	*x = ListAlertsRequest{}
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[18]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1907,7 +2025,7 @@ func (x *ListAlertsRequest) String() string {
 func (*ListAlertsRequest) ProtoMessage() {}
 
 func (x *ListAlertsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[18]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1920,7 +2038,7 @@ func (x *ListAlertsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAlertsRequest.ProtoReflect.Descriptor instead.
 func (*ListAlertsRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{18}
+	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListAlertsRequest) GetStatuses() []string {
@@ -1978,7 +2096,7 @@ type ListAlertsResponse struct {
 
 func (x *ListAlertsResponse) Reset() {
 	*x = ListAlertsResponse{}
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[19]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1990,7 +2108,7 @@ func (x *ListAlertsResponse) String() string {
 func (*ListAlertsResponse) ProtoMessage() {}
 
 func (x *ListAlertsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[19]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2003,7 +2121,7 @@ func (x *ListAlertsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAlertsResponse.ProtoReflect.Descriptor instead.
 func (*ListAlertsResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{19}
+	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListAlertsResponse) GetAlerts() []*Alert {
@@ -2035,7 +2153,7 @@ type UpdateAlertRequest struct {
 
 func (x *UpdateAlertRequest) Reset() {
 	*x = UpdateAlertRequest{}
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[20]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2047,7 +2165,7 @@ func (x *UpdateAlertRequest) String() string {
 func (*UpdateAlertRequest) ProtoMessage() {}
 
 func (x *UpdateAlertRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[20]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2060,7 +2178,7 @@ func (x *UpdateAlertRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAlertRequest.ProtoReflect.Descriptor instead.
 func (*UpdateAlertRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{20}
+	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *UpdateAlertRequest) GetId() string {
@@ -2095,7 +2213,7 @@ type WatchAlertsRequest struct {
 
 func (x *WatchAlertsRequest) Reset() {
 	*x = WatchAlertsRequest{}
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[21]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2107,7 +2225,7 @@ func (x *WatchAlertsRequest) String() string {
 func (*WatchAlertsRequest) ProtoMessage() {}
 
 func (x *WatchAlertsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[21]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2120,7 +2238,7 @@ func (x *WatchAlertsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchAlertsRequest.ProtoReflect.Descriptor instead.
 func (*WatchAlertsRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{21}
+	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *WatchAlertsRequest) GetCursor() string {
@@ -2149,7 +2267,7 @@ type AlertEvent struct {
 
 func (x *AlertEvent) Reset() {
 	*x = AlertEvent{}
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[22]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2161,7 +2279,7 @@ func (x *AlertEvent) String() string {
 func (*AlertEvent) ProtoMessage() {}
 
 func (x *AlertEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[22]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2174,7 +2292,7 @@ func (x *AlertEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AlertEvent.ProtoReflect.Descriptor instead.
 func (*AlertEvent) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{22}
+	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *AlertEvent) GetCursor() string {
@@ -2215,7 +2333,7 @@ func (x *AlertEvent) GetTime() *timestamppb.Timestamp {
 // AddWatchRequest names what to watch.
 type AddWatchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// NETWORK:ADDRESS.
+	// NETWORK:ADDRESS, or cases/ID or cases/NUMBER.
 	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
 	// Words of the caller.
 	Note string `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
@@ -2227,7 +2345,7 @@ type AddWatchRequest struct {
 
 func (x *AddWatchRequest) Reset() {
 	*x = AddWatchRequest{}
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[23]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2239,7 +2357,7 @@ func (x *AddWatchRequest) String() string {
 func (*AddWatchRequest) ProtoMessage() {}
 
 func (x *AddWatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[23]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2252,7 +2370,7 @@ func (x *AddWatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddWatchRequest.ProtoReflect.Descriptor instead.
 func (*AddWatchRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{23}
+	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *AddWatchRequest) GetAddress() string {
@@ -2276,12 +2394,12 @@ func (x *AddWatchRequest) GetOwn() bool {
 	return false
 }
 
-// Watch is a watched address.
+// Watch is a watched address or case.
 type Watch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its id.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// NETWORK:ADDRESS.
+	// NETWORK:ADDRESS; empty for a case.
 	Address string `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
 	// Words of the caller.
 	Note string `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
@@ -2292,14 +2410,16 @@ type Watch struct {
 	// Its latest level; empty: no score.
 	Risk string `protobuf:"bytes,6,opt,name=risk,proto3" json:"risk,omitempty"`
 	// Its latest score.
-	RiskScore     *uint32 `protobuf:"varint,7,opt,name=risk_score,json=riskScore,proto3,oneof" json:"risk_score,omitempty"`
+	RiskScore *uint32 `protobuf:"varint,7,opt,name=risk_score,json=riskScore,proto3,oneof" json:"risk_score,omitempty"`
+	// cases/ID; empty for an address.
+	Case          string `protobuf:"bytes,8,opt,name=case,proto3" json:"case,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Watch) Reset() {
 	*x = Watch{}
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[24]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2311,7 +2431,7 @@ func (x *Watch) String() string {
 func (*Watch) ProtoMessage() {}
 
 func (x *Watch) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[24]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2324,7 +2444,7 @@ func (x *Watch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Watch.ProtoReflect.Descriptor instead.
 func (*Watch) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{24}
+	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Watch) GetId() string {
@@ -2376,6 +2496,13 @@ func (x *Watch) GetRiskScore() uint32 {
 	return 0
 }
 
+func (x *Watch) GetCase() string {
+	if x != nil {
+		return x.Case
+	}
+	return ""
+}
+
 // ListWatchesRequest asks for a page of watches.
 type ListWatchesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2389,7 +2516,7 @@ type ListWatchesRequest struct {
 
 func (x *ListWatchesRequest) Reset() {
 	*x = ListWatchesRequest{}
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[25]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2401,7 +2528,7 @@ func (x *ListWatchesRequest) String() string {
 func (*ListWatchesRequest) ProtoMessage() {}
 
 func (x *ListWatchesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[25]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2414,7 +2541,7 @@ func (x *ListWatchesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWatchesRequest.ProtoReflect.Descriptor instead.
 func (*ListWatchesRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{25}
+	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListWatchesRequest) GetPageSize() int32 {
@@ -2444,7 +2571,7 @@ type ListWatchesResponse struct {
 
 func (x *ListWatchesResponse) Reset() {
 	*x = ListWatchesResponse{}
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[26]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2456,7 +2583,7 @@ func (x *ListWatchesResponse) String() string {
 func (*ListWatchesResponse) ProtoMessage() {}
 
 func (x *ListWatchesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[26]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2469,7 +2596,7 @@ func (x *ListWatchesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWatchesResponse.ProtoReflect.Descriptor instead.
 func (*ListWatchesResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{26}
+	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListWatchesResponse) GetWatches() []*Watch {
@@ -2497,7 +2624,7 @@ type RemoveWatchRequest struct {
 
 func (x *RemoveWatchRequest) Reset() {
 	*x = RemoveWatchRequest{}
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[27]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2509,7 +2636,7 @@ func (x *RemoveWatchRequest) String() string {
 func (*RemoveWatchRequest) ProtoMessage() {}
 
 func (x *RemoveWatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[27]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2522,7 +2649,7 @@ func (x *RemoveWatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveWatchRequest.ProtoReflect.Descriptor instead.
 func (*RemoveWatchRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{27}
+	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RemoveWatchRequest) GetId() string {
@@ -2541,7 +2668,7 @@ type RemoveWatchResponse struct {
 
 func (x *RemoveWatchResponse) Reset() {
 	*x = RemoveWatchResponse{}
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[28]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2553,7 +2680,7 @@ func (x *RemoveWatchResponse) String() string {
 func (*RemoveWatchResponse) ProtoMessage() {}
 
 func (x *RemoveWatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[28]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2566,7 +2693,7 @@ func (x *RemoveWatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveWatchResponse.ProtoReflect.Descriptor instead.
 func (*RemoveWatchResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{28}
+	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{29}
 }
 
 // ImportRulesRequest brings a rule file.
@@ -2580,7 +2707,7 @@ type ImportRulesRequest struct {
 
 func (x *ImportRulesRequest) Reset() {
 	*x = ImportRulesRequest{}
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[29]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2592,7 +2719,7 @@ func (x *ImportRulesRequest) String() string {
 func (*ImportRulesRequest) ProtoMessage() {}
 
 func (x *ImportRulesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[29]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2605,7 +2732,7 @@ func (x *ImportRulesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportRulesRequest.ProtoReflect.Descriptor instead.
 func (*ImportRulesRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{29}
+	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ImportRulesRequest) GetText() string {
@@ -2624,7 +2751,7 @@ type GetRulesRequest struct {
 
 func (x *GetRulesRequest) Reset() {
 	*x = GetRulesRequest{}
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[30]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2636,7 +2763,7 @@ func (x *GetRulesRequest) String() string {
 func (*GetRulesRequest) ProtoMessage() {}
 
 func (x *GetRulesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[30]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2649,7 +2776,7 @@ func (x *GetRulesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRulesRequest.ProtoReflect.Descriptor instead.
 func (*GetRulesRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{30}
+	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{31}
 }
 
 // RuleSet is a rule file.
@@ -2669,7 +2796,7 @@ type RuleSet struct {
 
 func (x *RuleSet) Reset() {
 	*x = RuleSet{}
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[31]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2681,7 +2808,7 @@ func (x *RuleSet) String() string {
 func (*RuleSet) ProtoMessage() {}
 
 func (x *RuleSet) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[31]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2694,7 +2821,7 @@ func (x *RuleSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleSet.ProtoReflect.Descriptor instead.
 func (*RuleSet) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{31}
+	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *RuleSet) GetVersion() string {
@@ -2740,7 +2867,7 @@ type TestRulesRequest struct {
 
 func (x *TestRulesRequest) Reset() {
 	*x = TestRulesRequest{}
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[32]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2752,7 +2879,7 @@ func (x *TestRulesRequest) String() string {
 func (*TestRulesRequest) ProtoMessage() {}
 
 func (x *TestRulesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[32]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2765,7 +2892,7 @@ func (x *TestRulesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestRulesRequest.ProtoReflect.Descriptor instead.
 func (*TestRulesRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{32}
+	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *TestRulesRequest) GetText() string {
@@ -2806,7 +2933,7 @@ type TestRulesResponse struct {
 
 func (x *TestRulesResponse) Reset() {
 	*x = TestRulesResponse{}
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[33]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2818,7 +2945,7 @@ func (x *TestRulesResponse) String() string {
 func (*TestRulesResponse) ProtoMessage() {}
 
 func (x *TestRulesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[33]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2831,7 +2958,7 @@ func (x *TestRulesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestRulesResponse.ProtoReflect.Descriptor instead.
 func (*TestRulesResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{33}
+	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *TestRulesResponse) GetTransfers() uint64 {
@@ -2877,7 +3004,7 @@ type LevelPair struct {
 
 func (x *LevelPair) Reset() {
 	*x = LevelPair{}
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[34]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2889,7 +3016,7 @@ func (x *LevelPair) String() string {
 func (*LevelPair) ProtoMessage() {}
 
 func (x *LevelPair) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[34]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2902,7 +3029,7 @@ func (x *LevelPair) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LevelPair.ProtoReflect.Descriptor instead.
 func (*LevelPair) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{34}
+	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *LevelPair) GetFrom() string {
@@ -2943,7 +3070,7 @@ type RuleDifference struct {
 
 func (x *RuleDifference) Reset() {
 	*x = RuleDifference{}
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[35]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2955,7 +3082,7 @@ func (x *RuleDifference) String() string {
 func (*RuleDifference) ProtoMessage() {}
 
 func (x *RuleDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_screening_service_proto_msgTypes[35]
+	mi := &file_spoor_v1_screening_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2968,7 +3095,7 @@ func (x *RuleDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleDifference.ProtoReflect.Descriptor instead.
 func (*RuleDifference) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{35}
+	return file_spoor_v1_screening_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *RuleDifference) GetExternalId() string {
@@ -3155,7 +3282,7 @@ const file_spoor_v1_screening_service_proto_rawDesc = "" +
 	"\auser_id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06userId\"1\n" +
 	"\x11EraseUserResponse\x12\x1c\n" +
-	"\ttransfers\x18\x01 \x01(\x04R\ttransfers\"\xfa\x03\n" +
+	"\ttransfers\x18\x01 \x01(\x04R\ttransfers\"\xa2\x04\n" +
 	"\x05Alert\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x14\n" +
@@ -3174,7 +3301,19 @@ const file_spoor_v1_screening_service_proto_rawDesc = "" +
 	"\amessage\x18\r \x01(\tR\amessage\x12#\n" +
 	"\x05as_of\x18\x0e \x01(\v2\x0e.spoor.v1.AsOfR\x04asOf\x12\x12\n" +
 	"\x04case\x18\x0f \x01(\tR\x04case\x12\x18\n" +
-	"\arequest\x18\x11 \x01(\tR\arequest\"\x9b\x01\n" +
+	"\arequest\x18\x11 \x01(\tR\arequest\x12&\n" +
+	"\x04held\x18\x10 \x01(\v2\x12.spoor.v1.HeldMoveR\x04held\"\xdc\x01\n" +
+	"\bHeldMove\x12\x18\n" +
+	"\aholding\x18\x01 \x01(\tR\aholding\x12\x10\n" +
+	"\x03ref\x18\x02 \x01(\tR\x03ref\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\tR\x02to\x12\x14\n" +
+	"\x05asset\x18\x04 \x01(\tR\x05asset\x12\x16\n" +
+	"\x06amount\x18\x05 \x01(\tR\x06amount\x12\x1d\n" +
+	"\aminutes\x18\x06 \x01(\x03H\x00R\aminutes\x88\x01\x01\x12\x18\n" +
+	"\aservice\x18\a \x01(\tR\aservice\x12!\n" +
+	"\ffreezable_by\x18\b \x01(\tR\vfreezableByB\n" +
+	"\n" +
+	"\b_minutes\"\x9b\x01\n" +
 	"\vAlertChange\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12\x0e\n" +
 	"\x02by\x18\x02 \x01(\tR\x02by\x12\x18\n" +
@@ -3212,7 +3351,7 @@ const file_spoor_v1_screening_service_proto_rawDesc = "" +
 	"\aaddress\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\aaddress\x12\x1c\n" +
 	"\x04note\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x04note\x12\x10\n" +
-	"\x03own\x18\x03 \x01(\bR\x03own\"\xd4\x01\n" +
+	"\x03own\x18\x03 \x01(\bR\x03own\"\xe8\x01\n" +
 	"\x05Watch\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x12\n" +
@@ -3221,7 +3360,8 @@ const file_spoor_v1_screening_service_proto_rawDesc = "" +
 	"\acreated\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x12\x12\n" +
 	"\x04risk\x18\x06 \x01(\tR\x04risk\x12\"\n" +
 	"\n" +
-	"risk_score\x18\a \x01(\rH\x00R\triskScore\x88\x01\x01B\r\n" +
+	"risk_score\x18\a \x01(\rH\x00R\triskScore\x88\x01\x01\x12\x12\n" +
+	"\x04case\x18\b \x01(\tR\x04caseB\r\n" +
 	"\v_risk_score\"f\n" +
 	"\x12ListWatchesRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
@@ -3292,7 +3432,7 @@ func file_spoor_v1_screening_service_proto_rawDescGZIP() []byte {
 	return file_spoor_v1_screening_service_proto_rawDescData
 }
 
-var file_spoor_v1_screening_service_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_spoor_v1_screening_service_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_spoor_v1_screening_service_proto_goTypes = []any{
 	(*ScreenAddressRequest)(nil),             // 0: spoor.v1.ScreenAddressRequest
 	(*ScreenAddressesRequest)(nil),           // 1: spoor.v1.ScreenAddressesRequest
@@ -3311,111 +3451,113 @@ var file_spoor_v1_screening_service_proto_goTypes = []any{
 	(*EraseUserRequest)(nil),                 // 14: spoor.v1.EraseUserRequest
 	(*EraseUserResponse)(nil),                // 15: spoor.v1.EraseUserResponse
 	(*Alert)(nil),                            // 16: spoor.v1.Alert
-	(*AlertChange)(nil),                      // 17: spoor.v1.AlertChange
-	(*ListAlertsRequest)(nil),                // 18: spoor.v1.ListAlertsRequest
-	(*ListAlertsResponse)(nil),               // 19: spoor.v1.ListAlertsResponse
-	(*UpdateAlertRequest)(nil),               // 20: spoor.v1.UpdateAlertRequest
-	(*WatchAlertsRequest)(nil),               // 21: spoor.v1.WatchAlertsRequest
-	(*AlertEvent)(nil),                       // 22: spoor.v1.AlertEvent
-	(*AddWatchRequest)(nil),                  // 23: spoor.v1.AddWatchRequest
-	(*Watch)(nil),                            // 24: spoor.v1.Watch
-	(*ListWatchesRequest)(nil),               // 25: spoor.v1.ListWatchesRequest
-	(*ListWatchesResponse)(nil),              // 26: spoor.v1.ListWatchesResponse
-	(*RemoveWatchRequest)(nil),               // 27: spoor.v1.RemoveWatchRequest
-	(*RemoveWatchResponse)(nil),              // 28: spoor.v1.RemoveWatchResponse
-	(*ImportRulesRequest)(nil),               // 29: spoor.v1.ImportRulesRequest
-	(*GetRulesRequest)(nil),                  // 30: spoor.v1.GetRulesRequest
-	(*RuleSet)(nil),                          // 31: spoor.v1.RuleSet
-	(*TestRulesRequest)(nil),                 // 32: spoor.v1.TestRulesRequest
-	(*TestRulesResponse)(nil),                // 33: spoor.v1.TestRulesResponse
-	(*LevelPair)(nil),                        // 34: spoor.v1.LevelPair
-	(*RuleDifference)(nil),                   // 35: spoor.v1.RuleDifference
-	(*Cluster)(nil),                          // 36: spoor.v1.Cluster
-	(*Label)(nil),                            // 37: spoor.v1.Label
-	(*AsOf)(nil),                             // 38: spoor.v1.AsOf
-	(*Coverage)(nil),                         // 39: spoor.v1.Coverage
-	(*timestamppb.Timestamp)(nil),            // 40: google.protobuf.Timestamp
-	(*TagSet)(nil),                           // 41: spoor.v1.TagSet
-	(*Asset)(nil),                            // 42: spoor.v1.Asset
+	(*HeldMove)(nil),                         // 17: spoor.v1.HeldMove
+	(*AlertChange)(nil),                      // 18: spoor.v1.AlertChange
+	(*ListAlertsRequest)(nil),                // 19: spoor.v1.ListAlertsRequest
+	(*ListAlertsResponse)(nil),               // 20: spoor.v1.ListAlertsResponse
+	(*UpdateAlertRequest)(nil),               // 21: spoor.v1.UpdateAlertRequest
+	(*WatchAlertsRequest)(nil),               // 22: spoor.v1.WatchAlertsRequest
+	(*AlertEvent)(nil),                       // 23: spoor.v1.AlertEvent
+	(*AddWatchRequest)(nil),                  // 24: spoor.v1.AddWatchRequest
+	(*Watch)(nil),                            // 25: spoor.v1.Watch
+	(*ListWatchesRequest)(nil),               // 26: spoor.v1.ListWatchesRequest
+	(*ListWatchesResponse)(nil),              // 27: spoor.v1.ListWatchesResponse
+	(*RemoveWatchRequest)(nil),               // 28: spoor.v1.RemoveWatchRequest
+	(*RemoveWatchResponse)(nil),              // 29: spoor.v1.RemoveWatchResponse
+	(*ImportRulesRequest)(nil),               // 30: spoor.v1.ImportRulesRequest
+	(*GetRulesRequest)(nil),                  // 31: spoor.v1.GetRulesRequest
+	(*RuleSet)(nil),                          // 32: spoor.v1.RuleSet
+	(*TestRulesRequest)(nil),                 // 33: spoor.v1.TestRulesRequest
+	(*TestRulesResponse)(nil),                // 34: spoor.v1.TestRulesResponse
+	(*LevelPair)(nil),                        // 35: spoor.v1.LevelPair
+	(*RuleDifference)(nil),                   // 36: spoor.v1.RuleDifference
+	(*Cluster)(nil),                          // 37: spoor.v1.Cluster
+	(*Label)(nil),                            // 38: spoor.v1.Label
+	(*AsOf)(nil),                             // 39: spoor.v1.AsOf
+	(*Coverage)(nil),                         // 40: spoor.v1.Coverage
+	(*timestamppb.Timestamp)(nil),            // 41: google.protobuf.Timestamp
+	(*TagSet)(nil),                           // 42: spoor.v1.TagSet
+	(*Asset)(nil),                            // 43: spoor.v1.Asset
 }
 var file_spoor_v1_screening_service_proto_depIdxs = []int32{
 	0,  // 0: spoor.v1.ScreenAddressesRequest.request:type_name -> spoor.v1.ScreenAddressRequest
 	4,  // 1: spoor.v1.ScreenAddressesResponse.screening:type_name -> spoor.v1.Screening
 	3,  // 2: spoor.v1.ScreenAddressesResponse.error:type_name -> spoor.v1.ScreeningError
-	36, // 3: spoor.v1.Screening.cluster:type_name -> spoor.v1.Cluster
-	37, // 4: spoor.v1.Screening.address_identifications:type_name -> spoor.v1.Label
+	37, // 3: spoor.v1.Screening.cluster:type_name -> spoor.v1.Cluster
+	38, // 4: spoor.v1.Screening.address_identifications:type_name -> spoor.v1.Label
 	6,  // 5: spoor.v1.Screening.exposures:type_name -> spoor.v1.Exposure
 	8,  // 6: spoor.v1.Screening.triggers:type_name -> spoor.v1.Trigger
 	8,  // 7: spoor.v1.Screening.not_evaluated:type_name -> spoor.v1.Trigger
 	9,  // 8: spoor.v1.Screening.detected_behaviors:type_name -> spoor.v1.Behavior
-	38, // 9: spoor.v1.Screening.as_of:type_name -> spoor.v1.AsOf
-	39, // 10: spoor.v1.Screening.coverage:type_name -> spoor.v1.Coverage
+	39, // 9: spoor.v1.Screening.as_of:type_name -> spoor.v1.AsOf
+	40, // 10: spoor.v1.Screening.coverage:type_name -> spoor.v1.Coverage
 	5,  // 11: spoor.v1.Screening.label_coverage:type_name -> spoor.v1.LabelCoverage
-	40, // 12: spoor.v1.Screening.first_seen:type_name -> google.protobuf.Timestamp
-	40, // 13: spoor.v1.Screening.last_seen:type_name -> google.protobuf.Timestamp
-	41, // 14: spoor.v1.LabelCoverage.tag_sets:type_name -> spoor.v1.TagSet
-	42, // 15: spoor.v1.Exposure.asset:type_name -> spoor.v1.Asset
+	41, // 12: spoor.v1.Screening.first_seen:type_name -> google.protobuf.Timestamp
+	41, // 13: spoor.v1.Screening.last_seen:type_name -> google.protobuf.Timestamp
+	42, // 14: spoor.v1.LabelCoverage.tag_sets:type_name -> spoor.v1.TagSet
+	43, // 15: spoor.v1.Exposure.asset:type_name -> spoor.v1.Asset
 	7,  // 16: spoor.v1.Exposure.paths:type_name -> spoor.v1.ExposurePath
-	37, // 17: spoor.v1.ExposurePath.label:type_name -> spoor.v1.Label
-	40, // 18: spoor.v1.RegisterTransferRequest.transfer_timestamp:type_name -> google.protobuf.Timestamp
-	40, // 19: spoor.v1.RegisterWithdrawalAttemptRequest.attempt_timestamp:type_name -> google.protobuf.Timestamp
-	42, // 20: spoor.v1.RegisteredTransfer.asset:type_name -> spoor.v1.Asset
-	40, // 21: spoor.v1.RegisteredTransfer.transfer_timestamp:type_name -> google.protobuf.Timestamp
-	40, // 22: spoor.v1.RegisteredTransfer.updated:type_name -> google.protobuf.Timestamp
+	38, // 17: spoor.v1.ExposurePath.label:type_name -> spoor.v1.Label
+	41, // 18: spoor.v1.RegisterTransferRequest.transfer_timestamp:type_name -> google.protobuf.Timestamp
+	41, // 19: spoor.v1.RegisterWithdrawalAttemptRequest.attempt_timestamp:type_name -> google.protobuf.Timestamp
+	43, // 20: spoor.v1.RegisteredTransfer.asset:type_name -> spoor.v1.Asset
+	41, // 21: spoor.v1.RegisteredTransfer.transfer_timestamp:type_name -> google.protobuf.Timestamp
+	41, // 22: spoor.v1.RegisteredTransfer.updated:type_name -> google.protobuf.Timestamp
 	4,  // 23: spoor.v1.RegisteredTransfer.screening:type_name -> spoor.v1.Screening
 	16, // 24: spoor.v1.RegisteredTransfer.alerts:type_name -> spoor.v1.Alert
-	40, // 25: spoor.v1.RegisteredTransfer.registered:type_name -> google.protobuf.Timestamp
+	41, // 25: spoor.v1.RegisteredTransfer.registered:type_name -> google.protobuf.Timestamp
 	8,  // 26: spoor.v1.Alert.trigger:type_name -> spoor.v1.Trigger
 	6,  // 27: spoor.v1.Alert.exposure:type_name -> spoor.v1.Exposure
-	40, // 28: spoor.v1.Alert.created:type_name -> google.protobuf.Timestamp
-	17, // 29: spoor.v1.Alert.history:type_name -> spoor.v1.AlertChange
-	38, // 30: spoor.v1.Alert.as_of:type_name -> spoor.v1.AsOf
-	40, // 31: spoor.v1.AlertChange.time:type_name -> google.protobuf.Timestamp
-	16, // 32: spoor.v1.ListAlertsResponse.alerts:type_name -> spoor.v1.Alert
-	16, // 33: spoor.v1.AlertEvent.alert:type_name -> spoor.v1.Alert
-	40, // 34: spoor.v1.AlertEvent.time:type_name -> google.protobuf.Timestamp
-	40, // 35: spoor.v1.Watch.created:type_name -> google.protobuf.Timestamp
-	24, // 36: spoor.v1.ListWatchesResponse.watches:type_name -> spoor.v1.Watch
-	40, // 37: spoor.v1.TestRulesRequest.from:type_name -> google.protobuf.Timestamp
-	40, // 38: spoor.v1.TestRulesRequest.to:type_name -> google.protobuf.Timestamp
-	34, // 39: spoor.v1.TestRulesResponse.levels:type_name -> spoor.v1.LevelPair
-	35, // 40: spoor.v1.TestRulesResponse.differences:type_name -> spoor.v1.RuleDifference
-	8,  // 41: spoor.v1.RuleDifference.triggers:type_name -> spoor.v1.Trigger
-	0,  // 42: spoor.v1.ScreeningService.ScreenAddress:input_type -> spoor.v1.ScreenAddressRequest
-	1,  // 43: spoor.v1.ScreeningService.ScreenAddresses:input_type -> spoor.v1.ScreenAddressesRequest
-	10, // 44: spoor.v1.ScreeningService.RegisterTransfer:input_type -> spoor.v1.RegisterTransferRequest
-	11, // 45: spoor.v1.ScreeningService.RegisterWithdrawalAttempt:input_type -> spoor.v1.RegisterWithdrawalAttemptRequest
-	13, // 46: spoor.v1.ScreeningService.GetTransfer:input_type -> spoor.v1.GetTransferRequest
-	14, // 47: spoor.v1.ScreeningService.EraseUser:input_type -> spoor.v1.EraseUserRequest
-	18, // 48: spoor.v1.ScreeningService.ListAlerts:input_type -> spoor.v1.ListAlertsRequest
-	20, // 49: spoor.v1.ScreeningService.UpdateAlert:input_type -> spoor.v1.UpdateAlertRequest
-	21, // 50: spoor.v1.ScreeningService.WatchAlerts:input_type -> spoor.v1.WatchAlertsRequest
-	23, // 51: spoor.v1.ScreeningService.AddWatch:input_type -> spoor.v1.AddWatchRequest
-	25, // 52: spoor.v1.ScreeningService.ListWatches:input_type -> spoor.v1.ListWatchesRequest
-	27, // 53: spoor.v1.ScreeningService.RemoveWatch:input_type -> spoor.v1.RemoveWatchRequest
-	29, // 54: spoor.v1.ScreeningService.ImportRules:input_type -> spoor.v1.ImportRulesRequest
-	30, // 55: spoor.v1.ScreeningService.GetRules:input_type -> spoor.v1.GetRulesRequest
-	32, // 56: spoor.v1.ScreeningService.TestRules:input_type -> spoor.v1.TestRulesRequest
-	4,  // 57: spoor.v1.ScreeningService.ScreenAddress:output_type -> spoor.v1.Screening
-	2,  // 58: spoor.v1.ScreeningService.ScreenAddresses:output_type -> spoor.v1.ScreenAddressesResponse
-	12, // 59: spoor.v1.ScreeningService.RegisterTransfer:output_type -> spoor.v1.RegisteredTransfer
-	12, // 60: spoor.v1.ScreeningService.RegisterWithdrawalAttempt:output_type -> spoor.v1.RegisteredTransfer
-	12, // 61: spoor.v1.ScreeningService.GetTransfer:output_type -> spoor.v1.RegisteredTransfer
-	15, // 62: spoor.v1.ScreeningService.EraseUser:output_type -> spoor.v1.EraseUserResponse
-	19, // 63: spoor.v1.ScreeningService.ListAlerts:output_type -> spoor.v1.ListAlertsResponse
-	16, // 64: spoor.v1.ScreeningService.UpdateAlert:output_type -> spoor.v1.Alert
-	22, // 65: spoor.v1.ScreeningService.WatchAlerts:output_type -> spoor.v1.AlertEvent
-	24, // 66: spoor.v1.ScreeningService.AddWatch:output_type -> spoor.v1.Watch
-	26, // 67: spoor.v1.ScreeningService.ListWatches:output_type -> spoor.v1.ListWatchesResponse
-	28, // 68: spoor.v1.ScreeningService.RemoveWatch:output_type -> spoor.v1.RemoveWatchResponse
-	31, // 69: spoor.v1.ScreeningService.ImportRules:output_type -> spoor.v1.RuleSet
-	31, // 70: spoor.v1.ScreeningService.GetRules:output_type -> spoor.v1.RuleSet
-	33, // 71: spoor.v1.ScreeningService.TestRules:output_type -> spoor.v1.TestRulesResponse
-	57, // [57:72] is the sub-list for method output_type
-	42, // [42:57] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	41, // 28: spoor.v1.Alert.created:type_name -> google.protobuf.Timestamp
+	18, // 29: spoor.v1.Alert.history:type_name -> spoor.v1.AlertChange
+	39, // 30: spoor.v1.Alert.as_of:type_name -> spoor.v1.AsOf
+	17, // 31: spoor.v1.Alert.held:type_name -> spoor.v1.HeldMove
+	41, // 32: spoor.v1.AlertChange.time:type_name -> google.protobuf.Timestamp
+	16, // 33: spoor.v1.ListAlertsResponse.alerts:type_name -> spoor.v1.Alert
+	16, // 34: spoor.v1.AlertEvent.alert:type_name -> spoor.v1.Alert
+	41, // 35: spoor.v1.AlertEvent.time:type_name -> google.protobuf.Timestamp
+	41, // 36: spoor.v1.Watch.created:type_name -> google.protobuf.Timestamp
+	25, // 37: spoor.v1.ListWatchesResponse.watches:type_name -> spoor.v1.Watch
+	41, // 38: spoor.v1.TestRulesRequest.from:type_name -> google.protobuf.Timestamp
+	41, // 39: spoor.v1.TestRulesRequest.to:type_name -> google.protobuf.Timestamp
+	35, // 40: spoor.v1.TestRulesResponse.levels:type_name -> spoor.v1.LevelPair
+	36, // 41: spoor.v1.TestRulesResponse.differences:type_name -> spoor.v1.RuleDifference
+	8,  // 42: spoor.v1.RuleDifference.triggers:type_name -> spoor.v1.Trigger
+	0,  // 43: spoor.v1.ScreeningService.ScreenAddress:input_type -> spoor.v1.ScreenAddressRequest
+	1,  // 44: spoor.v1.ScreeningService.ScreenAddresses:input_type -> spoor.v1.ScreenAddressesRequest
+	10, // 45: spoor.v1.ScreeningService.RegisterTransfer:input_type -> spoor.v1.RegisterTransferRequest
+	11, // 46: spoor.v1.ScreeningService.RegisterWithdrawalAttempt:input_type -> spoor.v1.RegisterWithdrawalAttemptRequest
+	13, // 47: spoor.v1.ScreeningService.GetTransfer:input_type -> spoor.v1.GetTransferRequest
+	14, // 48: spoor.v1.ScreeningService.EraseUser:input_type -> spoor.v1.EraseUserRequest
+	19, // 49: spoor.v1.ScreeningService.ListAlerts:input_type -> spoor.v1.ListAlertsRequest
+	21, // 50: spoor.v1.ScreeningService.UpdateAlert:input_type -> spoor.v1.UpdateAlertRequest
+	22, // 51: spoor.v1.ScreeningService.WatchAlerts:input_type -> spoor.v1.WatchAlertsRequest
+	24, // 52: spoor.v1.ScreeningService.AddWatch:input_type -> spoor.v1.AddWatchRequest
+	26, // 53: spoor.v1.ScreeningService.ListWatches:input_type -> spoor.v1.ListWatchesRequest
+	28, // 54: spoor.v1.ScreeningService.RemoveWatch:input_type -> spoor.v1.RemoveWatchRequest
+	30, // 55: spoor.v1.ScreeningService.ImportRules:input_type -> spoor.v1.ImportRulesRequest
+	31, // 56: spoor.v1.ScreeningService.GetRules:input_type -> spoor.v1.GetRulesRequest
+	33, // 57: spoor.v1.ScreeningService.TestRules:input_type -> spoor.v1.TestRulesRequest
+	4,  // 58: spoor.v1.ScreeningService.ScreenAddress:output_type -> spoor.v1.Screening
+	2,  // 59: spoor.v1.ScreeningService.ScreenAddresses:output_type -> spoor.v1.ScreenAddressesResponse
+	12, // 60: spoor.v1.ScreeningService.RegisterTransfer:output_type -> spoor.v1.RegisteredTransfer
+	12, // 61: spoor.v1.ScreeningService.RegisterWithdrawalAttempt:output_type -> spoor.v1.RegisteredTransfer
+	12, // 62: spoor.v1.ScreeningService.GetTransfer:output_type -> spoor.v1.RegisteredTransfer
+	15, // 63: spoor.v1.ScreeningService.EraseUser:output_type -> spoor.v1.EraseUserResponse
+	20, // 64: spoor.v1.ScreeningService.ListAlerts:output_type -> spoor.v1.ListAlertsResponse
+	16, // 65: spoor.v1.ScreeningService.UpdateAlert:output_type -> spoor.v1.Alert
+	23, // 66: spoor.v1.ScreeningService.WatchAlerts:output_type -> spoor.v1.AlertEvent
+	25, // 67: spoor.v1.ScreeningService.AddWatch:output_type -> spoor.v1.Watch
+	27, // 68: spoor.v1.ScreeningService.ListWatches:output_type -> spoor.v1.ListWatchesResponse
+	29, // 69: spoor.v1.ScreeningService.RemoveWatch:output_type -> spoor.v1.RemoveWatchResponse
+	32, // 70: spoor.v1.ScreeningService.ImportRules:output_type -> spoor.v1.RuleSet
+	32, // 71: spoor.v1.ScreeningService.GetRules:output_type -> spoor.v1.RuleSet
+	34, // 72: spoor.v1.ScreeningService.TestRules:output_type -> spoor.v1.TestRulesResponse
+	58, // [58:73] is the sub-list for method output_type
+	43, // [43:58] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_spoor_v1_screening_service_proto_init() }
@@ -3431,14 +3573,15 @@ func file_spoor_v1_screening_service_proto_init() {
 		(*ScreenAddressesResponse_Error)(nil),
 	}
 	file_spoor_v1_screening_service_proto_msgTypes[4].OneofWrappers = []any{}
-	file_spoor_v1_screening_service_proto_msgTypes[24].OneofWrappers = []any{}
+	file_spoor_v1_screening_service_proto_msgTypes[17].OneofWrappers = []any{}
+	file_spoor_v1_screening_service_proto_msgTypes[25].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_spoor_v1_screening_service_proto_rawDesc), len(file_spoor_v1_screening_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   36,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -65,7 +65,9 @@ type ScreeningServiceClient interface {
 	UpdateAlert(ctx context.Context, in *UpdateAlertRequest, opts ...grpc.CallOption) (*Alert, error)
 	// WatchAlerts sends every alert event from a cursor on, and goes on as they happen.
 	WatchAlerts(ctx context.Context, in *WatchAlertsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[AlertEvent], error)
-	// AddWatch watches an address: new blocks that touch it, labels and rules that change its score raise alerts.
+	// AddWatch watches an address: new blocks that touch it, labels and rules that change its score raise alerts. Of a case it watches whatever holds its
+	// money: HELD_MOVED when some is paid on, HELD_AT_EXCHANGE when some reaches a service. The caller must be a member of the case by the name of the key,
+	// and the custody log records the reading.
 	AddWatch(ctx context.Context, in *AddWatchRequest, opts ...grpc.CallOption) (*Watch, error)
 	// ListWatches lists what is watched.
 	ListWatches(ctx context.Context, in *ListWatchesRequest, opts ...grpc.CallOption) (*ListWatchesResponse, error)
@@ -278,7 +280,9 @@ type ScreeningServiceServer interface {
 	UpdateAlert(context.Context, *UpdateAlertRequest) (*Alert, error)
 	// WatchAlerts sends every alert event from a cursor on, and goes on as they happen.
 	WatchAlerts(*WatchAlertsRequest, grpc.ServerStreamingServer[AlertEvent]) error
-	// AddWatch watches an address: new blocks that touch it, labels and rules that change its score raise alerts.
+	// AddWatch watches an address: new blocks that touch it, labels and rules that change its score raise alerts. Of a case it watches whatever holds its
+	// money: HELD_MOVED when some is paid on, HELD_AT_EXCHANGE when some reaches a service. The caller must be a member of the case by the name of the key,
+	// and the custody log records the reading.
 	AddWatch(context.Context, *AddWatchRequest) (*Watch, error)
 	// ListWatches lists what is watched.
 	ListWatches(context.Context, *ListWatchesRequest) (*ListWatchesResponse, error)

@@ -125,7 +125,7 @@ func Watches(w io.Writer, m *spoorv1.ListWatchesResponse, s Style) error {
 	g := &grid{}
 	g.add("id", "address", "level", "own", "since", "note")
 	for _, x := range m.GetWatches() {
-		g.add(Clean(x.GetId()), Clean(x.GetAddress()), Clean(x.GetRisk()), strconv.FormatBool(x.GetOwn()), s.when(x.GetCreated()), Clean(x.GetNote()))
+		g.add(Clean(x.GetId()), Clean(x.GetAddress()+x.GetCase()), Clean(x.GetRisk()), strconv.FormatBool(x.GetOwn()), s.when(x.GetCreated()), Clean(x.GetNote()))
 	}
 	if len(m.GetWatches()) > 0 {
 		p.print(g)
@@ -137,7 +137,7 @@ func Watches(w io.Writer, m *spoorv1.ListWatchesResponse, s Style) error {
 func WatchesCSV(w io.Writer, m *spoorv1.ListWatchesResponse) error {
 	s := &records{header: []string{"id", "address", "risk", "own", "created", "note"}}
 	for _, x := range m.GetWatches() {
-		s.add(x.GetId(), x.GetAddress(), x.GetRisk(), strconv.FormatBool(x.GetOwn()), utc(x.GetCreated()), x.GetNote())
+		s.add(x.GetId(), x.GetAddress()+x.GetCase(), x.GetRisk(), strconv.FormatBool(x.GetOwn()), utc(x.GetCreated()), x.GetNote())
 	}
 	return s.write(w)
 }
