@@ -70,7 +70,7 @@ func (b *boards) look(ctx context.Context) (*spoorv1.Holdings, error) {
 	}
 	release, err := b.slot(ctx)
 	if err != nil && b.sent != nil {
-		return nil, nil //nolint:nilerr,nilnil // all are busy: the next look tries again
+		return nil, nil //nolint:nilnil // all are busy: the next look tries again
 	}
 	if err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func (b *boards) look(ctx context.Context) (*spoorv1.Holdings, error) {
 		return nil, err
 	}
 	defer f.close()
-	board, err := b.caseService.holdings(ctx, b.who, b.id, f, d)
+	board, err := b.holdings(ctx, b.who, b.id, f, d)
 	if err != nil {
 		return nil, err
 	}
