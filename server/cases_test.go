@@ -204,7 +204,7 @@ func TestErasedCase(t *testing.T) {
 	if got := o.ask(t, "ann", &spoorv1.EraseCaseRequest{Name: name, Reason: "closed"}); got.err.Err() != nil {
 		t.Fatal(got.err)
 	}
-	sealed := strings.Fields("AddPayments AddNote ListNotes AddExhibit GetExhibit ListVictims SetVictim ImportReturn EraseCase GetHoldings WriteLetters BuildPackage")
+	sealed := strings.Fields("AddPayments AddNote ListNotes AddExhibit GetExhibit ListVictims SetVictim ImportReturn EraseCase GetHoldings FollowHoldings WriteLetters BuildPackage")
 	for range 2 {
 		for _, m := range caseMethods(t) {
 			gone := slices.Contains(sealed, string(m.desc.Name()))
