@@ -209,14 +209,6 @@ type Seizure struct {
 	Sequence  uint64    `json:"sequence"`
 }
 
-// Handover is an export to another agency, or the import there.
-type Handover struct {
-	Direction Kind   `json:"direction"` // KindExported or KindImported
-	Agency    string `json:"agency"`
-	SHA256    string `json:"sha256"`
-	Sequence  uint64 `json:"sequence"`
-}
-
 // member returns the role of a name.
 func (c *Case) member(name string) (Role, bool) {
 	for _, m := range c.Members {

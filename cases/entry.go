@@ -37,6 +37,7 @@ const (
 	KindErased            Kind = "erased"
 	KindExported          Kind = "exported"
 	KindImported          Kind = "imported"
+	KindReceipt           Kind = "receipt"
 	KindRecovered         Kind = "recovered"
 )
 
@@ -64,7 +65,7 @@ type Fact interface {
 func empty(k Kind) Fact {
 	for _, f := range []Fact{
 		&Opening{}, &Member{}, &paymentsAdded{}, &victimChanged{}, &Withdrawal{}, &Note{}, &Exhibit{}, &PolicyChange{}, &AllocationChange{}, &Label{}, &Read{},
-		&Trace{}, &Package{}, &Request{}, &Answer{}, &Return{}, &Seizure{}, &erased{}, &Handover{Direction: KindExported}, &Handover{Direction: KindImported}, &recovered{},
+		&Trace{}, &Package{}, &Request{}, &Answer{}, &Return{}, &Seizure{}, &erased{}, &Handover{Direction: KindExported}, &Handover{Direction: KindImported}, &Handover{Direction: KindReceipt}, &recovered{},
 	} {
 		if f.kind() == k {
 			return f
@@ -100,8 +101,8 @@ func (c *Case) permit(e Entry, f Fact) error {
 	if (e.Kind == KindOpened) != (c.Sequence == 0) {
 		return fmt.Errorf("%w: a case begins with its opening, once", ledger.ErrPrecondition)
 	}
-	if e.Kind == KindOpened || e.Kind == KindRecovered {
-		return nil
+	if e.Kind == KindOpened || e.Kind == KindRecovered || e.Kind == KindImported {
+		return nil // whoever imports a case is its owner
 	}
 	role, ok := c.member(e.By)
 	if !ok || role.rank() < f.needs().rank() {

@@ -414,18 +414,6 @@ func (x *erased) check(c *Case) error {
 }
 func (x *erased) apply(c *Case, _ Entry) { c.Erased = true }
 
-func (h *Handover) check(*Case) error {
-	if err := texts("agency", h.Agency); err != nil {
-		return err
-	}
-	return digests("sha256", h.SHA256)
-}
-
-func (h *Handover) apply(c *Case, e Entry) {
-	h.Sequence = e.Sequence
-	c.Handovers = append(c.Handovers, *h)
-}
-
 func (r *recovered) check(*Case) error      { return nil }
 func (r *recovered) apply(c *Case, _ Entry) { c.Recovered += r.Entries }
 

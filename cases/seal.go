@@ -100,6 +100,10 @@ func (s *Store) makeKey(id ID) error {
 	if _, err := rand.Read(k[:]); err != nil {
 		return err
 	}
+	return s.keepKey(id, k)
+}
+
+func (s *Store) keepKey(id ID, k caseKey) error {
 	text := "key " + hex.EncodeToString(k[:]) + "\n"
 	if s.wrap != nil {
 		box, err := s.wrap.seal(k[:], "key of "+string(id))

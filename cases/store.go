@@ -282,7 +282,7 @@ func (s *Store) find(tenant string, id ID) (*held, error) {
 // package that is recorded already is not recorded again.
 func (s *Store) Add(a Actor, id ID, request string, f Fact) (Case, error) {
 	switch f.(type) {
-	case *Opening, *paymentsAdded, *victimChanged, *Note, *Exhibit, *erased, *recovered:
+	case *Opening, *paymentsAdded, *victimChanged, *Note, *Exhibit, *erased, *recovered, *Handover:
 		return Case{}, ledger.Invalid("fact", "one that Add takes", string(f.kind()))
 	}
 	return s.record(a, id, request, f, func(c *Case) (Fact, error) {

@@ -39,8 +39,6 @@ func facts() []cases.Fact {
 		&cases.Answer{Request: "R-1", Text: "held", Held: "1000000", Asset: "USDT", HoldExpires: noon().AddDate(0, 1, 0)},
 		&cases.Return{Entity: "huobi", Account: "7", Document: someHash, Rows: someHash, From: noon(), To: noon().AddDate(0, 1, 0), Replaces: true},
 		&cases.Seizure{Address: "An exchange:uid 7", Asset: "USDT", Amount: "1000000", Authority: "a court", Executed: noon()},
-		&cases.Handover{Direction: cases.KindExported, Agency: "South", SHA256: someHash},
-		&cases.Handover{Direction: cases.KindImported, Agency: "South", SHA256: someHash},
 	}
 }
 

@@ -45,6 +45,9 @@ func caseMessage(c cases.Case) *spoorv1.Case {
 	for _, r := range c.Requests {
 		m.Requests = append(m.Requests, caseRequestMessage(r))
 	}
+	for _, h := range c.Handovers {
+		m.Handovers = append(m.Handovers, &spoorv1.CaseHandover{Direction: string(h.Direction), Agency: h.Agency, Sha256: h.SHA256, Size: h.Size})
+	}
 	for _, r := range c.Returns {
 		m.Returns = append(m.Returns, &spoorv1.CaseReturn{
 			Entity: r.Entity, Account: r.Account, DocumentSha256: r.Document, Rows: r.Count, From: instant(r.From), To: instant(r.To), Replaced: r.Replaced,

@@ -20,6 +20,9 @@ func TestCaseREST(t *testing.T) {
 	o := newOffice(t)
 	base := web(t, o.server, server.Trust{Keys: o.keep})
 	for i, m := range caseMethods(t) {
+		if m.desc.IsStreamingClient() || m.desc.Name() == "RecordReceipt" { // TestCaseHandover
+			continue
+		}
 		for _, byNumber := range []bool{false, true} {
 			number := fmt.Sprintf("%d/%v", i, byNumber)
 			name := o.filled(t, number)

@@ -20,7 +20,7 @@ func rolesOfCase() map[string]spoorv1.CaseRole {
 	for role, names := range map[spoorv1.CaseRole]string{
 		spoorv1.CaseRole_CASE_ROLE_VIEWER:       "GetCase ListNotes GetExhibit ListVictims ListCustody GetHoldings FollowHoldings WriteLetters ListRequests",
 		spoorv1.CaseRole_CASE_ROLE_INVESTIGATOR: "AddPayments WithdrawPayment AddNote AddExhibit AddCaseLabel RecordSeizure RecordRequest RecordAnswer ImportReturn SetVictim BuildPackage",
-		spoorv1.CaseRole_CASE_ROLE_OWNER:        "SetMember SetPolicy SetAllocation EraseCase",
+		spoorv1.CaseRole_CASE_ROLE_OWNER:        "SetMember SetPolicy SetAllocation ExportCase EraseCase",
 	} {
 		for _, name := range strings.Fields(names) {
 			all[name] = role
@@ -56,6 +56,9 @@ func TestCaseRoles(t *testing.T) {
 	o := newOffice(t)
 	needs, n := rolesOfCase(), 0
 	for _, m := range caseMethods(t) {
+		if m.desc.Name() == "RecordReceipt" { // there is no receipt before a hand-over: TestCaseHandover
+			continue
+		}
 		need, about := needs[string(m.desc.Name())]
 		if named := m.desc.Input().Fields().ByName("name") != nil; named != about {
 			t.Errorf("%s: rolesOfCase knows it: %v, it names a case: %v", m.name, about, named)
@@ -119,7 +122,7 @@ func TestCaseIsNotThere(t *testing.T) {
 	name := o.filled(t, "12/2026")
 	for _, m := range caseMethods(t) {
 		field := m.desc.Input().Fields().ByName("name")
-		if field == nil {
+		if field == nil || m.desc.Name() == "RecordReceipt" {
 			continue
 		}
 		refused := func(name string) string {

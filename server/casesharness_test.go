@@ -211,6 +211,7 @@ func caseRequests(name string) map[string]proto.Message {
 			Name: name, Entity: "exchange", Account: "7", From: timestamppb.New(time.UnixMilli(export0)), To: timestamppb.New(time.UnixMilli(export0 + 1000)),
 			File: []byte("time,kind,asset,amount\n2022-01-05T17:55:12Z,opening,USDT,1\n"),
 		},
+		"ExportCase":     &spoorv1.ExportCaseRequest{Name: name, To: "Prosecutor, South", Passphrase: "correct horse battery"},
 		"EraseCase":      &spoorv1.EraseCaseRequest{Name: name, Reason: "closed"},
 		"ListCustody":    &spoorv1.ListCustodyRequest{Name: name},
 		"GetHoldings":    &spoorv1.GetHoldingsRequest{Name: name},

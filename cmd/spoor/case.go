@@ -20,7 +20,7 @@ func (a *app) caseCommand() *cobra.Command {
 	cmd := group("case", "Keep criminal cases, and make their evidence packages",
 		a.caseNewCommand(), a.caseAddCommand(), a.caseShowCommand(), a.caseListCommand(), a.caseHoldingsCommand(), a.casePackageCommand(),
 		a.caseNoteCommand(), a.caseExhibitCommand(), a.caseMemberCommand(), a.casePolicyCommand(), a.caseAllocationCommand(), a.caseLabelCommand(),
-		a.caseReturnCommand(), a.caseRequestsCommand(), a.caseRequestCommand(), a.caseAnswerCommand(), a.caseVictimsCommand(), a.caseVictimCommand(), a.caseWithdrawCommand(), a.caseSeizureCommand(), a.caseCustodyCommand(), a.caseEraseCommand())
+		a.caseReturnCommand(), a.caseRequestsCommand(), a.caseRequestCommand(), a.caseAnswerCommand(), a.caseVictimsCommand(), a.caseVictimCommand(), a.caseWithdrawCommand(), a.caseSeizureCommand(), a.caseCustodyCommand(), a.caseExportCommand(), a.caseImportCommand(), a.caseReceiptCommand(), a.caseEraseCommand())
 	cmd.Long = `Keep criminal cases, and make their evidence packages.
 
 A case is its custody log: whatever is done to it, every reading too, is an entry that cannot be changed later. Names of victims, notes and exhibits are

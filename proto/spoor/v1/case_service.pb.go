@@ -126,6 +126,8 @@ type Case struct {
 	Erased bool `protobuf:"varint,20,opt,name=erased,proto3" json:"erased,omitempty"`
 	// What services answered about accounts of their customers.
 	Returns []*CaseReturn `protobuf:"bytes,25,rep,name=returns,proto3" json:"returns,omitempty"`
+	// Hand-overs to and from other agencies.
+	Handovers []*CaseHandover `protobuf:"bytes,26,rep,name=handovers,proto3" json:"handovers,omitempty"`
 	// Last entry of the custody log that is neither a reading nor a package: a package of fewer entries is not of the case as it is.
 	Changed       uint64 `protobuf:"varint,28,opt,name=changed,proto3" json:"changed,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -305,6 +307,13 @@ func (x *Case) GetErased() bool {
 func (x *Case) GetReturns() []*CaseReturn {
 	if x != nil {
 		return x.Returns
+	}
+	return nil
+}
+
+func (x *Case) GetHandovers() []*CaseHandover {
+	if x != nil {
+		return x.Handovers
 	}
 	return nil
 }
@@ -3464,6 +3473,381 @@ func (x *SetVictimRequest) GetRequestId() string {
 	return ""
 }
 
+// CaseHandover is an export to another agency, an import from one, or a receipt.
+type CaseHandover struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// exported, imported or receipt.
+	Direction string `protobuf:"bytes,1,opt,name=direction,proto3" json:"direction,omitempty"`
+	// The other side.
+	Agency string `protobuf:"bytes,2,opt,name=agency,proto3" json:"agency,omitempty"`
+	// SHA-256 of the file.
+	Sha256 string `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// Entries of the custody log that the file has.
+	Size          uint64 `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CaseHandover) Reset() {
+	*x = CaseHandover{}
+	mi := &file_spoor_v1_case_service_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CaseHandover) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CaseHandover) ProtoMessage() {}
+
+func (x *CaseHandover) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_case_service_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CaseHandover.ProtoReflect.Descriptor instead.
+func (*CaseHandover) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *CaseHandover) GetDirection() string {
+	if x != nil {
+		return x.Direction
+	}
+	return ""
+}
+
+func (x *CaseHandover) GetAgency() string {
+	if x != nil {
+		return x.Agency
+	}
+	return ""
+}
+
+func (x *CaseHandover) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+func (x *CaseHandover) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+// ExportCaseRequest asks for a case as a file.
+type ExportCaseRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// cases/ID.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The agency that gets it.
+	To string `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	// At least 12 characters; told to the other side on another way.
+	Passphrase    string `protobuf:"bytes,3,opt,name=passphrase,proto3" json:"passphrase,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportCaseRequest) Reset() {
+	*x = ExportCaseRequest{}
+	mi := &file_spoor_v1_case_service_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportCaseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportCaseRequest) ProtoMessage() {}
+
+func (x *ExportCaseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_case_service_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportCaseRequest.ProtoReflect.Descriptor instead.
+func (*ExportCaseRequest) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *ExportCaseRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ExportCaseRequest) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *ExportCaseRequest) GetPassphrase() string {
+	if x != nil {
+		return x.Passphrase
+	}
+	return ""
+}
+
+// ExportCaseResponse is a piece of the file; the last one has its sum.
+type ExportCaseResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Next bytes.
+	Chunk []byte `protobuf:"bytes,1,opt,name=chunk,proto3" json:"chunk,omitempty"`
+	// SHA-256 of the file, in the last message.
+	Sha256        string `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportCaseResponse) Reset() {
+	*x = ExportCaseResponse{}
+	mi := &file_spoor_v1_case_service_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportCaseResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportCaseResponse) ProtoMessage() {}
+
+func (x *ExportCaseResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_case_service_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportCaseResponse.ProtoReflect.Descriptor instead.
+func (*ExportCaseResponse) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *ExportCaseResponse) GetChunk() []byte {
+	if x != nil {
+		return x.Chunk
+	}
+	return nil
+}
+
+func (x *ExportCaseResponse) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+// ImportCaseRequest is a piece of a file; the first one has the words besides.
+type ImportCaseRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Passphrase of the export; in the first message.
+	Passphrase string `protobuf:"bytes,1,opt,name=passphrase,proto3" json:"passphrase,omitempty"`
+	// Who takes it in, as the receipt says; in the first message.
+	Agency string `protobuf:"bytes,2,opt,name=agency,proto3" json:"agency,omitempty"`
+	// Next bytes.
+	Chunk         []byte `protobuf:"bytes,3,opt,name=chunk,proto3" json:"chunk,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportCaseRequest) Reset() {
+	*x = ImportCaseRequest{}
+	mi := &file_spoor_v1_case_service_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportCaseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportCaseRequest) ProtoMessage() {}
+
+func (x *ImportCaseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_case_service_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportCaseRequest.ProtoReflect.Descriptor instead.
+func (*ImportCaseRequest) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *ImportCaseRequest) GetPassphrase() string {
+	if x != nil {
+		return x.Passphrase
+	}
+	return ""
+}
+
+func (x *ImportCaseRequest) GetAgency() string {
+	if x != nil {
+		return x.Agency
+	}
+	return ""
+}
+
+func (x *ImportCaseRequest) GetChunk() []byte {
+	if x != nil {
+		return x.Chunk
+	}
+	return nil
+}
+
+// ImportCaseResponse has the case as it is here.
+type ImportCaseResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The case.
+	Case *Case `protobuf:"bytes,1,opt,name=case,proto3" json:"case,omitempty"`
+	// Signed receipt, for the sender to record.
+	Receipt       string `protobuf:"bytes,2,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportCaseResponse) Reset() {
+	*x = ImportCaseResponse{}
+	mi := &file_spoor_v1_case_service_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportCaseResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportCaseResponse) ProtoMessage() {}
+
+func (x *ImportCaseResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_case_service_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportCaseResponse.ProtoReflect.Descriptor instead.
+func (*ImportCaseResponse) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *ImportCaseResponse) GetCase() *Case {
+	if x != nil {
+		return x.Case
+	}
+	return nil
+}
+
+func (x *ImportCaseResponse) GetReceipt() string {
+	if x != nil {
+		return x.Receipt
+	}
+	return ""
+}
+
+// RecordReceiptRequest has a receipt.
+type RecordReceiptRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// cases/ID.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The receipt as it came.
+	Receipt string `protobuf:"bytes,2,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	// The same id again records nothing again.
+	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordReceiptRequest) Reset() {
+	*x = RecordReceiptRequest{}
+	mi := &file_spoor_v1_case_service_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordReceiptRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordReceiptRequest) ProtoMessage() {}
+
+func (x *RecordReceiptRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_case_service_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordReceiptRequest.ProtoReflect.Descriptor instead.
+func (*RecordReceiptRequest) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *RecordReceiptRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RecordReceiptRequest) GetReceipt() string {
+	if x != nil {
+		return x.Receipt
+	}
+	return ""
+}
+
+func (x *RecordReceiptRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
 // EraseCaseRequest erases personal data.
 type EraseCaseRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3477,7 +3861,7 @@ type EraseCaseRequest struct {
 
 func (x *EraseCaseRequest) Reset() {
 	*x = EraseCaseRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[43]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3489,7 +3873,7 @@ func (x *EraseCaseRequest) String() string {
 func (*EraseCaseRequest) ProtoMessage() {}
 
 func (x *EraseCaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[43]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3502,7 +3886,7 @@ func (x *EraseCaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseCaseRequest.ProtoReflect.Descriptor instead.
 func (*EraseCaseRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{43}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *EraseCaseRequest) GetName() string {
@@ -3532,7 +3916,7 @@ type ListCustodyRequest struct {
 
 func (x *ListCustodyRequest) Reset() {
 	*x = ListCustodyRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[44]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3544,7 +3928,7 @@ func (x *ListCustodyRequest) String() string {
 func (*ListCustodyRequest) ProtoMessage() {}
 
 func (x *ListCustodyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[44]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3557,7 +3941,7 @@ func (x *ListCustodyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCustodyRequest.ProtoReflect.Descriptor instead.
 func (*ListCustodyRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{44}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ListCustodyRequest) GetName() string {
@@ -3591,7 +3975,7 @@ type ListCustodyResponse struct {
 
 func (x *ListCustodyResponse) Reset() {
 	*x = ListCustodyResponse{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[45]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3603,7 +3987,7 @@ func (x *ListCustodyResponse) String() string {
 func (*ListCustodyResponse) ProtoMessage() {}
 
 func (x *ListCustodyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[45]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3616,7 +4000,7 @@ func (x *ListCustodyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCustodyResponse.ProtoReflect.Descriptor instead.
 func (*ListCustodyResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{45}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ListCustodyResponse) GetEntries() []*CustodyEntry {
@@ -3666,7 +4050,7 @@ type CustodyEntry struct {
 
 func (x *CustodyEntry) Reset() {
 	*x = CustodyEntry{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[46]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3678,7 +4062,7 @@ func (x *CustodyEntry) String() string {
 func (*CustodyEntry) ProtoMessage() {}
 
 func (x *CustodyEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[46]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3691,7 +4075,7 @@ func (x *CustodyEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CustodyEntry.ProtoReflect.Descriptor instead.
 func (*CustodyEntry) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{46}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *CustodyEntry) GetNumber() uint64 {
@@ -3742,7 +4126,7 @@ type GetHoldingsRequest struct {
 
 func (x *GetHoldingsRequest) Reset() {
 	*x = GetHoldingsRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[47]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3754,7 +4138,7 @@ func (x *GetHoldingsRequest) String() string {
 func (*GetHoldingsRequest) ProtoMessage() {}
 
 func (x *GetHoldingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[47]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3767,7 +4151,7 @@ func (x *GetHoldingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHoldingsRequest.ProtoReflect.Descriptor instead.
 func (*GetHoldingsRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{47}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *GetHoldingsRequest) GetName() string {
@@ -3797,7 +4181,7 @@ type FollowHoldingsRequest struct {
 
 func (x *FollowHoldingsRequest) Reset() {
 	*x = FollowHoldingsRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[48]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3809,7 +4193,7 @@ func (x *FollowHoldingsRequest) String() string {
 func (*FollowHoldingsRequest) ProtoMessage() {}
 
 func (x *FollowHoldingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[48]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3822,7 +4206,7 @@ func (x *FollowHoldingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowHoldingsRequest.ProtoReflect.Descriptor instead.
 func (*FollowHoldingsRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{48}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *FollowHoldingsRequest) GetName() string {
@@ -3862,7 +4246,7 @@ type Holdings struct {
 
 func (x *Holdings) Reset() {
 	*x = Holdings{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[49]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3874,7 +4258,7 @@ func (x *Holdings) String() string {
 func (*Holdings) ProtoMessage() {}
 
 func (x *Holdings) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[49]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3887,7 +4271,7 @@ func (x *Holdings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Holdings.ProtoReflect.Descriptor instead.
 func (*Holdings) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{49}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Holdings) GetName() string {
@@ -3996,7 +4380,7 @@ type Holding struct {
 
 func (x *Holding) Reset() {
 	*x = Holding{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[50]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4008,7 +4392,7 @@ func (x *Holding) String() string {
 func (*Holding) ProtoMessage() {}
 
 func (x *Holding) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[50]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4021,7 +4405,7 @@ func (x *Holding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Holding.ProtoReflect.Descriptor instead.
 func (*Holding) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{50}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Holding) GetId() string {
@@ -4205,7 +4589,7 @@ type VictimShare struct {
 
 func (x *VictimShare) Reset() {
 	*x = VictimShare{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[51]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4217,7 +4601,7 @@ func (x *VictimShare) String() string {
 func (*VictimShare) ProtoMessage() {}
 
 func (x *VictimShare) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[51]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4230,7 +4614,7 @@ func (x *VictimShare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VictimShare.ProtoReflect.Descriptor instead.
 func (*VictimShare) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{51}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *VictimShare) GetVictim() string {
@@ -4266,7 +4650,7 @@ type Award struct {
 
 func (x *Award) Reset() {
 	*x = Award{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[52]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4278,7 +4662,7 @@ func (x *Award) String() string {
 func (*Award) ProtoMessage() {}
 
 func (x *Award) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[52]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4291,7 +4675,7 @@ func (x *Award) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Award.ProtoReflect.Descriptor instead.
 func (*Award) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{52}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Award) GetVictim() string {
@@ -4344,7 +4728,7 @@ type Deconfliction struct {
 
 func (x *Deconfliction) Reset() {
 	*x = Deconfliction{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[53]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4356,7 +4740,7 @@ func (x *Deconfliction) String() string {
 func (*Deconfliction) ProtoMessage() {}
 
 func (x *Deconfliction) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[53]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4369,7 +4753,7 @@ func (x *Deconfliction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deconfliction.ProtoReflect.Descriptor instead.
 func (*Deconfliction) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{53}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Deconfliction) GetAddress() string {
@@ -4418,7 +4802,7 @@ type WriteLettersRequest struct {
 
 func (x *WriteLettersRequest) Reset() {
 	*x = WriteLettersRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[54]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4430,7 +4814,7 @@ func (x *WriteLettersRequest) String() string {
 func (*WriteLettersRequest) ProtoMessage() {}
 
 func (x *WriteLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[54]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4443,7 +4827,7 @@ func (x *WriteLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteLettersRequest.ProtoReflect.Descriptor instead.
 func (*WriteLettersRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{54}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *WriteLettersRequest) GetName() string {
@@ -4513,7 +4897,7 @@ type WriteLettersResponse struct {
 
 func (x *WriteLettersResponse) Reset() {
 	*x = WriteLettersResponse{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[55]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4525,7 +4909,7 @@ func (x *WriteLettersResponse) String() string {
 func (*WriteLettersResponse) ProtoMessage() {}
 
 func (x *WriteLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[55]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4538,7 +4922,7 @@ func (x *WriteLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteLettersResponse.ProtoReflect.Descriptor instead.
 func (*WriteLettersResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{55}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *WriteLettersResponse) GetLetters() []*Letter {
@@ -4569,7 +4953,7 @@ type Letter struct {
 
 func (x *Letter) Reset() {
 	*x = Letter{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[56]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4581,7 +4965,7 @@ func (x *Letter) String() string {
 func (*Letter) ProtoMessage() {}
 
 func (x *Letter) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[56]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4594,7 +4978,7 @@ func (x *Letter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Letter.ProtoReflect.Descriptor instead.
 func (*Letter) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{56}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Letter) GetId() string {
@@ -4674,7 +5058,7 @@ type BuildPackageRequest struct {
 
 func (x *BuildPackageRequest) Reset() {
 	*x = BuildPackageRequest{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[57]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4686,7 +5070,7 @@ func (x *BuildPackageRequest) String() string {
 func (*BuildPackageRequest) ProtoMessage() {}
 
 func (x *BuildPackageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[57]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4699,7 +5083,7 @@ func (x *BuildPackageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BuildPackageRequest.ProtoReflect.Descriptor instead.
 func (*BuildPackageRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{57}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *BuildPackageRequest) GetName() string {
@@ -4806,7 +5190,7 @@ type BuildPackageResponse struct {
 
 func (x *BuildPackageResponse) Reset() {
 	*x = BuildPackageResponse{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[58]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4818,7 +5202,7 @@ func (x *BuildPackageResponse) String() string {
 func (*BuildPackageResponse) ProtoMessage() {}
 
 func (x *BuildPackageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[58]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4831,7 +5215,7 @@ func (x *BuildPackageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BuildPackageResponse.ProtoReflect.Descriptor instead.
 func (*BuildPackageResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{58}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *BuildPackageResponse) GetChunk() []byte {
@@ -4873,7 +5257,7 @@ type PackageSum struct {
 
 func (x *PackageSum) Reset() {
 	*x = PackageSum{}
-	mi := &file_spoor_v1_case_service_proto_msgTypes[59]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4885,7 +5269,7 @@ func (x *PackageSum) String() string {
 func (*PackageSum) ProtoMessage() {}
 
 func (x *PackageSum) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_case_service_proto_msgTypes[59]
+	mi := &file_spoor_v1_case_service_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4898,7 +5282,7 @@ func (x *PackageSum) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackageSum.ProtoReflect.Descriptor instead.
 func (*PackageSum) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{59}
+	return file_spoor_v1_case_service_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *PackageSum) GetFileName() string {
@@ -4961,7 +5345,7 @@ var File_spoor_v1_case_service_proto protoreflect.FileDescriptor
 
 const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1bspoor/v1/case_service.proto\x12\bspoor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15spoor/v1/common.proto\x1a\x16spoor/v1/options.proto\"\xc6\x06\n" +
+	"\x1bspoor/v1/case_service.proto\x12\bspoor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15spoor/v1/common.proto\x1a\x16spoor/v1/options.proto\"\xfc\x06\n" +
 	"\x04Case\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\tR\x06number\x12\x14\n" +
@@ -4987,7 +5371,8 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\brequests\x18\x12 \x03(\v2\x15.spoor.v1.CaseRequestR\brequests\x12-\n" +
 	"\bseizures\x18\x13 \x03(\v2\x11.spoor.v1.SeizureR\bseizures\x12\x16\n" +
 	"\x06erased\x18\x14 \x01(\bR\x06erased\x12.\n" +
-	"\areturns\x18\x19 \x03(\v2\x14.spoor.v1.CaseReturnR\areturns\x12\x18\n" +
+	"\areturns\x18\x19 \x03(\v2\x14.spoor.v1.CaseReturnR\areturns\x124\n" +
+	"\thandovers\x18\x1a \x03(\v2\x16.spoor.v1.CaseHandoverR\thandovers\x12\x18\n" +
 	"\achanged\x18\x1c \x01(\x04R\achanged\"S\n" +
 	"\n" +
 	"CasePolicy\x12!\n" +
@@ -5255,7 +5640,36 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\tfull_name\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\bfullName\x12\"\n" +
 	"\acontact\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\acontact\x12'\n" +
 	"\n" +
-	"request_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"T\n" +
+	"request_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"p\n" +
+	"\fCaseHandover\x12\x1c\n" +
+	"\tdirection\x18\x01 \x01(\tR\tdirection\x12\x16\n" +
+	"\x06agency\x18\x02 \x01(\tR\x06agency\x12\x16\n" +
+	"\x06sha256\x18\x03 \x01(\tR\x06sha256\x12\x12\n" +
+	"\x04size\x18\x04 \x01(\x04R\x04size\"z\n" +
+	"\x11ExportCaseRequest\x12\x1c\n" +
+	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12\x1a\n" +
+	"\x02to\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\bR\x02to\x12+\n" +
+	"\n" +
+	"passphrase\x18\x03 \x01(\tB\v\xbaH\x05r\x03\x18\x80\b\x80\x01\x01R\n" +
+	"passphrase\"B\n" +
+	"\x12ExportCaseResponse\x12\x14\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk\x12\x16\n" +
+	"\x06sha256\x18\x02 \x01(\tR\x06sha256\"\x83\x01\n" +
+	"\x11ImportCaseRequest\x12+\n" +
+	"\n" +
+	"passphrase\x18\x01 \x01(\tB\v\xbaH\x05r\x03\x18\x80\b\x80\x01\x01R\n" +
+	"passphrase\x12 \n" +
+	"\x06agency\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x06agency\x12\x1f\n" +
+	"\x05chunk\x18\x03 \x01(\fB\t\xbaH\x06z\x04\x18\x80\x80@R\x05chunk\"R\n" +
+	"\x12ImportCaseResponse\x12\"\n" +
+	"\x04case\x18\x01 \x01(\v2\x0e.spoor.v1.CaseR\x04case\x12\x18\n" +
+	"\areceipt\x18\x02 \x01(\tR\areceipt\"\x84\x01\n" +
+	"\x14RecordReceiptRequest\x12\x1c\n" +
+	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12%\n" +
+	"\areceipt\x18\x02 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\x80\x80\x01R\areceipt\x12'\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"T\n" +
 	"\x10EraseCaseRequest\x12\x1c\n" +
 	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12\"\n" +
 	"\x06reason\x18\x02 \x01(\tB\n" +
@@ -5392,7 +5806,7 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\x15CASE_ROLE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10CASE_ROLE_VIEWER\x10\x01\x12\x1a\n" +
 	"\x16CASE_ROLE_INVESTIGATOR\x10\x02\x12\x13\n" +
-	"\x0fCASE_ROLE_OWNER\x10\x032\xa4\x16\n" +
+	"\x0fCASE_ROLE_OWNER\x10\x032\xf7\x18\n" +
 	"\vCaseService\x12S\n" +
 	"\n" +
 	"CreateCase\x12\x1b.spoor.v1.CreateCaseRequest\x1a\x0e.spoor.v1.Case\"\x18\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/v1/cases\x12S\n" +
@@ -5416,7 +5830,12 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\fRecordAnswer\x12\x1d.spoor.v1.RecordAnswerRequest\x1a\x0e.spoor.v1.Case\".\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/{name=cases/*}:recordAnswer\x12v\n" +
 	"\fListRequests\x12\x1d.spoor.v1.ListRequestsRequest\x1a\x1e.spoor.v1.ListRequestsResponse\"'\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{name=cases/*}/requests\x12d\n" +
 	"\tSetVictim\x12\x1a.spoor.v1.SetVictimRequest\x1a\x0e.spoor.v1.Case\"+\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/{name=cases/*}:setVictim\x12}\n" +
-	"\fImportReturn\x12\x1d.spoor.v1.ImportReturnRequest\x1a\x1e.spoor.v1.ImportReturnResponse\".\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/{name=cases/*}:importReturn\x12`\n" +
+	"\fImportReturn\x12\x1d.spoor.v1.ImportReturnRequest\x1a\x1e.spoor.v1.ImportReturnResponse\".\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/{name=cases/*}:importReturn\x12s\n" +
+	"\n" +
+	"ExportCase\x12\x1b.spoor.v1.ExportCaseRequest\x1a\x1c.spoor.v1.ExportCaseResponse\"(\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/{name=cases/*}:export0\x01\x12j\n" +
+	"\n" +
+	"ImportCase\x12\x1b.spoor.v1.ImportCaseRequest\x1a\x1c.spoor.v1.ImportCaseResponse\"\x1f\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/cases:import(\x01\x12p\n" +
+	"\rRecordReceipt\x12\x1e.spoor.v1.RecordReceiptRequest\x1a\x0e.spoor.v1.Case\"/\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02%:\x01*\" /v1/{name=cases/*}:recordReceipt\x12`\n" +
 	"\tEraseCase\x12\x1a.spoor.v1.EraseCaseRequest\x1a\x0e.spoor.v1.Case\"'\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/{name=cases/*}:erase\x12r\n" +
 	"\vListCustody\x12\x1c.spoor.v1.ListCustodyRequest\x1a\x1d.spoor.v1.ListCustodyResponse\"&\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/{name=cases/*}/custody\x12h\n" +
 	"\vGetHoldings\x12\x1c.spoor.v1.GetHoldingsRequest\x1a\x12.spoor.v1.Holdings\"'\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{name=cases/*}/holdings\x12w\n" +
@@ -5437,7 +5856,7 @@ func file_spoor_v1_case_service_proto_rawDescGZIP() []byte {
 }
 
 var file_spoor_v1_case_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_spoor_v1_case_service_proto_msgTypes = make([]protoimpl.MessageInfo, 62)
+var file_spoor_v1_case_service_proto_msgTypes = make([]protoimpl.MessageInfo, 68)
 var file_spoor_v1_case_service_proto_goTypes = []any{
 	(CaseRole)(0),                  // 0: spoor.v1.CaseRole
 	(*Case)(nil),                   // 1: spoor.v1.Case
@@ -5483,32 +5902,38 @@ var file_spoor_v1_case_service_proto_goTypes = []any{
 	(*RequestEntry)(nil),           // 41: spoor.v1.RequestEntry
 	(*RequestHold)(nil),            // 42: spoor.v1.RequestHold
 	(*SetVictimRequest)(nil),       // 43: spoor.v1.SetVictimRequest
-	(*EraseCaseRequest)(nil),       // 44: spoor.v1.EraseCaseRequest
-	(*ListCustodyRequest)(nil),     // 45: spoor.v1.ListCustodyRequest
-	(*ListCustodyResponse)(nil),    // 46: spoor.v1.ListCustodyResponse
-	(*CustodyEntry)(nil),           // 47: spoor.v1.CustodyEntry
-	(*GetHoldingsRequest)(nil),     // 48: spoor.v1.GetHoldingsRequest
-	(*FollowHoldingsRequest)(nil),  // 49: spoor.v1.FollowHoldingsRequest
-	(*Holdings)(nil),               // 50: spoor.v1.Holdings
-	(*Holding)(nil),                // 51: spoor.v1.Holding
-	(*VictimShare)(nil),            // 52: spoor.v1.VictimShare
-	(*Award)(nil),                  // 53: spoor.v1.Award
-	(*Deconfliction)(nil),          // 54: spoor.v1.Deconfliction
-	(*WriteLettersRequest)(nil),    // 55: spoor.v1.WriteLettersRequest
-	(*WriteLettersResponse)(nil),   // 56: spoor.v1.WriteLettersResponse
-	(*Letter)(nil),                 // 57: spoor.v1.Letter
-	(*BuildPackageRequest)(nil),    // 58: spoor.v1.BuildPackageRequest
-	(*BuildPackageResponse)(nil),   // 59: spoor.v1.BuildPackageResponse
-	(*PackageSum)(nil),             // 60: spoor.v1.PackageSum
-	nil,                            // 61: spoor.v1.WriteLettersRequest.TemplatesEntry
-	nil,                            // 62: spoor.v1.BuildPackageRequest.TemplatesEntry
-	(*timestamppb.Timestamp)(nil),  // 63: google.protobuf.Timestamp
-	(*Asset)(nil),                  // 64: spoor.v1.Asset
+	(*CaseHandover)(nil),           // 44: spoor.v1.CaseHandover
+	(*ExportCaseRequest)(nil),      // 45: spoor.v1.ExportCaseRequest
+	(*ExportCaseResponse)(nil),     // 46: spoor.v1.ExportCaseResponse
+	(*ImportCaseRequest)(nil),      // 47: spoor.v1.ImportCaseRequest
+	(*ImportCaseResponse)(nil),     // 48: spoor.v1.ImportCaseResponse
+	(*RecordReceiptRequest)(nil),   // 49: spoor.v1.RecordReceiptRequest
+	(*EraseCaseRequest)(nil),       // 50: spoor.v1.EraseCaseRequest
+	(*ListCustodyRequest)(nil),     // 51: spoor.v1.ListCustodyRequest
+	(*ListCustodyResponse)(nil),    // 52: spoor.v1.ListCustodyResponse
+	(*CustodyEntry)(nil),           // 53: spoor.v1.CustodyEntry
+	(*GetHoldingsRequest)(nil),     // 54: spoor.v1.GetHoldingsRequest
+	(*FollowHoldingsRequest)(nil),  // 55: spoor.v1.FollowHoldingsRequest
+	(*Holdings)(nil),               // 56: spoor.v1.Holdings
+	(*Holding)(nil),                // 57: spoor.v1.Holding
+	(*VictimShare)(nil),            // 58: spoor.v1.VictimShare
+	(*Award)(nil),                  // 59: spoor.v1.Award
+	(*Deconfliction)(nil),          // 60: spoor.v1.Deconfliction
+	(*WriteLettersRequest)(nil),    // 61: spoor.v1.WriteLettersRequest
+	(*WriteLettersResponse)(nil),   // 62: spoor.v1.WriteLettersResponse
+	(*Letter)(nil),                 // 63: spoor.v1.Letter
+	(*BuildPackageRequest)(nil),    // 64: spoor.v1.BuildPackageRequest
+	(*BuildPackageResponse)(nil),   // 65: spoor.v1.BuildPackageResponse
+	(*PackageSum)(nil),             // 66: spoor.v1.PackageSum
+	nil,                            // 67: spoor.v1.WriteLettersRequest.TemplatesEntry
+	nil,                            // 68: spoor.v1.BuildPackageRequest.TemplatesEntry
+	(*timestamppb.Timestamp)(nil),  // 69: google.protobuf.Timestamp
+	(*Asset)(nil),                  // 70: spoor.v1.Asset
 }
 var file_spoor_v1_case_service_proto_depIdxs = []int32{
 	2,  // 0: spoor.v1.Case.utxo_policy:type_name -> spoor.v1.CasePolicy
 	2,  // 1: spoor.v1.Case.account_policy:type_name -> spoor.v1.CasePolicy
-	63, // 2: spoor.v1.Case.open_time:type_name -> google.protobuf.Timestamp
+	69, // 2: spoor.v1.Case.open_time:type_name -> google.protobuf.Timestamp
 	3,  // 3: spoor.v1.Case.members:type_name -> spoor.v1.CaseMember
 	4,  // 4: spoor.v1.Case.payments:type_name -> spoor.v1.CasePayment
 	5,  // 5: spoor.v1.Case.labels:type_name -> spoor.v1.CaseLabel
@@ -5516,113 +5941,121 @@ var file_spoor_v1_case_service_proto_depIdxs = []int32{
 	7,  // 7: spoor.v1.Case.requests:type_name -> spoor.v1.CaseRequest
 	9,  // 8: spoor.v1.Case.seizures:type_name -> spoor.v1.Seizure
 	10, // 9: spoor.v1.Case.returns:type_name -> spoor.v1.CaseReturn
-	0,  // 10: spoor.v1.CaseMember.role:type_name -> spoor.v1.CaseRole
-	63, // 11: spoor.v1.CasePayment.time:type_name -> google.protobuf.Timestamp
-	63, // 12: spoor.v1.CaseRequest.send_time:type_name -> google.protobuf.Timestamp
-	8,  // 13: spoor.v1.CaseRequest.answers:type_name -> spoor.v1.CaseAnswer
-	63, // 14: spoor.v1.CaseAnswer.hold_expire_time:type_name -> google.protobuf.Timestamp
-	63, // 15: spoor.v1.CaseAnswer.time:type_name -> google.protobuf.Timestamp
-	63, // 16: spoor.v1.Seizure.execute_time:type_name -> google.protobuf.Timestamp
-	63, // 17: spoor.v1.CaseReturn.from:type_name -> google.protobuf.Timestamp
-	63, // 18: spoor.v1.CaseReturn.to:type_name -> google.protobuf.Timestamp
-	18, // 19: spoor.v1.ImportReturnRequest.options:type_name -> spoor.v1.SheetOptions
-	63, // 20: spoor.v1.ImportReturnRequest.from:type_name -> google.protobuf.Timestamp
-	63, // 21: spoor.v1.ImportReturnRequest.to:type_name -> google.protobuf.Timestamp
-	1,  // 22: spoor.v1.ImportReturnResponse.case:type_name -> spoor.v1.Case
-	21, // 23: spoor.v1.ImportReturnResponse.problems:type_name -> spoor.v1.PaymentProblem
-	2,  // 24: spoor.v1.CreateCaseRequest.utxo_policy:type_name -> spoor.v1.CasePolicy
-	2,  // 25: spoor.v1.CreateCaseRequest.account_policy:type_name -> spoor.v1.CasePolicy
-	1,  // 26: spoor.v1.ListCasesResponse.cases:type_name -> spoor.v1.Case
-	18, // 27: spoor.v1.AddPaymentsRequest.options:type_name -> spoor.v1.SheetOptions
-	19, // 28: spoor.v1.AddPaymentsRequest.rows:type_name -> spoor.v1.PaymentRow
-	1,  // 29: spoor.v1.AddPaymentsResponse.case:type_name -> spoor.v1.Case
-	21, // 30: spoor.v1.AddPaymentsResponse.problems:type_name -> spoor.v1.PaymentProblem
-	0,  // 31: spoor.v1.SetMemberRequest.role:type_name -> spoor.v1.CaseRole
-	2,  // 32: spoor.v1.SetPolicyRequest.utxo_policy:type_name -> spoor.v1.CasePolicy
-	2,  // 33: spoor.v1.SetPolicyRequest.account_policy:type_name -> spoor.v1.CasePolicy
-	5,  // 34: spoor.v1.AddCaseLabelRequest.label:type_name -> spoor.v1.CaseLabel
-	35, // 35: spoor.v1.ListVictimsResponse.victims:type_name -> spoor.v1.Victim
-	9,  // 36: spoor.v1.RecordSeizureRequest.seizure:type_name -> spoor.v1.Seizure
-	63, // 37: spoor.v1.RecordRequestRequest.send_time:type_name -> google.protobuf.Timestamp
-	8,  // 38: spoor.v1.RecordAnswerRequest.answer:type_name -> spoor.v1.CaseAnswer
-	41, // 39: spoor.v1.ListRequestsResponse.requests:type_name -> spoor.v1.RequestEntry
-	63, // 40: spoor.v1.RequestEntry.send_time:type_name -> google.protobuf.Timestamp
-	63, // 41: spoor.v1.RequestEntry.answer_time:type_name -> google.protobuf.Timestamp
-	42, // 42: spoor.v1.RequestEntry.holds:type_name -> spoor.v1.RequestHold
-	63, // 43: spoor.v1.RequestHold.until:type_name -> google.protobuf.Timestamp
-	47, // 44: spoor.v1.ListCustodyResponse.entries:type_name -> spoor.v1.CustodyEntry
-	63, // 45: spoor.v1.CustodyEntry.time:type_name -> google.protobuf.Timestamp
-	51, // 46: spoor.v1.Holdings.holdings:type_name -> spoor.v1.Holding
-	53, // 47: spoor.v1.Holdings.restitution:type_name -> spoor.v1.Award
-	54, // 48: spoor.v1.Holdings.elsewhere:type_name -> spoor.v1.Deconfliction
-	9,  // 49: spoor.v1.Holdings.unmatched:type_name -> spoor.v1.Seizure
-	64, // 50: spoor.v1.Holding.asset:type_name -> spoor.v1.Asset
-	63, // 51: spoor.v1.Holding.first_seen:type_name -> google.protobuf.Timestamp
-	63, // 52: spoor.v1.Holding.last_seen:type_name -> google.protobuf.Timestamp
-	52, // 53: spoor.v1.Holding.victims:type_name -> spoor.v1.VictimShare
-	64, // 54: spoor.v1.Award.asset:type_name -> spoor.v1.Asset
-	61, // 55: spoor.v1.WriteLettersRequest.templates:type_name -> spoor.v1.WriteLettersRequest.TemplatesEntry
-	57, // 56: spoor.v1.WriteLettersResponse.letters:type_name -> spoor.v1.Letter
-	62, // 57: spoor.v1.BuildPackageRequest.templates:type_name -> spoor.v1.BuildPackageRequest.TemplatesEntry
-	60, // 58: spoor.v1.BuildPackageResponse.sum:type_name -> spoor.v1.PackageSum
-	58, // 59: spoor.v1.PackageSum.pins:type_name -> spoor.v1.BuildPackageRequest
-	13, // 60: spoor.v1.CaseService.CreateCase:input_type -> spoor.v1.CreateCaseRequest
-	14, // 61: spoor.v1.CaseService.GetCase:input_type -> spoor.v1.GetCaseRequest
-	15, // 62: spoor.v1.CaseService.ListCases:input_type -> spoor.v1.ListCasesRequest
-	17, // 63: spoor.v1.CaseService.AddPayments:input_type -> spoor.v1.AddPaymentsRequest
-	22, // 64: spoor.v1.CaseService.WithdrawPayment:input_type -> spoor.v1.WithdrawPaymentRequest
-	23, // 65: spoor.v1.CaseService.AddNote:input_type -> spoor.v1.AddNoteRequest
-	24, // 66: spoor.v1.CaseService.ListNotes:input_type -> spoor.v1.ListNotesRequest
-	26, // 67: spoor.v1.CaseService.AddExhibit:input_type -> spoor.v1.AddExhibitRequest
-	27, // 68: spoor.v1.CaseService.GetExhibit:input_type -> spoor.v1.GetExhibitRequest
-	29, // 69: spoor.v1.CaseService.SetMember:input_type -> spoor.v1.SetMemberRequest
-	30, // 70: spoor.v1.CaseService.SetPolicy:input_type -> spoor.v1.SetPolicyRequest
-	31, // 71: spoor.v1.CaseService.SetAllocation:input_type -> spoor.v1.SetAllocationRequest
-	32, // 72: spoor.v1.CaseService.AddCaseLabel:input_type -> spoor.v1.AddCaseLabelRequest
-	33, // 73: spoor.v1.CaseService.ListVictims:input_type -> spoor.v1.ListVictimsRequest
-	36, // 74: spoor.v1.CaseService.RecordSeizure:input_type -> spoor.v1.RecordSeizureRequest
-	37, // 75: spoor.v1.CaseService.RecordRequest:input_type -> spoor.v1.RecordRequestRequest
-	38, // 76: spoor.v1.CaseService.RecordAnswer:input_type -> spoor.v1.RecordAnswerRequest
-	39, // 77: spoor.v1.CaseService.ListRequests:input_type -> spoor.v1.ListRequestsRequest
-	43, // 78: spoor.v1.CaseService.SetVictim:input_type -> spoor.v1.SetVictimRequest
-	11, // 79: spoor.v1.CaseService.ImportReturn:input_type -> spoor.v1.ImportReturnRequest
-	44, // 80: spoor.v1.CaseService.EraseCase:input_type -> spoor.v1.EraseCaseRequest
-	45, // 81: spoor.v1.CaseService.ListCustody:input_type -> spoor.v1.ListCustodyRequest
-	48, // 82: spoor.v1.CaseService.GetHoldings:input_type -> spoor.v1.GetHoldingsRequest
-	49, // 83: spoor.v1.CaseService.FollowHoldings:input_type -> spoor.v1.FollowHoldingsRequest
-	55, // 84: spoor.v1.CaseService.WriteLetters:input_type -> spoor.v1.WriteLettersRequest
-	58, // 85: spoor.v1.CaseService.BuildPackage:input_type -> spoor.v1.BuildPackageRequest
-	1,  // 86: spoor.v1.CaseService.CreateCase:output_type -> spoor.v1.Case
-	1,  // 87: spoor.v1.CaseService.GetCase:output_type -> spoor.v1.Case
-	16, // 88: spoor.v1.CaseService.ListCases:output_type -> spoor.v1.ListCasesResponse
-	20, // 89: spoor.v1.CaseService.AddPayments:output_type -> spoor.v1.AddPaymentsResponse
-	1,  // 90: spoor.v1.CaseService.WithdrawPayment:output_type -> spoor.v1.Case
-	1,  // 91: spoor.v1.CaseService.AddNote:output_type -> spoor.v1.Case
-	25, // 92: spoor.v1.CaseService.ListNotes:output_type -> spoor.v1.ListNotesResponse
-	1,  // 93: spoor.v1.CaseService.AddExhibit:output_type -> spoor.v1.Case
-	28, // 94: spoor.v1.CaseService.GetExhibit:output_type -> spoor.v1.Exhibit
-	1,  // 95: spoor.v1.CaseService.SetMember:output_type -> spoor.v1.Case
-	1,  // 96: spoor.v1.CaseService.SetPolicy:output_type -> spoor.v1.Case
-	1,  // 97: spoor.v1.CaseService.SetAllocation:output_type -> spoor.v1.Case
-	1,  // 98: spoor.v1.CaseService.AddCaseLabel:output_type -> spoor.v1.Case
-	34, // 99: spoor.v1.CaseService.ListVictims:output_type -> spoor.v1.ListVictimsResponse
-	1,  // 100: spoor.v1.CaseService.RecordSeizure:output_type -> spoor.v1.Case
-	1,  // 101: spoor.v1.CaseService.RecordRequest:output_type -> spoor.v1.Case
-	1,  // 102: spoor.v1.CaseService.RecordAnswer:output_type -> spoor.v1.Case
-	40, // 103: spoor.v1.CaseService.ListRequests:output_type -> spoor.v1.ListRequestsResponse
-	1,  // 104: spoor.v1.CaseService.SetVictim:output_type -> spoor.v1.Case
-	12, // 105: spoor.v1.CaseService.ImportReturn:output_type -> spoor.v1.ImportReturnResponse
-	1,  // 106: spoor.v1.CaseService.EraseCase:output_type -> spoor.v1.Case
-	46, // 107: spoor.v1.CaseService.ListCustody:output_type -> spoor.v1.ListCustodyResponse
-	50, // 108: spoor.v1.CaseService.GetHoldings:output_type -> spoor.v1.Holdings
-	50, // 109: spoor.v1.CaseService.FollowHoldings:output_type -> spoor.v1.Holdings
-	56, // 110: spoor.v1.CaseService.WriteLetters:output_type -> spoor.v1.WriteLettersResponse
-	59, // 111: spoor.v1.CaseService.BuildPackage:output_type -> spoor.v1.BuildPackageResponse
-	86, // [86:112] is the sub-list for method output_type
-	60, // [60:86] is the sub-list for method input_type
-	60, // [60:60] is the sub-list for extension type_name
-	60, // [60:60] is the sub-list for extension extendee
-	0,  // [0:60] is the sub-list for field type_name
+	44, // 10: spoor.v1.Case.handovers:type_name -> spoor.v1.CaseHandover
+	0,  // 11: spoor.v1.CaseMember.role:type_name -> spoor.v1.CaseRole
+	69, // 12: spoor.v1.CasePayment.time:type_name -> google.protobuf.Timestamp
+	69, // 13: spoor.v1.CaseRequest.send_time:type_name -> google.protobuf.Timestamp
+	8,  // 14: spoor.v1.CaseRequest.answers:type_name -> spoor.v1.CaseAnswer
+	69, // 15: spoor.v1.CaseAnswer.hold_expire_time:type_name -> google.protobuf.Timestamp
+	69, // 16: spoor.v1.CaseAnswer.time:type_name -> google.protobuf.Timestamp
+	69, // 17: spoor.v1.Seizure.execute_time:type_name -> google.protobuf.Timestamp
+	69, // 18: spoor.v1.CaseReturn.from:type_name -> google.protobuf.Timestamp
+	69, // 19: spoor.v1.CaseReturn.to:type_name -> google.protobuf.Timestamp
+	18, // 20: spoor.v1.ImportReturnRequest.options:type_name -> spoor.v1.SheetOptions
+	69, // 21: spoor.v1.ImportReturnRequest.from:type_name -> google.protobuf.Timestamp
+	69, // 22: spoor.v1.ImportReturnRequest.to:type_name -> google.protobuf.Timestamp
+	1,  // 23: spoor.v1.ImportReturnResponse.case:type_name -> spoor.v1.Case
+	21, // 24: spoor.v1.ImportReturnResponse.problems:type_name -> spoor.v1.PaymentProblem
+	2,  // 25: spoor.v1.CreateCaseRequest.utxo_policy:type_name -> spoor.v1.CasePolicy
+	2,  // 26: spoor.v1.CreateCaseRequest.account_policy:type_name -> spoor.v1.CasePolicy
+	1,  // 27: spoor.v1.ListCasesResponse.cases:type_name -> spoor.v1.Case
+	18, // 28: spoor.v1.AddPaymentsRequest.options:type_name -> spoor.v1.SheetOptions
+	19, // 29: spoor.v1.AddPaymentsRequest.rows:type_name -> spoor.v1.PaymentRow
+	1,  // 30: spoor.v1.AddPaymentsResponse.case:type_name -> spoor.v1.Case
+	21, // 31: spoor.v1.AddPaymentsResponse.problems:type_name -> spoor.v1.PaymentProblem
+	0,  // 32: spoor.v1.SetMemberRequest.role:type_name -> spoor.v1.CaseRole
+	2,  // 33: spoor.v1.SetPolicyRequest.utxo_policy:type_name -> spoor.v1.CasePolicy
+	2,  // 34: spoor.v1.SetPolicyRequest.account_policy:type_name -> spoor.v1.CasePolicy
+	5,  // 35: spoor.v1.AddCaseLabelRequest.label:type_name -> spoor.v1.CaseLabel
+	35, // 36: spoor.v1.ListVictimsResponse.victims:type_name -> spoor.v1.Victim
+	9,  // 37: spoor.v1.RecordSeizureRequest.seizure:type_name -> spoor.v1.Seizure
+	69, // 38: spoor.v1.RecordRequestRequest.send_time:type_name -> google.protobuf.Timestamp
+	8,  // 39: spoor.v1.RecordAnswerRequest.answer:type_name -> spoor.v1.CaseAnswer
+	41, // 40: spoor.v1.ListRequestsResponse.requests:type_name -> spoor.v1.RequestEntry
+	69, // 41: spoor.v1.RequestEntry.send_time:type_name -> google.protobuf.Timestamp
+	69, // 42: spoor.v1.RequestEntry.answer_time:type_name -> google.protobuf.Timestamp
+	42, // 43: spoor.v1.RequestEntry.holds:type_name -> spoor.v1.RequestHold
+	69, // 44: spoor.v1.RequestHold.until:type_name -> google.protobuf.Timestamp
+	1,  // 45: spoor.v1.ImportCaseResponse.case:type_name -> spoor.v1.Case
+	53, // 46: spoor.v1.ListCustodyResponse.entries:type_name -> spoor.v1.CustodyEntry
+	69, // 47: spoor.v1.CustodyEntry.time:type_name -> google.protobuf.Timestamp
+	57, // 48: spoor.v1.Holdings.holdings:type_name -> spoor.v1.Holding
+	59, // 49: spoor.v1.Holdings.restitution:type_name -> spoor.v1.Award
+	60, // 50: spoor.v1.Holdings.elsewhere:type_name -> spoor.v1.Deconfliction
+	9,  // 51: spoor.v1.Holdings.unmatched:type_name -> spoor.v1.Seizure
+	70, // 52: spoor.v1.Holding.asset:type_name -> spoor.v1.Asset
+	69, // 53: spoor.v1.Holding.first_seen:type_name -> google.protobuf.Timestamp
+	69, // 54: spoor.v1.Holding.last_seen:type_name -> google.protobuf.Timestamp
+	58, // 55: spoor.v1.Holding.victims:type_name -> spoor.v1.VictimShare
+	70, // 56: spoor.v1.Award.asset:type_name -> spoor.v1.Asset
+	67, // 57: spoor.v1.WriteLettersRequest.templates:type_name -> spoor.v1.WriteLettersRequest.TemplatesEntry
+	63, // 58: spoor.v1.WriteLettersResponse.letters:type_name -> spoor.v1.Letter
+	68, // 59: spoor.v1.BuildPackageRequest.templates:type_name -> spoor.v1.BuildPackageRequest.TemplatesEntry
+	66, // 60: spoor.v1.BuildPackageResponse.sum:type_name -> spoor.v1.PackageSum
+	64, // 61: spoor.v1.PackageSum.pins:type_name -> spoor.v1.BuildPackageRequest
+	13, // 62: spoor.v1.CaseService.CreateCase:input_type -> spoor.v1.CreateCaseRequest
+	14, // 63: spoor.v1.CaseService.GetCase:input_type -> spoor.v1.GetCaseRequest
+	15, // 64: spoor.v1.CaseService.ListCases:input_type -> spoor.v1.ListCasesRequest
+	17, // 65: spoor.v1.CaseService.AddPayments:input_type -> spoor.v1.AddPaymentsRequest
+	22, // 66: spoor.v1.CaseService.WithdrawPayment:input_type -> spoor.v1.WithdrawPaymentRequest
+	23, // 67: spoor.v1.CaseService.AddNote:input_type -> spoor.v1.AddNoteRequest
+	24, // 68: spoor.v1.CaseService.ListNotes:input_type -> spoor.v1.ListNotesRequest
+	26, // 69: spoor.v1.CaseService.AddExhibit:input_type -> spoor.v1.AddExhibitRequest
+	27, // 70: spoor.v1.CaseService.GetExhibit:input_type -> spoor.v1.GetExhibitRequest
+	29, // 71: spoor.v1.CaseService.SetMember:input_type -> spoor.v1.SetMemberRequest
+	30, // 72: spoor.v1.CaseService.SetPolicy:input_type -> spoor.v1.SetPolicyRequest
+	31, // 73: spoor.v1.CaseService.SetAllocation:input_type -> spoor.v1.SetAllocationRequest
+	32, // 74: spoor.v1.CaseService.AddCaseLabel:input_type -> spoor.v1.AddCaseLabelRequest
+	33, // 75: spoor.v1.CaseService.ListVictims:input_type -> spoor.v1.ListVictimsRequest
+	36, // 76: spoor.v1.CaseService.RecordSeizure:input_type -> spoor.v1.RecordSeizureRequest
+	37, // 77: spoor.v1.CaseService.RecordRequest:input_type -> spoor.v1.RecordRequestRequest
+	38, // 78: spoor.v1.CaseService.RecordAnswer:input_type -> spoor.v1.RecordAnswerRequest
+	39, // 79: spoor.v1.CaseService.ListRequests:input_type -> spoor.v1.ListRequestsRequest
+	43, // 80: spoor.v1.CaseService.SetVictim:input_type -> spoor.v1.SetVictimRequest
+	11, // 81: spoor.v1.CaseService.ImportReturn:input_type -> spoor.v1.ImportReturnRequest
+	45, // 82: spoor.v1.CaseService.ExportCase:input_type -> spoor.v1.ExportCaseRequest
+	47, // 83: spoor.v1.CaseService.ImportCase:input_type -> spoor.v1.ImportCaseRequest
+	49, // 84: spoor.v1.CaseService.RecordReceipt:input_type -> spoor.v1.RecordReceiptRequest
+	50, // 85: spoor.v1.CaseService.EraseCase:input_type -> spoor.v1.EraseCaseRequest
+	51, // 86: spoor.v1.CaseService.ListCustody:input_type -> spoor.v1.ListCustodyRequest
+	54, // 87: spoor.v1.CaseService.GetHoldings:input_type -> spoor.v1.GetHoldingsRequest
+	55, // 88: spoor.v1.CaseService.FollowHoldings:input_type -> spoor.v1.FollowHoldingsRequest
+	61, // 89: spoor.v1.CaseService.WriteLetters:input_type -> spoor.v1.WriteLettersRequest
+	64, // 90: spoor.v1.CaseService.BuildPackage:input_type -> spoor.v1.BuildPackageRequest
+	1,  // 91: spoor.v1.CaseService.CreateCase:output_type -> spoor.v1.Case
+	1,  // 92: spoor.v1.CaseService.GetCase:output_type -> spoor.v1.Case
+	16, // 93: spoor.v1.CaseService.ListCases:output_type -> spoor.v1.ListCasesResponse
+	20, // 94: spoor.v1.CaseService.AddPayments:output_type -> spoor.v1.AddPaymentsResponse
+	1,  // 95: spoor.v1.CaseService.WithdrawPayment:output_type -> spoor.v1.Case
+	1,  // 96: spoor.v1.CaseService.AddNote:output_type -> spoor.v1.Case
+	25, // 97: spoor.v1.CaseService.ListNotes:output_type -> spoor.v1.ListNotesResponse
+	1,  // 98: spoor.v1.CaseService.AddExhibit:output_type -> spoor.v1.Case
+	28, // 99: spoor.v1.CaseService.GetExhibit:output_type -> spoor.v1.Exhibit
+	1,  // 100: spoor.v1.CaseService.SetMember:output_type -> spoor.v1.Case
+	1,  // 101: spoor.v1.CaseService.SetPolicy:output_type -> spoor.v1.Case
+	1,  // 102: spoor.v1.CaseService.SetAllocation:output_type -> spoor.v1.Case
+	1,  // 103: spoor.v1.CaseService.AddCaseLabel:output_type -> spoor.v1.Case
+	34, // 104: spoor.v1.CaseService.ListVictims:output_type -> spoor.v1.ListVictimsResponse
+	1,  // 105: spoor.v1.CaseService.RecordSeizure:output_type -> spoor.v1.Case
+	1,  // 106: spoor.v1.CaseService.RecordRequest:output_type -> spoor.v1.Case
+	1,  // 107: spoor.v1.CaseService.RecordAnswer:output_type -> spoor.v1.Case
+	40, // 108: spoor.v1.CaseService.ListRequests:output_type -> spoor.v1.ListRequestsResponse
+	1,  // 109: spoor.v1.CaseService.SetVictim:output_type -> spoor.v1.Case
+	12, // 110: spoor.v1.CaseService.ImportReturn:output_type -> spoor.v1.ImportReturnResponse
+	46, // 111: spoor.v1.CaseService.ExportCase:output_type -> spoor.v1.ExportCaseResponse
+	48, // 112: spoor.v1.CaseService.ImportCase:output_type -> spoor.v1.ImportCaseResponse
+	1,  // 113: spoor.v1.CaseService.RecordReceipt:output_type -> spoor.v1.Case
+	1,  // 114: spoor.v1.CaseService.EraseCase:output_type -> spoor.v1.Case
+	52, // 115: spoor.v1.CaseService.ListCustody:output_type -> spoor.v1.ListCustodyResponse
+	56, // 116: spoor.v1.CaseService.GetHoldings:output_type -> spoor.v1.Holdings
+	56, // 117: spoor.v1.CaseService.FollowHoldings:output_type -> spoor.v1.Holdings
+	62, // 118: spoor.v1.CaseService.WriteLetters:output_type -> spoor.v1.WriteLettersResponse
+	65, // 119: spoor.v1.CaseService.BuildPackage:output_type -> spoor.v1.BuildPackageResponse
+	91, // [91:120] is the sub-list for method output_type
+	62, // [62:91] is the sub-list for method input_type
+	62, // [62:62] is the sub-list for extension type_name
+	62, // [62:62] is the sub-list for extension extendee
+	0,  // [0:62] is the sub-list for field type_name
 }
 
 func init() { file_spoor_v1_case_service_proto_init() }
@@ -5638,7 +6071,7 @@ func file_spoor_v1_case_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_spoor_v1_case_service_proto_rawDesc), len(file_spoor_v1_case_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   62,
+			NumMessages:   68,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

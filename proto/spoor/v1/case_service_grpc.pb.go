@@ -39,6 +39,9 @@ const (
 	CaseService_ListRequests_FullMethodName    = "/spoor.v1.CaseService/ListRequests"
 	CaseService_SetVictim_FullMethodName       = "/spoor.v1.CaseService/SetVictim"
 	CaseService_ImportReturn_FullMethodName    = "/spoor.v1.CaseService/ImportReturn"
+	CaseService_ExportCase_FullMethodName      = "/spoor.v1.CaseService/ExportCase"
+	CaseService_ImportCase_FullMethodName      = "/spoor.v1.CaseService/ImportCase"
+	CaseService_RecordReceipt_FullMethodName   = "/spoor.v1.CaseService/RecordReceipt"
 	CaseService_EraseCase_FullMethodName       = "/spoor.v1.CaseService/EraseCase"
 	CaseService_ListCustody_FullMethodName     = "/spoor.v1.CaseService/ListCustody"
 	CaseService_GetHoldings_FullMethodName     = "/spoor.v1.CaseService/GetHoldings"
@@ -96,6 +99,12 @@ type CaseServiceClient interface {
 	// ImportReturn takes in what a service answered about an account of a customer's: deposits, transfers inside the service, trades, fees and
 	// withdrawals. From then on the trace goes on through the account. Nothing is taken while a row is refused.
 	ImportReturn(ctx context.Context, in *ImportReturnRequest, opts ...grpc.CallOption) (*ImportReturnResponse, error)
+	// ExportCase streams a case as one file for another agency: its custody log, its sealed exhibits, and its key sealed under a passphrase. Owners alone may.
+	ExportCase(ctx context.Context, in *ExportCaseRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportCaseResponse], error)
+	// ImportCase takes in a file of ExportCase, whole or not at all; the caller is the owner of the case then. The answer has the receipt for the sender.
+	ImportCase(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[ImportCaseRequest, ImportCaseResponse], error)
+	// RecordReceipt records that another agency confirmed what was exported.
+	RecordReceipt(ctx context.Context, in *RecordReceiptRequest, opts ...grpc.CallOption) (*Case, error)
 	// EraseCase destroys the key of a case: what is sealed cannot be read again by anybody. The log still verifies.
 	EraseCase(ctx context.Context, in *EraseCaseRequest, opts ...grpc.CallOption) (*Case, error)
 	// ListCustody lists the entries of the custody log.
@@ -319,6 +328,48 @@ func (c *caseServiceClient) ImportReturn(ctx context.Context, in *ImportReturnRe
 	return out, nil
 }
 
+func (c *caseServiceClient) ExportCase(ctx context.Context, in *ExportCaseRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportCaseResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &CaseService_ServiceDesc.Streams[0], CaseService_ExportCase_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ExportCaseRequest, ExportCaseResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type CaseService_ExportCaseClient = grpc.ServerStreamingClient[ExportCaseResponse]
+
+func (c *caseServiceClient) ImportCase(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[ImportCaseRequest, ImportCaseResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &CaseService_ServiceDesc.Streams[1], CaseService_ImportCase_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ImportCaseRequest, ImportCaseResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type CaseService_ImportCaseClient = grpc.ClientStreamingClient[ImportCaseRequest, ImportCaseResponse]
+
+func (c *caseServiceClient) RecordReceipt(ctx context.Context, in *RecordReceiptRequest, opts ...grpc.CallOption) (*Case, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Case)
+	err := c.cc.Invoke(ctx, CaseService_RecordReceipt_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *caseServiceClient) EraseCase(ctx context.Context, in *EraseCaseRequest, opts ...grpc.CallOption) (*Case, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Case)
@@ -351,7 +402,7 @@ func (c *caseServiceClient) GetHoldings(ctx context.Context, in *GetHoldingsRequ
 
 func (c *caseServiceClient) FollowHoldings(ctx context.Context, in *FollowHoldingsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Holdings], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &CaseService_ServiceDesc.Streams[0], CaseService_FollowHoldings_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &CaseService_ServiceDesc.Streams[2], CaseService_FollowHoldings_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -380,7 +431,7 @@ func (c *caseServiceClient) WriteLetters(ctx context.Context, in *WriteLettersRe
 
 func (c *caseServiceClient) BuildPackage(ctx context.Context, in *BuildPackageRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BuildPackageResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &CaseService_ServiceDesc.Streams[1], CaseService_BuildPackage_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &CaseService_ServiceDesc.Streams[3], CaseService_BuildPackage_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -446,6 +497,12 @@ type CaseServiceServer interface {
 	// ImportReturn takes in what a service answered about an account of a customer's: deposits, transfers inside the service, trades, fees and
 	// withdrawals. From then on the trace goes on through the account. Nothing is taken while a row is refused.
 	ImportReturn(context.Context, *ImportReturnRequest) (*ImportReturnResponse, error)
+	// ExportCase streams a case as one file for another agency: its custody log, its sealed exhibits, and its key sealed under a passphrase. Owners alone may.
+	ExportCase(*ExportCaseRequest, grpc.ServerStreamingServer[ExportCaseResponse]) error
+	// ImportCase takes in a file of ExportCase, whole or not at all; the caller is the owner of the case then. The answer has the receipt for the sender.
+	ImportCase(grpc.ClientStreamingServer[ImportCaseRequest, ImportCaseResponse]) error
+	// RecordReceipt records that another agency confirmed what was exported.
+	RecordReceipt(context.Context, *RecordReceiptRequest) (*Case, error)
 	// EraseCase destroys the key of a case: what is sealed cannot be read again by anybody. The log still verifies.
 	EraseCase(context.Context, *EraseCaseRequest) (*Case, error)
 	// ListCustody lists the entries of the custody log.
@@ -528,6 +585,15 @@ func (UnimplementedCaseServiceServer) SetVictim(context.Context, *SetVictimReque
 }
 func (UnimplementedCaseServiceServer) ImportReturn(context.Context, *ImportReturnRequest) (*ImportReturnResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ImportReturn not implemented")
+}
+func (UnimplementedCaseServiceServer) ExportCase(*ExportCaseRequest, grpc.ServerStreamingServer[ExportCaseResponse]) error {
+	return status.Error(codes.Unimplemented, "method ExportCase not implemented")
+}
+func (UnimplementedCaseServiceServer) ImportCase(grpc.ClientStreamingServer[ImportCaseRequest, ImportCaseResponse]) error {
+	return status.Error(codes.Unimplemented, "method ImportCase not implemented")
+}
+func (UnimplementedCaseServiceServer) RecordReceipt(context.Context, *RecordReceiptRequest) (*Case, error) {
+	return nil, status.Error(codes.Unimplemented, "method RecordReceipt not implemented")
 }
 func (UnimplementedCaseServiceServer) EraseCase(context.Context, *EraseCaseRequest) (*Case, error) {
 	return nil, status.Error(codes.Unimplemented, "method EraseCase not implemented")
@@ -928,6 +994,42 @@ func _CaseService_ImportReturn_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CaseService_ExportCase_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(ExportCaseRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(CaseServiceServer).ExportCase(m, &grpc.GenericServerStream[ExportCaseRequest, ExportCaseResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type CaseService_ExportCaseServer = grpc.ServerStreamingServer[ExportCaseResponse]
+
+func _CaseService_ImportCase_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(CaseServiceServer).ImportCase(&grpc.GenericServerStream[ImportCaseRequest, ImportCaseResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type CaseService_ImportCaseServer = grpc.ClientStreamingServer[ImportCaseRequest, ImportCaseResponse]
+
+func _CaseService_RecordReceipt_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RecordReceiptRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CaseServiceServer).RecordReceipt(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CaseService_RecordReceipt_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CaseServiceServer).RecordReceipt(ctx, req.(*RecordReceiptRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _CaseService_EraseCase_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(EraseCaseRequest)
 	if err := dec(in); err != nil {
@@ -1110,6 +1212,10 @@ var CaseService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _CaseService_ImportReturn_Handler,
 		},
 		{
+			MethodName: "RecordReceipt",
+			Handler:    _CaseService_RecordReceipt_Handler,
+		},
+		{
 			MethodName: "EraseCase",
 			Handler:    _CaseService_EraseCase_Handler,
 		},
@@ -1127,6 +1233,16 @@ var CaseService_ServiceDesc = grpc.ServiceDesc{
 		},
 	},
 	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "ExportCase",
+			Handler:       _CaseService_ExportCase_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "ImportCase",
+			Handler:       _CaseService_ImportCase_Handler,
+			ClientStreams: true,
+		},
 		{
 			StreamName:    "FollowHoldings",
 			Handler:       _CaseService_FollowHoldings_Handler,

@@ -53,6 +53,9 @@ func Case(w io.Writer, c *spoorv1.Case, s Style) error {
 		p.line("answer of %s on account %s, %s to %s: %s, document sha256 %s%s", Clean(x.GetEntity()), Clean(x.GetAccount()), s.when(x.GetFrom()), s.when(x.GetTo()),
 			plural(int64(x.GetRows()), "row", "rows"), Clean(x.GetDocumentSha256()), note)
 	}
+	for _, x := range c.GetHandovers() {
+		p.line("%s: %s, %s, file sha256 %s", Clean(x.GetDirection()), Clean(x.GetAgency()), plural(int64(x.GetSize()), "entry", "entries"), Clean(x.GetSha256()))
+	}
 	for _, x := range c.GetPackages() {
 		p.line("package for %s: sha256 %s", Clean(x.GetRedaction()), Clean(x.GetSha256()))
 	}
