@@ -29,6 +29,7 @@ type rescorer struct {
 	pended   map[string]time.Time         // when a tenant's pending transfers were looked for
 	swept    map[string]time.Time         // when a tenant's sweep of what is too wide to list began
 	waiting  map[string]bool              // tenants with news since it did
+	held     time.Time                    // when holds were looked at
 }
 
 func (s *screenService) wakeUp() {
@@ -66,6 +67,9 @@ func (r *rescorer) look(ctx context.Context) (err error) {
 			err = panicked(p)
 		}
 	}()
+	if err := r.holds(ctx); err != nil {
+		return err
+	}
 	tenants, err := r.store.Tenants()
 	if err != nil || len(tenants) == 0 {
 		return err
