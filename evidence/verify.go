@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -411,6 +412,28 @@ func (c Custody) check(level Level) error {
 	}
 	if base64.StdEncoding.EncodeToString(root[:]) != lines[2] {
 		return missing("the entries are not those of the checkpoint")
+	}
+	return c.handovers()
+}
+
+// handovers holds the entries before a hand-over against what the agency that had
+// the case signed of them.
+func (c Custody) handovers() error {
+	for i, e := range c.Entries {
+		var body struct {
+			Kind string `json:"kind"`
+			Data struct {
+				Key        string `json:"key"`
+				Checkpoint []byte `json:"checkpoint"`
+			} `json:"data"`
+		}
+		if err := json.Unmarshal(e.Body, &body); err != nil || body.Kind != "imported" {
+			continue
+		}
+		before := Custody{Origin: c.Origin, Key: body.Data.Key, Checkpoint: string(body.Data.Checkpoint), Size: uint64(i), Entries: c.Entries[:i]}
+		if err := before.check(ForCourt); err != nil {
+			return fmt.Errorf("hand-over in entry %d: %w", i+1, err)
+		}
 	}
 	return nil
 }

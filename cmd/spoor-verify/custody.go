@@ -69,7 +69,7 @@ func checkCustody(p *pack, kept []byte) []finding {
 	withheld := len(log.Entries) == 0 && slices.Contains([]string{"exchange", "victim", "public"}, cover.Redaction)
 	var found []finding
 	if !withheld {
-		found = log.check(signed)
+		found = append(log.check(signed), log.checkHandovers(signed.origin)...)
 	}
 	if kept != nil {
 		found = append(found, log.checkKept(signed, kept, withheld)...)
@@ -103,6 +103,38 @@ func (log custodyLog) check(signed checkpoint) []finding {
 	}
 	if chain != signed.chain || length != signed.bytes {
 		say("entries", fmt.Sprintf("%d bytes that end with the link %x, which was signed", signed.bytes, signed.chain), fmt.Sprintf("%d bytes, %x", length, chain))
+	}
+	return found
+}
+
+// checkHandovers holds the entries before a hand-over against what the agency that had the case signed of them.
+func (log custodyLog) checkHandovers(origin string) []finding {
+	var found []finding
+	for i, e := range log.Entries {
+		var body struct {
+			Kind string
+			Data struct {
+				Key        string
+				Checkpoint []byte
+			}
+		}
+		if err := json.Unmarshal(e.Body, &body); err != nil || body.Kind != "imported" {
+			continue
+		}
+		subject := fmt.Sprintf("hand-over in entry %d", i+1)
+		earlier, err := openCheckpoint(string(body.Data.Checkpoint), body.Data.Key)
+		if err != nil {
+			found = append(found, finding{checkNameCustody, subject, "a checkpoint that the sender signed", err.Error()})
+			continue
+		}
+		if earlier.origin != origin || earlier.size != uint64(i) {
+			found = append(found, finding{checkNameCustody, subject, fmt.Sprintf("%s at %d entries", origin, i), fmt.Sprintf("%s at %d", earlier.origin, earlier.size)})
+			continue
+		}
+		for _, f := range (custodyLog{Size: uint64(i), Entries: log.Entries[:i]}).check(earlier) {
+			f.Subject = subject + ", " + f.Subject
+			found = append(found, f)
+		}
 	}
 	return found
 }
