@@ -259,8 +259,15 @@ func (s *caseService) build(ctx context.Context, who cases.Actor, id cases.ID, m
 	if err != nil {
 		return nil, err
 	}
+	program := ""
+	if s.program != nil {
+		if program, err = s.program(); err != nil {
+			return nil, err
+		}
+	}
 	d, err := f.dossier(ctx, dossierOptions{
-		author: fixed.GetAuthor(), software: s.software, demonstration: m.GetDemonstration(), supersedes: m.GetSupersedes(), command: commandOf(fixed),
+		program: program,
+		author:  fixed.GetAuthor(), software: s.software, demonstration: m.GetDemonstration(), supersedes: m.GetSupersedes(), command: commandOf(fixed),
 	})
 	if err != nil {
 		return nil, err

@@ -26,6 +26,7 @@ type caseService struct {
 	broken   error        // why
 	pages    pager
 	software string
+	program  func() (string, error)                               // its SHA-256; nil: it is not stated
 	slot     func(context.Context) (release func(), err error)    // of the traces that may run at a time
 	changed  func(ctx context.Context, tenant, name string) error // tells whoever watches a case, cases/ID, that it has other facts
 }

@@ -62,6 +62,8 @@ type Config struct {
 	CasesError error
 	// Software is the name and version that packages state.
 	Software string
+	// Program is the SHA-256 of the running program, in hex, which packages state; nil: they do not.
+	Program func() (string, error)
 	// Scoring is the judgment of screenings; nil: package risk with its default rules.
 	Scoring *Scoring
 	Log     *slog.Logger // nil: slog.Default()
@@ -139,7 +141,7 @@ func New(cfg Config) (*Server, error) {
 		s.data.clusters = newClusterer(s.data, cfg.Log)
 	}
 	s.traces = &traces{data: s.data, jobs: s.jobs, pages: s.pages, slots: make(chan struct{}, cfg.MaxTraces), held: map[string]int{}, maxEvents: cfg.MaxEvents, follows: cfg.Follows}
-	s.cases = &caseService{data: s.data, cases: cfg.Cases, broken: cfg.CasesError, pages: s.pages, software: cfg.Software, slot: s.traces.slot}
+	s.cases = &caseService{data: s.data, cases: cfg.Cases, broken: cfg.CasesError, pages: s.pages, software: cfg.Software, program: cfg.Program, slot: s.traces.slot}
 	if s.screens, err = s.newScreens(); err != nil {
 		return nil, err
 	}

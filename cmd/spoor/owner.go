@@ -124,7 +124,7 @@ func openOwner(dir string, config Config, log *slog.Logger) (*owner, error) {
 	}
 	o.intake = &intake{store: st, labels: tags, log: log, now: time.Now, bridges: bridges, follows: server.NewFollows(time.Now)}
 	o.server, err = server.New(server.Config{
-		Store: st, Labels: tags, Entities: clusters, Screening: kept, Cases: files, CasesError: broken, Software: "spoor " + version(), Keys: keys, Audit: audit, Ingest: o.intake.ingest, Follows: o.intake.follows, Prices: worth, Log: log, Webhooks: hooks,
+		Store: st, Labels: tags, Entities: clusters, Screening: kept, Cases: files, CasesError: broken, Software: "spoor " + version(), Program: ownHash, Keys: keys, Audit: audit, Ingest: o.intake.ingest, Follows: o.intake.follows, Prices: worth, Log: log, Webhooks: hooks,
 		MaxTraces: limits.MaxTraces, MaxEvents: limits.MaxEvents, KeepTraces: limits.KeepTraces, Rate: float64(limits.Rate),
 	})
 	if err != nil {
@@ -265,4 +265,13 @@ func minFree(dir string) (uint64, error) {
 		}
 	}
 	return freeForSmall, nil
+}
+
+// ownHash is the SHA-256 of the running program.
+func ownHash() (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("the running program: %w", err)
+	}
+	return fileHash(self)
 }

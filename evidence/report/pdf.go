@@ -142,7 +142,7 @@ func (p *paper) cover(d *evidence.Dossier, v *view) {
 }
 
 func (p *paper) section(s section) {
-	p.need(20)
+	p.need(50) // a heading stands with the beginning of what it is of
 	p.pdf.Ln(3)
 	p.pdf.SetFont("text", "B", 12)
 	p.pdf.MultiCell(pageWide-2*margin, 6, p.plain(s.Title), "", "L", false)
@@ -151,7 +151,7 @@ func (p *paper) section(s section) {
 	}
 	for _, x := range s.Parts {
 		if x.Title != "" {
-			p.need(14)
+			p.need(40)
 			p.pdf.Ln(1)
 			p.pdf.SetFont("text", "B", 9)
 			p.pdf.MultiCell(pageWide-2*margin, 5, p.plain(x.Title), "", "L", false)

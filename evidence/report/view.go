@@ -106,18 +106,20 @@ const most = 12
 func (v *view) summary() section {
 	s := section{Title: "Summary"}
 	lost, stop := map[string]ledger.Amount{}, map[string]ledger.Amount{}
-	victims := map[string]bool{}
 	for _, p := range v.d.Payments {
-		victims[p.Victim] = true
 		lost[p.Asset] = lost[p.Asset].Plus(amount(p.Amount)).Minus(amount(p.Collide))
 	}
 	for _, h := range v.d.Holdings {
 		stop[h.Asset] = stop[h.Asset].Plus(amount(h.Recoverable))
 	}
 	for _, a := range v.d.Cover.Assets {
+		can := v.coins(stop[a.Asset].String(), a.Asset)
 		if l, ok := lost[a.Asset]; ok {
-			s.Text = append(s.Text, fmt.Sprintf("%d payments of %d victims; %s were paid in. Of that asset, %s can still be stopped by somebody, as far as is known at the cut-off.",
-				v.count(a.Asset), len(victims), v.coins(l.String(), a.Asset), v.coins(stop[a.Asset].String(), a.Asset)))
+			payments, victims := v.count(a.Asset)
+			s.Text = append(s.Text, fmt.Sprintf("%s of %s; %s were paid in. Of that asset, %s can still be stopped by somebody, as far as is known at the cut-off.",
+				plural(payments, "payment"), plural(victims, "victim"), v.coins(l.String(), a.Asset), can))
+		} else if !stop[a.Asset].IsZero() {
+			s.Text = append(s.Text, fmt.Sprintf("Nobody paid in %s; what was paid went on in it, and %s can still be stopped by somebody.", a.Asset, can))
 		}
 	}
 	p := part{Title: "What to stop first", Head: []string{"", "Holder", "Can be stopped", "By", "Last arrival (UTC)"}, Wide: []int{7, 43, 22, 10, 18}}
@@ -139,13 +141,23 @@ func (v *view) summary() section {
 	return s
 }
 
-func (v *view) count(asset string) (n int) {
+// count is how many payments in an asset there are, and of how many victims.
+func (v *view) count(asset string) (payments, victims int) {
+	who := map[string]bool{}
 	for _, p := range v.d.Payments {
 		if p.Asset == asset {
-			n++
+			payments++
+			who[p.Victim] = true
 		}
 	}
-	return n
+	return payments, len(who)
+}
+
+func plural(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + one + "s"
 }
 
 func amount(text string) ledger.Amount {
