@@ -220,7 +220,6 @@ type dossierOptions struct {
 	software      string
 	demonstration string
 	supersedes    string
-	changes       []string
 	command       []string
 	program       string
 }
@@ -243,7 +242,7 @@ func (f *caseFile) dossier(ctx context.Context, o dossierOptions) (*evidence.Dos
 	return evidence.Build(ctx, evidence.Case{
 		Cover: evidence.Cover{
 			Case: string(c.ID), Number: c.Opening.Number, Title: c.Opening.Title, Authority: c.Opening.Authority, Author: o.author,
-			Demonstration: o.demonstration, Redaction: evidence.ForCourt, Supersedes: o.supersedes, Changes: o.changes, Software: o.software,
+			Demonstration: o.demonstration, Redaction: evidence.ForCourt, Supersedes: o.supersedes, Software: o.software,
 			LabelSequence: f.view.labelSequence(), RuleVersion: ruleVersion, Networks: networks,
 		},
 		UTXO:       evidence.Policy{Name: c.Policy.UTXO.Name, Reason: c.Policy.UTXO.Reason},

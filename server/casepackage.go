@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 
 	"google.golang.org/grpc"
@@ -222,6 +223,29 @@ func pinnedTo(m *spoorv1.BuildPackageRequest, p cases.Package) *spoorv1.BuildPac
 	return m
 }
 
+// changes are the figures that differ from the package whose place one takes: that
+// one is traced again as of its pins.
+func (s *caseService) changes(ctx context.Context, who cases.Actor, f *caseFile, d *evidence.Dossier, hash string) ([]string, error) {
+	if hash == "" {
+		return nil, nil
+	}
+	at := slices.IndexFunc(f.frozen.Case.Packages, func(p cases.Package) bool { return p.SHA256 == hash })
+	if at < 0 || f.frozen.Case.Packages[at].Pins.AsOf == "" {
+		return []string{"the package before was made elsewhere, or by an older program: its figures were not compared"}, nil
+	}
+	p := f.frozen.Case.Packages[at].Pins
+	before, err := s.data.openCaseFile(ctx, s.cases, who, f.frozen.Case.ID, filePins{asOf: p.AsOf, labelSequence: p.LabelSequence, custody: p.CustodySize, again: true})
+	if err != nil {
+		return nil, fmt.Errorf("the package before, as of %s: %w", p.AsOf, err)
+	}
+	defer before.close()
+	old, err := before.dossier(ctx, dossierOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("the package before, as of %s: %w", p.AsOf, err)
+	}
+	return evidence.Changes(old, d), nil
+}
+
 func sendFile(file io.Reader, sum *spoorv1.PackageSum, send func(*spoorv1.BuildPackageResponse) error) error {
 	buffer := make([]byte, chunk)
 	for {
@@ -270,6 +294,9 @@ func (s *caseService) build(ctx context.Context, who cases.Actor, id cases.ID, m
 		author:  fixed.GetAuthor(), software: s.software, demonstration: m.GetDemonstration(), supersedes: m.GetSupersedes(), command: commandOf(fixed),
 	})
 	if err != nil {
+		return nil, err
+	}
+	if d.Cover.Changes, err = s.changes(ctx, who, f, d, m.GetSupersedes()); err != nil {
 		return nil, err
 	}
 	if d.Requests, err = letters(d, m.GetContacts(), m.GetAgency(), m.GetTemplates(), "", ""); err != nil {

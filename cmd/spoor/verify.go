@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +18,7 @@ import (
 
 // verifyFlags are those of spoor verify.
 type verifyFlags struct {
-	signature, public, token, authority, full string
+	signature, public, token, authority, full, previous string
 }
 
 func (a *app) verifyCommand() *cobra.Command {
@@ -41,6 +42,7 @@ Exit status 1: something does not hold.`,
 	f.StringVar(&flags.authority, "authority", "", "`FILE` of PEM certificates of time-stamping authorities; the token is PACKAGE.tsr")
 	f.StringVar(&flags.token, "token", "", "`FILE` with the time stamp, if it is elsewhere")
 	f.StringVar(&flags.full, "full", "", "full `PACKAGE` from which this redacted one has to be derived")
+	f.StringVar(&flags.previous, "previous", "", "`PACKAGE` whose place this one takes: the list of changed figures is made again")
 	return cmd
 }
 
@@ -127,6 +129,33 @@ func (a *app) verifyBeside(report *evidence.Report, name string, b *bag.Bag, zip
 		}
 		report.Add("derived from "+flags.full, pack.Derived(b, full), "")
 	}
+	if flags.previous != "" {
+		return verifyPrevious(report, b, flags.previous)
+	}
+	return nil
+}
+
+// verifyPrevious makes the list of changed figures again.
+func verifyPrevious(report *evidence.Report, b *bag.Bag, name string) error {
+	before, _, err := openPackage(name)
+	if err != nil {
+		return err
+	}
+	old, err := pack.Read(before)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	now, err := pack.Read(b)
+	if err != nil {
+		return err
+	}
+	changed := evidence.Changes(old, now)
+	if sum := before.Sum().SHA256; now.Cover.Supersedes != sum {
+		err = ledger.Invalid("--previous", "the package "+now.Cover.Supersedes, sum)
+	} else if !slices.Equal(changed, now.Cover.Changes) {
+		err = fmt.Errorf("the package lists %d changed figures, %d differ: %w", len(now.Cover.Changes), len(changed), ledger.ErrCorrupt)
+	}
+	report.Add("takes the place of "+name, err, fmt.Sprintf("%d changed figures", len(changed)))
 	return nil
 }
 

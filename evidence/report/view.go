@@ -138,6 +138,16 @@ func (v *view) summary() section {
 		unknown.Note = fmt.Sprintf("%d more are in case.json.", n-most)
 	}
 	s.Parts = append(s.Parts, unknown)
+	if changes := v.d.Cover.Changes; len(changes) > 0 {
+		changed := part{Title: "What changed since the package whose place it takes", Head: []string{""}, Wide: []int{100}}
+		for _, c := range changes[:min(len(changes), most)] {
+			changed.Rows = append(changed.Rows, []string{c})
+		}
+		if n := len(changes); n > most {
+			changed.Note = fmt.Sprintf("%d more are in case.json.", n-most)
+		}
+		s.Parts = append(s.Parts, changed)
+	}
 	return s
 }
 
