@@ -74,6 +74,9 @@ func (g *reader) readHeader(line int, cells []cell) error {
 		}
 		g.names, g.columns = append(g.names, name), append(g.columns, ours)
 	}
+	if slices.Contains(g.known, "status") && !slices.Contains(g.columns, "status") && g.options.Mapping.value("status") == "" {
+		g.sheet.Problems = append(g.sheet.Problems, Problem{Line: line, Column: "status", Want: "suspected or confirmed; without the column every row is suspected", Got: "no column"})
+	}
 	for _, name := range g.needs {
 		if !slices.Contains(g.columns, name) {
 			return ledger.Invalid(fmt.Sprintf("line %d", line), "a header with the column "+name+"; name others in a mapping", strings.Join(g.names, " | "))

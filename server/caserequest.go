@@ -104,6 +104,9 @@ func (f *caseFile) reconcile(d *evidence.Dossier, board *spoorv1.Holdings) error
 		if !r.Seized.IsZero() {
 			board.Holdings[i].Left = r.Left.String()
 		}
+		if !r.Beyond.IsZero() {
+			board.Holdings[i].Beyond = r.Beyond.String()
+		}
 	}
 	for _, z := range unmatched {
 		board.Unmatched = append(board.Unmatched, seizureMessage(z))

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,13 +25,14 @@ func (r *rescorer) holds(ctx context.Context) error {
 	if r.cases.cases == nil || now.Sub(r.held).Abs() < holdsEvery {
 		return nil
 	}
+	r.held = now
+	var failed []error // one case's is no reason to leave out the others
 	for _, c := range r.cases.cases.All() {
 		if err := r.holdsOf(ctx, c, now); err != nil {
-			return fmt.Errorf("holds of %s: %w", c.ID, err)
+			failed = append(failed, fmt.Errorf("holds of %s: %w", c.ID, err))
 		}
 	}
-	r.held = now
-	return nil
+	return errors.Join(failed...)
 }
 
 func (r *rescorer) holdsOf(ctx context.Context, c cases.Case, now time.Time) error {
@@ -40,8 +42,12 @@ func (r *rescorer) holdsOf(ctx context.Context, c cases.Case, now time.Time) err
 	}
 	for _, e := range all {
 		for _, h := range e.Holds {
-			kind := map[letter.State]string{letter.Expiring: "HOLD_EXPIRING", letter.Expired: "HOLD_EXPIRED"}[h.State]
-			if kind == "" {
+			kind, ends := "HOLD_EXPIRING", "ends at"
+			switch h.State {
+			case letter.Expired:
+				kind, ends = "HOLD_EXPIRED", "ended at"
+			case letter.Expiring:
+			case letter.Sent, letter.Answered, letter.Held:
 				continue
 			}
 			name := "cases/" + string(c.ID)
@@ -52,7 +58,7 @@ func (r *rescorer) holdsOf(ctx context.Context, c cases.Case, now time.Time) err
 			until := h.Until.UTC().Format(stampForm)
 			_, _, err = r.store.Raise(ctx, c.Opening.Tenant, screening.Alert{
 				Type: kind, Level: risk.High.String(), Rule: name + " " + e.Request + " " + h.Asset + " " + until, Finality: screening.Final, Body: body,
-				Message: fmt.Sprintf("request %s of %s: the hold of %s base units of %s ends at %s", e.Request, name, h.Amount, h.Asset, until),
+				Message: fmt.Sprintf("request %s of %s: the hold of %s base units of %s %s %s", e.Request, name, h.Amount, h.Asset, ends, until),
 			}, now.UnixMilli())
 			if err != nil {
 				return err

@@ -16,11 +16,11 @@ import (
 func TestHoldAlarm(t *testing.T) {
 	o := guarded(t)
 	name := o.filled(t, "12/2026")
-	tron := "tron:native"
+	tron, coin, lifted := "tron:native", "bitcoin:native", "ethereum:native"
 	for i, one := range []struct {
 		asset, held string
 		until       time.Duration
-	}{{usdt.String(), "5", 24 * time.Hour}, {tron, "6", -time.Hour}} {
+	}{{usdt.String(), "5", 24 * time.Hour}, {tron, "6", -time.Hour}, {coin, "7", 73 * time.Hour}, {lifted, "8", time.Hour}, {lifted, "0", time.Hour}} {
 		m := &spoorv1.RecordAnswerRequest{Name: name, Request: "R-1", Answer: &spoorv1.CaseAnswer{
 			Text: "of " + canary, Held: one.held, Asset: one.asset, HoldExpireTime: timestamppb.New(time.Now().Add(one.until)),
 		}}

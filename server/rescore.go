@@ -67,8 +67,8 @@ func (r *rescorer) look(ctx context.Context) (err error) {
 			err = panicked(p)
 		}
 	}()
-	if err := r.holds(ctx); err != nil {
-		return err
+	if err := r.holds(ctx); err != nil { // scores do not wait for it
+		r.log.Warn("holds of cases", "error", err)
 	}
 	tenants, err := r.store.Tenants()
 	if err != nil || len(tenants) == 0 {

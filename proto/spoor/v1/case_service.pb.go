@@ -4372,8 +4372,10 @@ type Holding struct {
 	UsdSource string `protobuf:"bytes,22,opt,name=usd_source,json=usdSource,proto3" json:"usd_source,omitempty"`
 	// ENTITY:ACCOUNT where a service holds it for a customer; address is the account then, its network service-ENTITY.
 	Account string `protobuf:"bytes,30,opt,name=account,proto3" json:"account,omitempty"`
-	// Traced and not seized, base units.
-	Left          string `protobuf:"bytes,31,opt,name=left,proto3" json:"left,omitempty"`
+	// Traced and not seized, base units; empty: nothing was seized.
+	Left string `protobuf:"bytes,31,opt,name=left,proto3" json:"left,omitempty"`
+	// Seized beyond what was traced, base units; empty: nothing was.
+	Beyond        string `protobuf:"bytes,33,opt,name=beyond,proto3" json:"beyond,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4572,6 +4574,13 @@ func (x *Holding) GetAccount() string {
 func (x *Holding) GetLeft() string {
 	if x != nil {
 		return x.Left
+	}
+	return ""
+}
+
+func (x *Holding) GetBeyond() string {
+	if x != nil {
+		return x.Beyond
 	}
 	return ""
 }
@@ -5704,7 +5713,7 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\vrestitution\x18\x04 \x03(\v2\x0f.spoor.v1.AwardR\vrestitution\x12\x1a\n" +
 	"\bwarnings\x18\x05 \x03(\tR\bwarnings\x125\n" +
 	"\telsewhere\x18\x06 \x03(\v2\x17.spoor.v1.DeconflictionR\telsewhere\x12/\n" +
-	"\tunmatched\x18\a \x03(\v2\x11.spoor.v1.SeizureR\tunmatched\"\xcc\x05\n" +
+	"\tunmatched\x18\a \x03(\v2\x11.spoor.v1.SeizureR\tunmatched\"\xe4\x05\n" +
 	"\aHolding\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12%\n" +
@@ -5733,7 +5742,8 @@ const file_spoor_v1_case_service_proto_rawDesc = "" +
 	"\n" +
 	"usd_source\x18\x16 \x01(\tR\tusdSource\x12\x18\n" +
 	"\aaccount\x18\x1e \x01(\tR\aaccount\x12\x12\n" +
-	"\x04left\x18\x1f \x01(\tR\x04left\"=\n" +
+	"\x04left\x18\x1f \x01(\tR\x04left\x12\x16\n" +
+	"\x06beyond\x18! \x01(\tR\x06beyond\"=\n" +
 	"\vVictimShare\x12\x16\n" +
 	"\x06victim\x18\x01 \x01(\tR\x06victim\x12\x16\n" +
 	"\x06amount\x18\x02 \x01(\tR\x06amount\"\x90\x01\n" +

@@ -229,6 +229,9 @@ func Holdings(w io.Writer, m *spoorv1.Holdings, s Style) error {
 		if h.GetSeized() != "" {
 			p.line("%s: %s seized, %s left", Clean(h.GetId()), money(h.GetSeized(), h.GetAsset()), coins(h.GetLeft(), h.GetAsset()))
 		}
+		if h.GetBeyond() != "" {
+			p.line("%s: %s of it was seized beyond what was traced", Clean(h.GetId()), money(h.GetBeyond(), h.GetAsset()))
+		}
 	}
 	for _, z := range m.GetUnmatched() {
 		p.line("seized and in no holding: %s base units of %s at %s", Clean(z.GetAmount()), Clean(z.GetAsset()), Clean(z.GetAddress()))
