@@ -63,6 +63,17 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// Packages of cases whose first payer is not known hold, too, and those of money in accounts at an exchange.
+func TestPageOfMany(t *testing.T) {
+	for seed := range uint64(12) {
+		for name, d := range map[string]*evidence.Dossier{"sparse": casetest.Sparse(t, seed), "disclosed": casetest.Disclosed(t, seed)} {
+			if sheet, text := printed(t, question{name: written(t, d, nil)}); !sheet.Holds {
+				t.Errorf("%s, seed %d:\n%s", name, seed, text)
+			}
+		}
+	}
+}
+
 // A package of each level holds beside the full one, and not beside another.
 func TestRedactedPages(t *testing.T) {
 	d, other := casetest.Build(t, 2), casetest.Build(t, 4)

@@ -256,9 +256,9 @@ func (t recordedTx) paid(p saidPayment) string {
 	if err != nil || i >= uint64(len(t.Outputs)) {
 		return fmt.Sprintf("one of %d outputs", len(t.Outputs))
 	}
-	from := ""
-	for _, in := range t.Inputs {
-		if from == "" || in.Address == p.From {
+	from := "" // the first payer, who may not be known, or whoever of them is said
+	for i, in := range t.Inputs {
+		if i == 0 || in.Address == p.From {
 			from = in.Address
 		}
 	}

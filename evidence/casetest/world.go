@@ -25,6 +25,7 @@ type World struct {
 	seeds  []tracer.Seed
 	token  ledger.Asset
 	coins  []coin // unspent
+	sparse bool   // some coins are of before the world
 }
 
 type coin struct {
@@ -40,11 +41,16 @@ const start = 1_700_000_000_000
 // New makes a past of so many blocks and people. The same seed gives the same.
 func New(t testing.TB, seed uint64, blocks, people int) *World {
 	t.Helper()
+	return made(t, seed, blocks, people, false)
+}
+
+func made(t testing.TB, seed uint64, blocks, people int, sparse bool) *World {
+	t.Helper()
 	usdt, ok := ledger.AssetBySymbol("tron", "USDT")
 	if !ok {
 		t.Fatal("no USDT on tron")
 	}
-	w := &World{random: rand.New(rand.NewPCG(seed, 5)), token: usdt} //nolint:gosec // the same seed has to give the same world
+	w := &World{sparse: sparse, random: rand.New(rand.NewPCG(seed, 5)), token: usdt} //nolint:gosec // the same seed has to give the same world
 	for h := range blocks {
 		w.accounts(uint64(h+1), people)
 		w.utxo(uint64(h+1), people)
@@ -117,6 +123,10 @@ func (w *World) utxo(height uint64, people int) {
 func (w *World) spend(height uint64, index uint32, people int) ledger.Tx {
 	tx := ledger.Tx{ID: txID("bitcoin", height, index), Chain: "bitcoin", Pos: ledger.At(height, index), Time: refAt("bitcoin", height).Time, Grade: ledger.GradeAttested}
 	var total uint64
+	if w.sparse && w.random.IntN(6) == 0 { // a coin of before the world, of which nothing is known
+		tx.Inputs = append(tx.Inputs, ledger.Input{Prev: ledger.OutPoint{Tx: txID("before", height, index)}})
+		total += w.random.Uint64N(1_000_000)
+	}
 	for range 1 + w.random.IntN(3) {
 		if len(w.coins) == 0 {
 			break
@@ -217,7 +227,17 @@ func (x withBlocks) BlockRef(ctx context.Context, c ledger.Chain, height uint64)
 // Build makes a random case and its dossier.
 func Build(t testing.TB, seed uint64) *evidence.Dossier {
 	t.Helper()
-	w := New(t, seed, 20, 10)
+	return dossier(t, New(t, seed, 20, 10), seed)
+}
+
+// Sparse is Build where some inputs spend coins of which nothing is known.
+func Sparse(t testing.TB, seed uint64) *evidence.Dossier {
+	t.Helper()
+	return dossier(t, made(t, seed, 20, 10, true), seed)
+}
+
+func dossier(t testing.TB, w *World, seed uint64) *evidence.Dossier {
+	t.Helper()
 	names := []string{"fifo", "lifo", "haircut", "dirty-first", "tiho", "libr"}
 	c := w.Case(names[w.random.IntN(6)], names[w.random.IntN(6)], []string{"traced", "pro-rata"}[w.random.IntN(2)])
 	d, err := evidence.Build(t.Context(), c, w.Pick(2+w.random.IntN(6)), w.Source(t))

@@ -61,7 +61,7 @@ func TestAgree(t *testing.T) {
 	n, rows := trials(t, 100), 0
 	for range n {
 		seed := rand.Uint64()
-		d := casetest.Build(t, seed)
+		d := []func(testing.TB, uint64) *evidence.Dossier{casetest.Build, casetest.Sparse}[seed%2](t, seed)
 		files := filesOf(t, d)
 		found, _ := replay.Check(files)
 		if len(found) > 0 || !other(t, files) {
