@@ -232,6 +232,9 @@ func balanceCheck(h ledger.Holder, asOf []Block) string {
 	address := addressText(h.Address)
 	switch h.Asset.Chain.Family() {
 	case ledger.FamilyBitcoin:
+		if script, ok := strings.CutPrefix(address, "script:"); ok {
+			return "scantxoutset start [\"raw(" + script + ")\"] at height " + height
+		}
 		return "scantxoutset start [\"addr(" + address + ")\"] at height " + height
 	case ledger.FamilyEVM:
 		if h.Asset.Native() {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -74,7 +75,11 @@ func (a *app) verify(cmd *cobra.Command, name string, flags verifyFlags) error {
 	traced := evidence.Verify(cmd.Context(), d)
 	report.Checks = append(report.Checks, traced.Checks...)
 	report.Proven, report.Attested, report.Inferred = traced.Proven, traced.Attested, traced.Inferred
-	report.Add("renderings are those of the records", pack.Check(b, d), "")
+	if traced.OK() {
+		report.Add("renderings are those of the records", pack.Check(b, d), "")
+	} else {
+		report.Add("renderings are those of the records", errors.New("not made: the records do not hold"), "")
+	}
 	if err := a.verifyBeside(report, name, b, zip, flags); err != nil {
 		return err
 	}

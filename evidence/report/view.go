@@ -107,7 +107,7 @@ func (v *view) summary() section {
 	s := section{Title: "Summary"}
 	lost, stop := map[string]ledger.Amount{}, map[string]ledger.Amount{}
 	for _, p := range v.d.Payments {
-		lost[p.Asset] = lost[p.Asset].Plus(amount(p.Amount)).Minus(amount(p.Collide))
+		lost[p.Asset] = lost[p.Asset].Plus(amount(p.Amount)).SubFloor(amount(p.Collide))
 	}
 	for _, h := range v.d.Holdings {
 		stop[h.Asset] = stop[h.Asset].Plus(amount(h.Recoverable))
