@@ -83,6 +83,8 @@ func TestSlots(t *testing.T) {
 	}
 	_, err = c.StartTrace(t.Context(), &spoorv1.StartTraceRequest{Request: longTrace(), RequestId: "x"})
 	refusal{codes.ResourceExhausted, "EXCEEDED_RATE_LIMIT", "", "2 traces run already"}.check(t, "a begun trace", err)
+	_, err = c.FindPaths(t.Context(), &spoorv1.FindPathsRequest{From: named("tron", "a").Qualified(), To: named("tron", "b").Qualified()})
+	refusal{codes.ResourceExhausted, "EXCEEDED_RATE_LIMIT", "", "2 traces run already"}.check(t, "a search for paths", err)
 	cancel()
 	for {
 		got, err := c.StartTrace(t.Context(), &spoorv1.StartTraceRequest{Request: longTrace(), RequestId: "x"})

@@ -49,7 +49,7 @@ func (run *run) stop(a *arrival, open bool) (Reason, error) {
 		if err != nil {
 			return "", err
 		}
-		if reason, ok := stopOf(tags, a.Time); ok {
+		if reason, ok := StopOf(tags, a.Time); ok {
 			return reason, nil
 		}
 		service, err := run.suspected(a, tags)
@@ -70,7 +70,7 @@ func (run *run) stop(a *arrival, open bool) (Reason, error) {
 // it has paid more distinct payees than the request allows. A customer of a
 // service is none.
 func (run *run) suspected(a *arrival, tags []ledger.Tag) (bool, error) {
-	if run.req.ServicePayees <= 0 || a.Chain.UTXO() || a.To.Kind == ledger.KindNamed || exemptFromService(tags, a.Time) {
+	if run.req.ServicePayees <= 0 || a.Chain.UTXO() || a.To.Kind == ledger.KindNamed || ExemptFromService(tags, a.Time) {
 		return false, nil
 	}
 	h := ledger.Holder{Address: a.To, Asset: a.Asset}

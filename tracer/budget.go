@@ -57,7 +57,7 @@ func (run *run) exemptAt(a ledger.Address, at ledger.Point) (bool, error) {
 		return false, nil
 	}
 	tx, err := run.idx.TxAt(run.ctx, a.Chain, at.Pos)
-	return exemptFromService(tags, tx.Time), err
+	return ExemptFromService(tags, tx.Time), err
 }
 
 // closeAs ends everything an account holds.

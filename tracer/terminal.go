@@ -153,11 +153,11 @@ func stopCategories() map[string]Reason {
 // StopCategories lists the categories at which a trace stops, by name.
 func StopCategories() []string { return slices.Sorted(maps.Keys(stopCategories())) }
 
-// stopOf returns the reason that an address's tags stop the trace with at a
+// StopOf returns the reason that an address's tags stop the trace with at a
 // block time, and the tag that decided: the most confident one, ties to the
 // one recorded first. Concepts refine: a service's deposit wallet is a
 // DEPOSIT_ADDRESS, a mixing tag that says coinjoin a COINJOIN.
-func stopOf(tags []ledger.Tag, at int64) (Reason, bool) {
+func StopOf(tags []ledger.Tag, at int64) (Reason, bool) {
 	var best ledger.Tag
 	var reason Reason
 	categories := stopCategories()
@@ -200,9 +200,9 @@ func restsAs(tags []ledger.Tag, at int64) (Reason, bool) {
 	return "", false
 }
 
-// exemptFromService reports a label whose addresses are never a suspected
+// ExemptFromService reports a label whose addresses are never a suspected
 // service: what the trace looks for.
-func exemptFromService(tags []ledger.Tag, at int64) bool {
+func ExemptFromService(tags []ledger.Tag, at int64) bool {
 	return slices.ContainsFunc(exempting(tags), func(t ledger.Tag) bool { return t.ValidAt(at) })
 }
 

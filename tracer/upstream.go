@@ -455,10 +455,10 @@ func (b *backward) stopAt(h Hop) (Reason, error) {
 	if err != nil {
 		return "", err
 	}
-	if reason, ok := stopOf(tags, h.Time); ok {
+	if reason, ok := StopOf(tags, h.Time); ok {
 		return reason, nil
 	}
-	if b.req.ServicePayees <= 0 || h.Chain.UTXO() || h.From.Kind == ledger.KindNamed || exemptFromService(tags, h.Time) {
+	if b.req.ServicePayees <= 0 || h.Chain.UTXO() || h.From.Kind == ledger.KindNamed || ExemptFromService(tags, h.Time) {
 		return "", nil
 	}
 	at, found, err := b.idx.PayeeAt(b.ctx, ledger.Holder{Address: h.From, Asset: h.Asset}, b.req.ServicePayees+1)

@@ -674,6 +674,680 @@ func (x *FoundTransfer) GetSecondsOff() int64 {
 	return 0
 }
 
+// FindPathsRequest asks how money got from one address to another.
+type FindPathsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// NETWORK:ADDRESS that paid.
+	From string `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	// NETWORK:ADDRESS that was paid at last, of the same network.
+	To string `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	// Asset, by symbol, "native" or contract; empty: every asset that both addresses moved.
+	Asset string `protobuf:"bytes,3,opt,name=asset,proto3" json:"asset,omitempty"`
+	// Steps are not before this time; absent: from the first block.
+	Since *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`
+	// Steps are before this time; absent: up to the data cut-off.
+	Before *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=before,proto3" json:"before,omitempty"`
+	// Most steps of a path; 0: 6.
+	MaxHops int32 `protobuf:"varint,6,opt,name=max_hops,json=maxHops,proto3" json:"max_hops,omitempty"`
+	// Most paths of each asset; 0: 10.
+	MaxResults    int32 `protobuf:"varint,7,opt,name=max_results,json=maxResults,proto3" json:"max_results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindPathsRequest) Reset() {
+	*x = FindPathsRequest{}
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindPathsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindPathsRequest) ProtoMessage() {}
+
+func (x *FindPathsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindPathsRequest.ProtoReflect.Descriptor instead.
+func (*FindPathsRequest) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *FindPathsRequest) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *FindPathsRequest) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *FindPathsRequest) GetAsset() string {
+	if x != nil {
+		return x.Asset
+	}
+	return ""
+}
+
+func (x *FindPathsRequest) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *FindPathsRequest) GetBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+func (x *FindPathsRequest) GetMaxHops() int32 {
+	if x != nil {
+		return x.MaxHops
+	}
+	return 0
+}
+
+func (x *FindPathsRequest) GetMaxResults() int32 {
+	if x != nil {
+		return x.MaxResults
+	}
+	return 0
+}
+
+// FindPathsResponse has the paths and says what was not looked at.
+type FindPathsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Asset by asset the widest path first, then the one with the fewest steps, then the first to arrive.
+	Paths []*Path `protobuf:"bytes,1,rep,name=paths,proto3" json:"paths,omitempty"`
+	// There are more paths than max_results.
+	More bool `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
+	// FOUND; NONE_IN_INDEX: the index holds no path however long; NONE_WITHIN_LIMITS: something was left out, see `searched`.
+	Outcome string `protobuf:"bytes,3,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// One for each asset.
+	Searched []*PathSearch `protobuf:"bytes,4,rep,name=searched,proto3" json:"searched,omitempty"`
+	// There are more assets that both addresses moved than one question looks at; ask for one of them.
+	AssetsCut bool `protobuf:"varint,5,opt,name=assets_cut,json=assetsCut,proto3" json:"assets_cut,omitempty"`
+	// What a step follows: "transfers" of accounts, or "coins": each step is an output of the transaction that spends the one before.
+	Follows string `protobuf:"bytes,6,opt,name=follows,proto3" json:"follows,omitempty"`
+	// Data cut-off of the network.
+	AsOf *AsOf `protobuf:"bytes,7,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the answer rests on.
+	Coverage      *Coverage `protobuf:"bytes,8,opt,name=coverage,proto3" json:"coverage,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindPathsResponse) Reset() {
+	*x = FindPathsResponse{}
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindPathsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindPathsResponse) ProtoMessage() {}
+
+func (x *FindPathsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindPathsResponse.ProtoReflect.Descriptor instead.
+func (*FindPathsResponse) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *FindPathsResponse) GetPaths() []*Path {
+	if x != nil {
+		return x.Paths
+	}
+	return nil
+}
+
+func (x *FindPathsResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+func (x *FindPathsResponse) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *FindPathsResponse) GetSearched() []*PathSearch {
+	if x != nil {
+		return x.Searched
+	}
+	return nil
+}
+
+func (x *FindPathsResponse) GetAssetsCut() bool {
+	if x != nil {
+		return x.AssetsCut
+	}
+	return false
+}
+
+func (x *FindPathsResponse) GetFollows() string {
+	if x != nil {
+		return x.Follows
+	}
+	return ""
+}
+
+func (x *FindPathsResponse) GetAsOf() *AsOf {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *FindPathsResponse) GetCoverage() *Coverage {
+	if x != nil {
+		return x.Coverage
+	}
+	return nil
+}
+
+// Path is a chain of steps of one asset. It shows that money could go that way, not whose it was.
+type Path struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What moved.
+	Asset *Asset `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
+	// The smallest step, base units.
+	Width string `protobuf:"bytes,2,opt,name=width,proto3" json:"width,omitempty"`
+	// From the first payment to the last.
+	Steps         []*PathStep `protobuf:"bytes,3,rep,name=steps,proto3" json:"steps,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Path) Reset() {
+	*x = Path{}
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Path) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Path) ProtoMessage() {}
+
+func (x *Path) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Path.ProtoReflect.Descriptor instead.
+func (*Path) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Path) GetAsset() *Asset {
+	if x != nil {
+		return x.Asset
+	}
+	return nil
+}
+
+func (x *Path) GetWidth() string {
+	if x != nil {
+		return x.Width
+	}
+	return ""
+}
+
+func (x *Path) GetSteps() []*PathStep {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+// PathStep is one transfer, or one output of a transaction of coins.
+type PathStep struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Exact REF.
+	Ref string `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
+	// Payer; of the first step the address asked about, else who was paid before.
+	From string `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// Payee.
+	To string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	// What was paid, base units. On UTXO chains the first step's is at most what the sender put into the transaction.
+	Amount string `protobuf:"bytes,4,opt,name=amount,proto3" json:"amount,omitempty"`
+	// Height of its block; absent on exports without heights.
+	Height *uint32 `protobuf:"varint,5,opt,name=height,proto3,oneof" json:"height,omitempty"`
+	// Time of its block.
+	Time *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=time,proto3" json:"time,omitempty"`
+	// proven, attested or inferred.
+	Grade string `protobuf:"bytes,7,opt,name=grade,proto3" json:"grade,omitempty"`
+	// Labels of the payee at that time.
+	ToLabels      []*Label `protobuf:"bytes,8,rep,name=to_labels,json=toLabels,proto3" json:"to_labels,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PathStep) Reset() {
+	*x = PathStep{}
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PathStep) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PathStep) ProtoMessage() {}
+
+func (x *PathStep) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PathStep.ProtoReflect.Descriptor instead.
+func (*PathStep) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *PathStep) GetRef() string {
+	if x != nil {
+		return x.Ref
+	}
+	return ""
+}
+
+func (x *PathStep) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *PathStep) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *PathStep) GetAmount() string {
+	if x != nil {
+		return x.Amount
+	}
+	return ""
+}
+
+func (x *PathStep) GetHeight() uint32 {
+	if x != nil && x.Height != nil {
+		return *x.Height
+	}
+	return 0
+}
+
+func (x *PathStep) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *PathStep) GetGrade() string {
+	if x != nil {
+		return x.Grade
+	}
+	return ""
+}
+
+func (x *PathStep) GetToLabels() []*Label {
+	if x != nil {
+		return x.ToLabels
+	}
+	return nil
+}
+
+// PathSearch says what a search in one asset looked at and where it was cut.
+type PathSearch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The asset.
+	Asset *Asset `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
+	// Transfers and outputs that were read.
+	Events int64 `protobuf:"varint,2,opt,name=events,proto3" json:"events,omitempty"`
+	// Addresses at which it stopped, as a trace does: services, mixers, bridges, seized and frozen ones.
+	Services int64 `protobuf:"varint,3,opt,name=services,proto3" json:"services,omitempty"`
+	// Accounts of which not every transfer was read: they have more than 10,000.
+	BusyAccounts int64 `protobuf:"varint,4,opt,name=busy_accounts,json=busyAccounts,proto3" json:"busy_accounts,omitempty"`
+	// Accounts or coins that were reached by max_hops steps and not followed further.
+	AtMaxHops int64 `protobuf:"varint,5,opt,name=at_max_hops,json=atMaxHops,proto3" json:"at_max_hops,omitempty"`
+	// The budget of the whole search was spent.
+	BudgetSpent   bool `protobuf:"varint,6,opt,name=budget_spent,json=budgetSpent,proto3" json:"budget_spent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PathSearch) Reset() {
+	*x = PathSearch{}
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PathSearch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PathSearch) ProtoMessage() {}
+
+func (x *PathSearch) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PathSearch.ProtoReflect.Descriptor instead.
+func (*PathSearch) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *PathSearch) GetAsset() *Asset {
+	if x != nil {
+		return x.Asset
+	}
+	return nil
+}
+
+func (x *PathSearch) GetEvents() int64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *PathSearch) GetServices() int64 {
+	if x != nil {
+		return x.Services
+	}
+	return 0
+}
+
+func (x *PathSearch) GetBusyAccounts() int64 {
+	if x != nil {
+		return x.BusyAccounts
+	}
+	return 0
+}
+
+func (x *PathSearch) GetAtMaxHops() int64 {
+	if x != nil {
+		return x.AtMaxHops
+	}
+	return 0
+}
+
+func (x *PathSearch) GetBudgetSpent() bool {
+	if x != nil {
+		return x.BudgetSpent
+	}
+	return false
+}
+
+// VerifyTraceRequest gives a finished trace: by its name, or whole.
+type VerifyTraceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Resource name, traces/ID, of a trace begun with StartTrace; empty: the trace is given.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The trace as it was answered.
+	Trace         *Trace `protobuf:"bytes,2,opt,name=trace,proto3" json:"trace,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyTraceRequest) Reset() {
+	*x = VerifyTraceRequest{}
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyTraceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyTraceRequest) ProtoMessage() {}
+
+func (x *VerifyTraceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyTraceRequest.ProtoReflect.Descriptor instead.
+func (*VerifyTraceRequest) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *VerifyTraceRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *VerifyTraceRequest) GetTrace() *Trace {
+	if x != nil {
+		return x.Trace
+	}
+	return nil
+}
+
+// VerifyTraceResponse is the verdict over a trace.
+type VerifyTraceResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// EQUAL, DIFFERENT, or NOT_COMPARABLE: its pins are not to be had here.
+	Verdict string `protobuf:"bytes,1,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	// Why it cannot be compared; empty else.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What differs, in the order of the message; at most 100.
+	Differences []*TraceDifference `protobuf:"bytes,3,rep,name=differences,proto3" json:"differences,omitempty"`
+	// How many fields differ in all.
+	Found int64 `protobuf:"varint,4,opt,name=found,proto3" json:"found,omitempty"`
+	// How many fields were compared. Names, states, coverage, finality and dollars are not: they change without the trace.
+	Compared      int64 `protobuf:"varint,5,opt,name=compared,proto3" json:"compared,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyTraceResponse) Reset() {
+	*x = VerifyTraceResponse{}
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyTraceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyTraceResponse) ProtoMessage() {}
+
+func (x *VerifyTraceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyTraceResponse.ProtoReflect.Descriptor instead.
+func (*VerifyTraceResponse) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *VerifyTraceResponse) GetVerdict() string {
+	if x != nil {
+		return x.Verdict
+	}
+	return ""
+}
+
+func (x *VerifyTraceResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *VerifyTraceResponse) GetDifferences() []*TraceDifference {
+	if x != nil {
+		return x.Differences
+	}
+	return nil
+}
+
+func (x *VerifyTraceResponse) GetFound() int64 {
+	if x != nil {
+		return x.Found
+	}
+	return 0
+}
+
+func (x *VerifyTraceResponse) GetCompared() int64 {
+	if x != nil {
+		return x.Compared
+	}
+	return 0
+}
+
+// TraceDifference is one field that the replay fills otherwise.
+type TraceDifference struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which: "hops[3].dirty", counted from 0.
+	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	// In the trace as given; empty: absent.
+	Was string `protobuf:"bytes,2,opt,name=was,proto3" json:"was,omitempty"`
+	// In the replay; empty: absent.
+	Is            string `protobuf:"bytes,3,opt,name=is,proto3" json:"is,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TraceDifference) Reset() {
+	*x = TraceDifference{}
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TraceDifference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TraceDifference) ProtoMessage() {}
+
+func (x *TraceDifference) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TraceDifference.ProtoReflect.Descriptor instead.
+func (*TraceDifference) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *TraceDifference) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *TraceDifference) GetWas() string {
+	if x != nil {
+		return x.Was
+	}
+	return ""
+}
+
+func (x *TraceDifference) GetIs() string {
+	if x != nil {
+		return x.Is
+	}
+	return ""
+}
+
 // LookupTransactionRequest names a transaction.
 type LookupTransactionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -685,7 +1359,7 @@ type LookupTransactionRequest struct {
 
 func (x *LookupTransactionRequest) Reset() {
 	*x = LookupTransactionRequest{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[8]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -697,7 +1371,7 @@ func (x *LookupTransactionRequest) String() string {
 func (*LookupTransactionRequest) ProtoMessage() {}
 
 func (x *LookupTransactionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[8]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -710,7 +1384,7 @@ func (x *LookupTransactionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupTransactionRequest.ProtoReflect.Descriptor instead.
 func (*LookupTransactionRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{8}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *LookupTransactionRequest) GetRef() string {
@@ -759,7 +1433,7 @@ type Transaction struct {
 
 func (x *Transaction) Reset() {
 	*x = Transaction{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[9]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -771,7 +1445,7 @@ func (x *Transaction) String() string {
 func (*Transaction) ProtoMessage() {}
 
 func (x *Transaction) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[9]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -784,7 +1458,7 @@ func (x *Transaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transaction.ProtoReflect.Descriptor instead.
 func (*Transaction) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{9}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Transaction) GetNetwork() string {
@@ -915,7 +1589,7 @@ type TransactionInput struct {
 
 func (x *TransactionInput) Reset() {
 	*x = TransactionInput{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[10]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -927,7 +1601,7 @@ func (x *TransactionInput) String() string {
 func (*TransactionInput) ProtoMessage() {}
 
 func (x *TransactionInput) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[10]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -940,7 +1614,7 @@ func (x *TransactionInput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactionInput.ProtoReflect.Descriptor instead.
 func (*TransactionInput) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{10}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *TransactionInput) GetIndex() uint32 {
@@ -1015,7 +1689,7 @@ type TransactionOutput struct {
 
 func (x *TransactionOutput) Reset() {
 	*x = TransactionOutput{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[11]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1027,7 +1701,7 @@ func (x *TransactionOutput) String() string {
 func (*TransactionOutput) ProtoMessage() {}
 
 func (x *TransactionOutput) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[11]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1040,7 +1714,7 @@ func (x *TransactionOutput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactionOutput.ProtoReflect.Descriptor instead.
 func (*TransactionOutput) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{11}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TransactionOutput) GetIndex() uint32 {
@@ -1115,7 +1789,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[12]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1127,7 +1801,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[12]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1140,7 +1814,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{12}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Transfer) GetIndex() string {
@@ -1207,7 +1881,7 @@ type LookupAddressRequest struct {
 
 func (x *LookupAddressRequest) Reset() {
 	*x = LookupAddressRequest{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[13]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1219,7 +1893,7 @@ func (x *LookupAddressRequest) String() string {
 func (*LookupAddressRequest) ProtoMessage() {}
 
 func (x *LookupAddressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[13]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1232,7 +1906,7 @@ func (x *LookupAddressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupAddressRequest.ProtoReflect.Descriptor instead.
 func (*LookupAddressRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{13}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *LookupAddressRequest) GetAddress() string {
@@ -1283,7 +1957,7 @@ type AddressInfo struct {
 
 func (x *AddressInfo) Reset() {
 	*x = AddressInfo{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[14]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1295,7 +1969,7 @@ func (x *AddressInfo) String() string {
 func (*AddressInfo) ProtoMessage() {}
 
 func (x *AddressInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[14]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1308,7 +1982,7 @@ func (x *AddressInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddressInfo.ProtoReflect.Descriptor instead.
 func (*AddressInfo) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{14}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *AddressInfo) GetNetwork() string {
@@ -1401,7 +2075,7 @@ type AssetBalance struct {
 
 func (x *AssetBalance) Reset() {
 	*x = AssetBalance{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[15]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1413,7 +2087,7 @@ func (x *AssetBalance) String() string {
 func (*AssetBalance) ProtoMessage() {}
 
 func (x *AssetBalance) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[15]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1426,7 +2100,7 @@ func (x *AssetBalance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssetBalance.ProtoReflect.Descriptor instead.
 func (*AssetBalance) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{15}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *AssetBalance) GetAsset() *Asset {
@@ -1513,7 +2187,7 @@ type AddressEvent struct {
 
 func (x *AddressEvent) Reset() {
 	*x = AddressEvent{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[16]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1525,7 +2199,7 @@ func (x *AddressEvent) String() string {
 func (*AddressEvent) ProtoMessage() {}
 
 func (x *AddressEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[16]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1538,7 +2212,7 @@ func (x *AddressEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddressEvent.ProtoReflect.Descriptor instead.
 func (*AddressEvent) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{16}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *AddressEvent) GetPosition() *Position {
@@ -1596,7 +2270,7 @@ type AmbiguousRef struct {
 
 func (x *AmbiguousRef) Reset() {
 	*x = AmbiguousRef{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[17]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1608,7 +2282,7 @@ func (x *AmbiguousRef) String() string {
 func (*AmbiguousRef) ProtoMessage() {}
 
 func (x *AmbiguousRef) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[17]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1621,7 +2295,7 @@ func (x *AmbiguousRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AmbiguousRef.ProtoReflect.Descriptor instead.
 func (*AmbiguousRef) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{17}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *AmbiguousRef) GetRef() string {
@@ -1657,7 +2331,7 @@ type Candidate struct {
 
 func (x *Candidate) Reset() {
 	*x = Candidate{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[18]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1669,7 +2343,7 @@ func (x *Candidate) String() string {
 func (*Candidate) ProtoMessage() {}
 
 func (x *Candidate) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[18]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1682,7 +2356,7 @@ func (x *Candidate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Candidate.ProtoReflect.Descriptor instead.
 func (*Candidate) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{18}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Candidate) GetRef() string {
@@ -1777,7 +2451,63 @@ const file_spoor_v1_trace_service_proto_rawDesc = "" +
 	"\n" +
 	"amount_off\x18\a \x01(\tR\tamountOff\x12\x1f\n" +
 	"\vseconds_off\x18\b \x01(\x03R\n" +
-	"secondsOff\"8\n" +
+	"secondsOff\"\xa6\x02\n" +
+	"\x10FindPathsRequest\x12\x1e\n" +
+	"\x04from\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04from\x12\x1a\n" +
+	"\x02to\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x02to\x12\x1e\n" +
+	"\x05asset\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05asset\x120\n" +
+	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x122\n" +
+	"\x06before\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x06before\x12$\n" +
+	"\bmax_hops\x18\x06 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\f(\x00R\amaxHops\x12*\n" +
+	"\vmax_results\x18\a \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\n" +
+	"maxResults\"\xa7\x02\n" +
+	"\x11FindPathsResponse\x12$\n" +
+	"\x05paths\x18\x01 \x03(\v2\x0e.spoor.v1.PathR\x05paths\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\x12\x18\n" +
+	"\aoutcome\x18\x03 \x01(\tR\aoutcome\x120\n" +
+	"\bsearched\x18\x04 \x03(\v2\x14.spoor.v1.PathSearchR\bsearched\x12\x1d\n" +
+	"\n" +
+	"assets_cut\x18\x05 \x01(\bR\tassetsCut\x12\x18\n" +
+	"\afollows\x18\x06 \x01(\tR\afollows\x12#\n" +
+	"\x05as_of\x18\a \x01(\v2\x0e.spoor.v1.AsOfR\x04asOf\x12.\n" +
+	"\bcoverage\x18\b \x01(\v2\x12.spoor.v1.CoverageR\bcoverage\"m\n" +
+	"\x04Path\x12%\n" +
+	"\x05asset\x18\x01 \x01(\v2\x0f.spoor.v1.AssetR\x05asset\x12\x14\n" +
+	"\x05width\x18\x02 \x01(\tR\x05width\x12(\n" +
+	"\x05steps\x18\x03 \x03(\v2\x12.spoor.v1.PathStepR\x05steps\"\xf4\x01\n" +
+	"\bPathStep\x12\x10\n" +
+	"\x03ref\x18\x01 \x01(\tR\x03ref\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\tR\x02to\x12\x16\n" +
+	"\x06amount\x18\x04 \x01(\tR\x06amount\x12\x1b\n" +
+	"\x06height\x18\x05 \x01(\rH\x00R\x06height\x88\x01\x01\x12.\n" +
+	"\x04time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x14\n" +
+	"\x05grade\x18\a \x01(\tR\x05grade\x12,\n" +
+	"\tto_labels\x18\b \x03(\v2\x0f.spoor.v1.LabelR\btoLabelsB\t\n" +
+	"\a_height\"\xcf\x01\n" +
+	"\n" +
+	"PathSearch\x12%\n" +
+	"\x05asset\x18\x01 \x01(\v2\x0f.spoor.v1.AssetR\x05asset\x12\x16\n" +
+	"\x06events\x18\x02 \x01(\x03R\x06events\x12\x1a\n" +
+	"\bservices\x18\x03 \x01(\x03R\bservices\x12#\n" +
+	"\rbusy_accounts\x18\x04 \x01(\x03R\fbusyAccounts\x12\x1e\n" +
+	"\vat_max_hops\x18\x05 \x01(\x03R\tatMaxHops\x12!\n" +
+	"\fbudget_spent\x18\x06 \x01(\bR\vbudgetSpent\"w\n" +
+	"\x12VerifyTraceRequest\x12:\n" +
+	"\x04name\x18\x01 \x01(\tB&\xbaH#\xd8\x01\x01r\x1e2\x1c^traces/[A-Za-z0-9_-]{1,64}$R\x04name\x12%\n" +
+	"\x05trace\x18\x02 \x01(\v2\x0f.spoor.v1.TraceR\x05trace\"\xb6\x01\n" +
+	"\x13VerifyTraceResponse\x12\x18\n" +
+	"\averdict\x18\x01 \x01(\tR\averdict\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12;\n" +
+	"\vdifferences\x18\x03 \x03(\v2\x19.spoor.v1.TraceDifferenceR\vdifferences\x12\x14\n" +
+	"\x05found\x18\x04 \x01(\x03R\x05found\x12\x1a\n" +
+	"\bcompared\x18\x05 \x01(\x03R\bcompared\"I\n" +
+	"\x0fTraceDifference\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x12\x10\n" +
+	"\x03was\x18\x02 \x01(\tR\x03was\x12\x0e\n" +
+	"\x02is\x18\x03 \x01(\tR\x02is\"8\n" +
 	"\x18LookupTransactionRequest\x12\x1c\n" +
 	"\x03ref\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x04R\x03ref\"\xa4\x04\n" +
@@ -1873,7 +2603,7 @@ const file_spoor_v1_trace_service_proto_rawDesc = "" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
 	"\x02to\x18\x03 \x01(\tR\x02to\x12%\n" +
 	"\x05asset\x18\x04 \x01(\v2\x0f.spoor.v1.AssetR\x05asset\x12\x16\n" +
-	"\x06amount\x18\x05 \x01(\tR\x06amount2\xf0\x06\n" +
+	"\x06amount\x18\x05 \x01(\tR\x06amount2\xc0\b\n" +
 	"\fTraceService\x12[\n" +
 	"\n" +
 	"StartTrace\x12\x1b.spoor.v1.StartTraceRequest\x1a\x0f.spoor.v1.Trace\"\x1f\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x15:\arequest\"\n" +
@@ -1882,7 +2612,9 @@ const file_spoor_v1_trace_service_proto_rawDesc = "" +
 	"\bGetTrace\x12\x19.spoor.v1.GetTraceRequest\x1a\x0f.spoor.v1.Trace\"\x1f\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=traces/*}\x12s\n" +
 	"\x11LookupTransaction\x12\".spoor.v1.LookupTransactionRequest\x1a\x15.spoor.v1.Transaction\"#\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/transactions:lookup\x12h\n" +
 	"\rLookupAddress\x12\x1e.spoor.v1.LookupAddressRequest\x1a\x15.spoor.v1.AddressInfo\" \x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/addresses:lookup\x12p\n" +
-	"\rFindTransfers\x12\x1e.spoor.v1.FindTransfersRequest\x1a\x1f.spoor.v1.FindTransfersResponse\"\x1e\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/transfers:find\x12h\n" +
+	"\rFindTransfers\x12\x1e.spoor.v1.FindTransfersRequest\x1a\x1f.spoor.v1.FindTransfersResponse\"\x1e\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/transfers:find\x12`\n" +
+	"\tFindPaths\x12\x1a.spoor.v1.FindPathsRequest\x1a\x1b.spoor.v1.FindPathsResponse\"\x1a\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/paths:find\x12l\n" +
+	"\vVerifyTrace\x12\x1c.spoor.v1.VerifyTraceRequest\x1a\x1d.spoor.v1.VerifyTraceResponse\" \x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/traces:verify\x12h\n" +
 	"\n" +
 	"GetCluster\x12\x1b.spoor.v1.GetClusterRequest\x1a\x1c.spoor.v1.GetClusterResponse\"\x1f\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/clusters:lookup\x12\x81\x01\n" +
 	"\x12ListClusterMembers\x12#.spoor.v1.ListClusterMembersRequest\x1a$.spoor.v1.ListClusterMembersResponse\" \x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/clusters:membersB4Z2github.com/spoortrace/spoor/proto/spoor/v1;spoorv1b\x06proto3"
@@ -1899,7 +2631,7 @@ func file_spoor_v1_trace_service_proto_rawDescGZIP() []byte {
 	return file_spoor_v1_trace_service_proto_rawDescData
 }
 
-var file_spoor_v1_trace_service_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_spoor_v1_trace_service_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_spoor_v1_trace_service_proto_goTypes = []any{
 	(*StartTraceRequest)(nil),          // 0: spoor.v1.StartTraceRequest
 	(*StreamTraceRequest)(nil),         // 1: spoor.v1.StreamTraceRequest
@@ -1909,93 +2641,118 @@ var file_spoor_v1_trace_service_proto_goTypes = []any{
 	(*FindTransfersRequest)(nil),       // 5: spoor.v1.FindTransfersRequest
 	(*FindTransfersResponse)(nil),      // 6: spoor.v1.FindTransfersResponse
 	(*FoundTransfer)(nil),              // 7: spoor.v1.FoundTransfer
-	(*LookupTransactionRequest)(nil),   // 8: spoor.v1.LookupTransactionRequest
-	(*Transaction)(nil),                // 9: spoor.v1.Transaction
-	(*TransactionInput)(nil),           // 10: spoor.v1.TransactionInput
-	(*TransactionOutput)(nil),          // 11: spoor.v1.TransactionOutput
-	(*Transfer)(nil),                   // 12: spoor.v1.Transfer
-	(*LookupAddressRequest)(nil),       // 13: spoor.v1.LookupAddressRequest
-	(*AddressInfo)(nil),                // 14: spoor.v1.AddressInfo
-	(*AssetBalance)(nil),               // 15: spoor.v1.AssetBalance
-	(*AddressEvent)(nil),               // 16: spoor.v1.AddressEvent
-	(*AmbiguousRef)(nil),               // 17: spoor.v1.AmbiguousRef
-	(*Candidate)(nil),                  // 18: spoor.v1.Candidate
-	(*TraceRequest)(nil),               // 19: spoor.v1.TraceRequest
-	(*Hop)(nil),                        // 20: spoor.v1.Hop
-	(*Terminal)(nil),                   // 21: spoor.v1.Terminal
-	(*Progress)(nil),                   // 22: spoor.v1.Progress
-	(*Trace)(nil),                      // 23: spoor.v1.Trace
-	(*AsOf)(nil),                       // 24: spoor.v1.AsOf
-	(*timestamppb.Timestamp)(nil),      // 25: google.protobuf.Timestamp
-	(*Coverage)(nil),                   // 26: spoor.v1.Coverage
-	(*Asset)(nil),                      // 27: spoor.v1.Asset
-	(*Label)(nil),                      // 28: spoor.v1.Label
-	(*Position)(nil),                   // 29: spoor.v1.Position
-	(*GetClusterRequest)(nil),          // 30: spoor.v1.GetClusterRequest
-	(*ListClusterMembersRequest)(nil),  // 31: spoor.v1.ListClusterMembersRequest
-	(*GetClusterResponse)(nil),         // 32: spoor.v1.GetClusterResponse
-	(*ListClusterMembersResponse)(nil), // 33: spoor.v1.ListClusterMembersResponse
+	(*FindPathsRequest)(nil),           // 8: spoor.v1.FindPathsRequest
+	(*FindPathsResponse)(nil),          // 9: spoor.v1.FindPathsResponse
+	(*Path)(nil),                       // 10: spoor.v1.Path
+	(*PathStep)(nil),                   // 11: spoor.v1.PathStep
+	(*PathSearch)(nil),                 // 12: spoor.v1.PathSearch
+	(*VerifyTraceRequest)(nil),         // 13: spoor.v1.VerifyTraceRequest
+	(*VerifyTraceResponse)(nil),        // 14: spoor.v1.VerifyTraceResponse
+	(*TraceDifference)(nil),            // 15: spoor.v1.TraceDifference
+	(*LookupTransactionRequest)(nil),   // 16: spoor.v1.LookupTransactionRequest
+	(*Transaction)(nil),                // 17: spoor.v1.Transaction
+	(*TransactionInput)(nil),           // 18: spoor.v1.TransactionInput
+	(*TransactionOutput)(nil),          // 19: spoor.v1.TransactionOutput
+	(*Transfer)(nil),                   // 20: spoor.v1.Transfer
+	(*LookupAddressRequest)(nil),       // 21: spoor.v1.LookupAddressRequest
+	(*AddressInfo)(nil),                // 22: spoor.v1.AddressInfo
+	(*AssetBalance)(nil),               // 23: spoor.v1.AssetBalance
+	(*AddressEvent)(nil),               // 24: spoor.v1.AddressEvent
+	(*AmbiguousRef)(nil),               // 25: spoor.v1.AmbiguousRef
+	(*Candidate)(nil),                  // 26: spoor.v1.Candidate
+	(*TraceRequest)(nil),               // 27: spoor.v1.TraceRequest
+	(*Hop)(nil),                        // 28: spoor.v1.Hop
+	(*Terminal)(nil),                   // 29: spoor.v1.Terminal
+	(*Progress)(nil),                   // 30: spoor.v1.Progress
+	(*Trace)(nil),                      // 31: spoor.v1.Trace
+	(*AsOf)(nil),                       // 32: spoor.v1.AsOf
+	(*timestamppb.Timestamp)(nil),      // 33: google.protobuf.Timestamp
+	(*Coverage)(nil),                   // 34: spoor.v1.Coverage
+	(*Asset)(nil),                      // 35: spoor.v1.Asset
+	(*Label)(nil),                      // 36: spoor.v1.Label
+	(*Position)(nil),                   // 37: spoor.v1.Position
+	(*GetClusterRequest)(nil),          // 38: spoor.v1.GetClusterRequest
+	(*ListClusterMembersRequest)(nil),  // 39: spoor.v1.ListClusterMembersRequest
+	(*GetClusterResponse)(nil),         // 40: spoor.v1.GetClusterResponse
+	(*ListClusterMembersResponse)(nil), // 41: spoor.v1.ListClusterMembersResponse
 }
 var file_spoor_v1_trace_service_proto_depIdxs = []int32{
-	19, // 0: spoor.v1.StartTraceRequest.request:type_name -> spoor.v1.TraceRequest
-	19, // 1: spoor.v1.StreamTraceRequest.request:type_name -> spoor.v1.TraceRequest
-	20, // 2: spoor.v1.TraceEvent.hop:type_name -> spoor.v1.Hop
-	21, // 3: spoor.v1.TraceEvent.terminal:type_name -> spoor.v1.Terminal
-	22, // 4: spoor.v1.TraceEvent.progress:type_name -> spoor.v1.Progress
-	23, // 5: spoor.v1.TraceEvent.result:type_name -> spoor.v1.Trace
+	27, // 0: spoor.v1.StartTraceRequest.request:type_name -> spoor.v1.TraceRequest
+	27, // 1: spoor.v1.StreamTraceRequest.request:type_name -> spoor.v1.TraceRequest
+	28, // 2: spoor.v1.TraceEvent.hop:type_name -> spoor.v1.Hop
+	29, // 3: spoor.v1.TraceEvent.terminal:type_name -> spoor.v1.Terminal
+	30, // 4: spoor.v1.TraceEvent.progress:type_name -> spoor.v1.Progress
+	31, // 5: spoor.v1.TraceEvent.result:type_name -> spoor.v1.Trace
 	3,  // 6: spoor.v1.TraceEvent.settlement:type_name -> spoor.v1.Settlement
-	24, // 7: spoor.v1.Settlement.as_of:type_name -> spoor.v1.AsOf
-	25, // 8: spoor.v1.FindTransfersRequest.around:type_name -> google.protobuf.Timestamp
+	32, // 7: spoor.v1.Settlement.as_of:type_name -> spoor.v1.AsOf
+	33, // 8: spoor.v1.FindTransfersRequest.around:type_name -> google.protobuf.Timestamp
 	7,  // 9: spoor.v1.FindTransfersResponse.transfers:type_name -> spoor.v1.FoundTransfer
-	24, // 10: spoor.v1.FindTransfersResponse.as_of:type_name -> spoor.v1.AsOf
-	26, // 11: spoor.v1.FindTransfersResponse.coverage:type_name -> spoor.v1.Coverage
-	27, // 12: spoor.v1.FoundTransfer.asset:type_name -> spoor.v1.Asset
-	25, // 13: spoor.v1.FoundTransfer.time:type_name -> google.protobuf.Timestamp
-	25, // 14: spoor.v1.Transaction.time:type_name -> google.protobuf.Timestamp
-	10, // 15: spoor.v1.Transaction.inputs:type_name -> spoor.v1.TransactionInput
-	11, // 16: spoor.v1.Transaction.outputs:type_name -> spoor.v1.TransactionOutput
-	12, // 17: spoor.v1.Transaction.transfers:type_name -> spoor.v1.Transfer
-	28, // 18: spoor.v1.Transaction.labels:type_name -> spoor.v1.Label
-	24, // 19: spoor.v1.Transaction.as_of:type_name -> spoor.v1.AsOf
-	26, // 20: spoor.v1.Transaction.coverage:type_name -> spoor.v1.Coverage
-	28, // 21: spoor.v1.TransactionInput.labels:type_name -> spoor.v1.Label
-	28, // 22: spoor.v1.TransactionOutput.labels:type_name -> spoor.v1.Label
-	27, // 23: spoor.v1.Transfer.asset:type_name -> spoor.v1.Asset
-	28, // 24: spoor.v1.Transfer.from_labels:type_name -> spoor.v1.Label
-	28, // 25: spoor.v1.Transfer.to_labels:type_name -> spoor.v1.Label
-	15, // 26: spoor.v1.AddressInfo.balances:type_name -> spoor.v1.AssetBalance
-	28, // 27: spoor.v1.AddressInfo.labels:type_name -> spoor.v1.Label
-	16, // 28: spoor.v1.AddressInfo.events:type_name -> spoor.v1.AddressEvent
-	24, // 29: spoor.v1.AddressInfo.as_of:type_name -> spoor.v1.AsOf
-	26, // 30: spoor.v1.AddressInfo.coverage:type_name -> spoor.v1.Coverage
-	27, // 31: spoor.v1.AssetBalance.asset:type_name -> spoor.v1.Asset
-	25, // 32: spoor.v1.AssetBalance.first:type_name -> google.protobuf.Timestamp
-	25, // 33: spoor.v1.AssetBalance.last:type_name -> google.protobuf.Timestamp
-	29, // 34: spoor.v1.AddressEvent.position:type_name -> spoor.v1.Position
-	27, // 35: spoor.v1.AddressEvent.asset:type_name -> spoor.v1.Asset
-	18, // 36: spoor.v1.AmbiguousRef.candidates:type_name -> spoor.v1.Candidate
-	27, // 37: spoor.v1.Candidate.asset:type_name -> spoor.v1.Asset
-	0,  // 38: spoor.v1.TraceService.StartTrace:input_type -> spoor.v1.StartTraceRequest
-	1,  // 39: spoor.v1.TraceService.StreamTrace:input_type -> spoor.v1.StreamTraceRequest
-	4,  // 40: spoor.v1.TraceService.GetTrace:input_type -> spoor.v1.GetTraceRequest
-	8,  // 41: spoor.v1.TraceService.LookupTransaction:input_type -> spoor.v1.LookupTransactionRequest
-	13, // 42: spoor.v1.TraceService.LookupAddress:input_type -> spoor.v1.LookupAddressRequest
-	5,  // 43: spoor.v1.TraceService.FindTransfers:input_type -> spoor.v1.FindTransfersRequest
-	30, // 44: spoor.v1.TraceService.GetCluster:input_type -> spoor.v1.GetClusterRequest
-	31, // 45: spoor.v1.TraceService.ListClusterMembers:input_type -> spoor.v1.ListClusterMembersRequest
-	23, // 46: spoor.v1.TraceService.StartTrace:output_type -> spoor.v1.Trace
-	2,  // 47: spoor.v1.TraceService.StreamTrace:output_type -> spoor.v1.TraceEvent
-	23, // 48: spoor.v1.TraceService.GetTrace:output_type -> spoor.v1.Trace
-	9,  // 49: spoor.v1.TraceService.LookupTransaction:output_type -> spoor.v1.Transaction
-	14, // 50: spoor.v1.TraceService.LookupAddress:output_type -> spoor.v1.AddressInfo
-	6,  // 51: spoor.v1.TraceService.FindTransfers:output_type -> spoor.v1.FindTransfersResponse
-	32, // 52: spoor.v1.TraceService.GetCluster:output_type -> spoor.v1.GetClusterResponse
-	33, // 53: spoor.v1.TraceService.ListClusterMembers:output_type -> spoor.v1.ListClusterMembersResponse
-	46, // [46:54] is the sub-list for method output_type
-	38, // [38:46] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	32, // 10: spoor.v1.FindTransfersResponse.as_of:type_name -> spoor.v1.AsOf
+	34, // 11: spoor.v1.FindTransfersResponse.coverage:type_name -> spoor.v1.Coverage
+	35, // 12: spoor.v1.FoundTransfer.asset:type_name -> spoor.v1.Asset
+	33, // 13: spoor.v1.FoundTransfer.time:type_name -> google.protobuf.Timestamp
+	33, // 14: spoor.v1.FindPathsRequest.since:type_name -> google.protobuf.Timestamp
+	33, // 15: spoor.v1.FindPathsRequest.before:type_name -> google.protobuf.Timestamp
+	10, // 16: spoor.v1.FindPathsResponse.paths:type_name -> spoor.v1.Path
+	12, // 17: spoor.v1.FindPathsResponse.searched:type_name -> spoor.v1.PathSearch
+	32, // 18: spoor.v1.FindPathsResponse.as_of:type_name -> spoor.v1.AsOf
+	34, // 19: spoor.v1.FindPathsResponse.coverage:type_name -> spoor.v1.Coverage
+	35, // 20: spoor.v1.Path.asset:type_name -> spoor.v1.Asset
+	11, // 21: spoor.v1.Path.steps:type_name -> spoor.v1.PathStep
+	33, // 22: spoor.v1.PathStep.time:type_name -> google.protobuf.Timestamp
+	36, // 23: spoor.v1.PathStep.to_labels:type_name -> spoor.v1.Label
+	35, // 24: spoor.v1.PathSearch.asset:type_name -> spoor.v1.Asset
+	31, // 25: spoor.v1.VerifyTraceRequest.trace:type_name -> spoor.v1.Trace
+	15, // 26: spoor.v1.VerifyTraceResponse.differences:type_name -> spoor.v1.TraceDifference
+	33, // 27: spoor.v1.Transaction.time:type_name -> google.protobuf.Timestamp
+	18, // 28: spoor.v1.Transaction.inputs:type_name -> spoor.v1.TransactionInput
+	19, // 29: spoor.v1.Transaction.outputs:type_name -> spoor.v1.TransactionOutput
+	20, // 30: spoor.v1.Transaction.transfers:type_name -> spoor.v1.Transfer
+	36, // 31: spoor.v1.Transaction.labels:type_name -> spoor.v1.Label
+	32, // 32: spoor.v1.Transaction.as_of:type_name -> spoor.v1.AsOf
+	34, // 33: spoor.v1.Transaction.coverage:type_name -> spoor.v1.Coverage
+	36, // 34: spoor.v1.TransactionInput.labels:type_name -> spoor.v1.Label
+	36, // 35: spoor.v1.TransactionOutput.labels:type_name -> spoor.v1.Label
+	35, // 36: spoor.v1.Transfer.asset:type_name -> spoor.v1.Asset
+	36, // 37: spoor.v1.Transfer.from_labels:type_name -> spoor.v1.Label
+	36, // 38: spoor.v1.Transfer.to_labels:type_name -> spoor.v1.Label
+	23, // 39: spoor.v1.AddressInfo.balances:type_name -> spoor.v1.AssetBalance
+	36, // 40: spoor.v1.AddressInfo.labels:type_name -> spoor.v1.Label
+	24, // 41: spoor.v1.AddressInfo.events:type_name -> spoor.v1.AddressEvent
+	32, // 42: spoor.v1.AddressInfo.as_of:type_name -> spoor.v1.AsOf
+	34, // 43: spoor.v1.AddressInfo.coverage:type_name -> spoor.v1.Coverage
+	35, // 44: spoor.v1.AssetBalance.asset:type_name -> spoor.v1.Asset
+	33, // 45: spoor.v1.AssetBalance.first:type_name -> google.protobuf.Timestamp
+	33, // 46: spoor.v1.AssetBalance.last:type_name -> google.protobuf.Timestamp
+	37, // 47: spoor.v1.AddressEvent.position:type_name -> spoor.v1.Position
+	35, // 48: spoor.v1.AddressEvent.asset:type_name -> spoor.v1.Asset
+	26, // 49: spoor.v1.AmbiguousRef.candidates:type_name -> spoor.v1.Candidate
+	35, // 50: spoor.v1.Candidate.asset:type_name -> spoor.v1.Asset
+	0,  // 51: spoor.v1.TraceService.StartTrace:input_type -> spoor.v1.StartTraceRequest
+	1,  // 52: spoor.v1.TraceService.StreamTrace:input_type -> spoor.v1.StreamTraceRequest
+	4,  // 53: spoor.v1.TraceService.GetTrace:input_type -> spoor.v1.GetTraceRequest
+	16, // 54: spoor.v1.TraceService.LookupTransaction:input_type -> spoor.v1.LookupTransactionRequest
+	21, // 55: spoor.v1.TraceService.LookupAddress:input_type -> spoor.v1.LookupAddressRequest
+	5,  // 56: spoor.v1.TraceService.FindTransfers:input_type -> spoor.v1.FindTransfersRequest
+	8,  // 57: spoor.v1.TraceService.FindPaths:input_type -> spoor.v1.FindPathsRequest
+	13, // 58: spoor.v1.TraceService.VerifyTrace:input_type -> spoor.v1.VerifyTraceRequest
+	38, // 59: spoor.v1.TraceService.GetCluster:input_type -> spoor.v1.GetClusterRequest
+	39, // 60: spoor.v1.TraceService.ListClusterMembers:input_type -> spoor.v1.ListClusterMembersRequest
+	31, // 61: spoor.v1.TraceService.StartTrace:output_type -> spoor.v1.Trace
+	2,  // 62: spoor.v1.TraceService.StreamTrace:output_type -> spoor.v1.TraceEvent
+	31, // 63: spoor.v1.TraceService.GetTrace:output_type -> spoor.v1.Trace
+	17, // 64: spoor.v1.TraceService.LookupTransaction:output_type -> spoor.v1.Transaction
+	22, // 65: spoor.v1.TraceService.LookupAddress:output_type -> spoor.v1.AddressInfo
+	6,  // 66: spoor.v1.TraceService.FindTransfers:output_type -> spoor.v1.FindTransfersResponse
+	9,  // 67: spoor.v1.TraceService.FindPaths:output_type -> spoor.v1.FindPathsResponse
+	14, // 68: spoor.v1.TraceService.VerifyTrace:output_type -> spoor.v1.VerifyTraceResponse
+	40, // 69: spoor.v1.TraceService.GetCluster:output_type -> spoor.v1.GetClusterResponse
+	41, // 70: spoor.v1.TraceService.ListClusterMembers:output_type -> spoor.v1.ListClusterMembersResponse
+	61, // [61:71] is the sub-list for method output_type
+	51, // [51:61] is the sub-list for method input_type
+	51, // [51:51] is the sub-list for extension type_name
+	51, // [51:51] is the sub-list for extension extendee
+	0,  // [0:51] is the sub-list for field type_name
 }
 
 func init() { file_spoor_v1_trace_service_proto_init() }
@@ -2015,14 +2772,15 @@ func file_spoor_v1_trace_service_proto_init() {
 		(*TraceEvent_Settlement)(nil),
 	}
 	file_spoor_v1_trace_service_proto_msgTypes[5].OneofWrappers = []any{}
-	file_spoor_v1_trace_service_proto_msgTypes[9].OneofWrappers = []any{}
+	file_spoor_v1_trace_service_proto_msgTypes[11].OneofWrappers = []any{}
+	file_spoor_v1_trace_service_proto_msgTypes[17].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_spoor_v1_trace_service_proto_rawDesc), len(file_spoor_v1_trace_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

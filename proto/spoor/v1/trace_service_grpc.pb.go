@@ -25,6 +25,8 @@ const (
 	TraceService_LookupTransaction_FullMethodName  = "/spoor.v1.TraceService/LookupTransaction"
 	TraceService_LookupAddress_FullMethodName      = "/spoor.v1.TraceService/LookupAddress"
 	TraceService_FindTransfers_FullMethodName      = "/spoor.v1.TraceService/FindTransfers"
+	TraceService_FindPaths_FullMethodName          = "/spoor.v1.TraceService/FindPaths"
+	TraceService_VerifyTrace_FullMethodName        = "/spoor.v1.TraceService/VerifyTrace"
 	TraceService_GetCluster_FullMethodName         = "/spoor.v1.TraceService/GetCluster"
 	TraceService_ListClusterMembers_FullMethodName = "/spoor.v1.TraceService/ListClusterMembers"
 )
@@ -50,6 +52,10 @@ type TraceServiceClient interface {
 	LookupAddress(ctx context.Context, in *LookupAddressRequest, opts ...grpc.CallOption) (*AddressInfo, error)
 	// FindTransfers looks for payments to an address by amount and time, for victims who have no hash: the likeliest first.
 	FindTransfers(ctx context.Context, in *FindTransfersRequest, opts ...grpc.CallOption) (*FindTransfersResponse, error)
+	// FindPaths says how money got from one address to another: chains of transfers in the order of time, the widest first. Same network, same asset.
+	FindPaths(ctx context.Context, in *FindPathsRequest, opts ...grpc.CallOption) (*FindPathsResponse, error)
+	// VerifyTrace replays a trace at its own pins (as-of, label sequence, rule version) and lists what comes out otherwise.
+	VerifyTrace(ctx context.Context, in *VerifyTraceRequest, opts ...grpc.CallOption) (*VerifyTraceResponse, error)
 	// GetCluster says who shares an owner with an address, as of any height, and why.
 	GetCluster(ctx context.Context, in *GetClusterRequest, opts ...grpc.CallOption) (*GetClusterResponse, error)
 	// ListClusterMembers lists the addresses of a cluster.
@@ -133,6 +139,26 @@ func (c *traceServiceClient) FindTransfers(ctx context.Context, in *FindTransfer
 	return out, nil
 }
 
+func (c *traceServiceClient) FindPaths(ctx context.Context, in *FindPathsRequest, opts ...grpc.CallOption) (*FindPathsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FindPathsResponse)
+	err := c.cc.Invoke(ctx, TraceService_FindPaths_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *traceServiceClient) VerifyTrace(ctx context.Context, in *VerifyTraceRequest, opts ...grpc.CallOption) (*VerifyTraceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(VerifyTraceResponse)
+	err := c.cc.Invoke(ctx, TraceService_VerifyTrace_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *traceServiceClient) GetCluster(ctx context.Context, in *GetClusterRequest, opts ...grpc.CallOption) (*GetClusterResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetClusterResponse)
@@ -174,6 +200,10 @@ type TraceServiceServer interface {
 	LookupAddress(context.Context, *LookupAddressRequest) (*AddressInfo, error)
 	// FindTransfers looks for payments to an address by amount and time, for victims who have no hash: the likeliest first.
 	FindTransfers(context.Context, *FindTransfersRequest) (*FindTransfersResponse, error)
+	// FindPaths says how money got from one address to another: chains of transfers in the order of time, the widest first. Same network, same asset.
+	FindPaths(context.Context, *FindPathsRequest) (*FindPathsResponse, error)
+	// VerifyTrace replays a trace at its own pins (as-of, label sequence, rule version) and lists what comes out otherwise.
+	VerifyTrace(context.Context, *VerifyTraceRequest) (*VerifyTraceResponse, error)
 	// GetCluster says who shares an owner with an address, as of any height, and why.
 	GetCluster(context.Context, *GetClusterRequest) (*GetClusterResponse, error)
 	// ListClusterMembers lists the addresses of a cluster.
@@ -205,6 +235,12 @@ func (UnimplementedTraceServiceServer) LookupAddress(context.Context, *LookupAdd
 }
 func (UnimplementedTraceServiceServer) FindTransfers(context.Context, *FindTransfersRequest) (*FindTransfersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method FindTransfers not implemented")
+}
+func (UnimplementedTraceServiceServer) FindPaths(context.Context, *FindPathsRequest) (*FindPathsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method FindPaths not implemented")
+}
+func (UnimplementedTraceServiceServer) VerifyTrace(context.Context, *VerifyTraceRequest) (*VerifyTraceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method VerifyTrace not implemented")
 }
 func (UnimplementedTraceServiceServer) GetCluster(context.Context, *GetClusterRequest) (*GetClusterResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetCluster not implemented")
@@ -334,6 +370,42 @@ func _TraceService_FindTransfers_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _TraceService_FindPaths_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FindPathsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TraceServiceServer).FindPaths(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TraceService_FindPaths_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TraceServiceServer).FindPaths(ctx, req.(*FindPathsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TraceService_VerifyTrace_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(VerifyTraceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TraceServiceServer).VerifyTrace(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TraceService_VerifyTrace_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TraceServiceServer).VerifyTrace(ctx, req.(*VerifyTraceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _TraceService_GetCluster_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetClusterRequest)
 	if err := dec(in); err != nil {
@@ -396,6 +468,14 @@ var TraceService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "FindTransfers",
 			Handler:    _TraceService_FindTransfers_Handler,
+		},
+		{
+			MethodName: "FindPaths",
+			Handler:    _TraceService_FindPaths_Handler,
+		},
+		{
+			MethodName: "VerifyTrace",
+			Handler:    _TraceService_VerifyTrace_Handler,
 		},
 		{
 			MethodName: "GetCluster",
