@@ -201,13 +201,13 @@ func drawServices(t *rapid.T, person func(string) ledger.Address) (services []le
 }
 
 func drawCoins(t *rapid.T) *world {
-	people := rapid.IntRange(2, 6).Draw(t, "people")
+	people := rapid.IntRange(2, 4).Draw(t, "people")
 	person := func(label string) ledger.Address {
 		return named("bitcoin", fmt.Sprint("person ", rapid.IntRange(1, people).Draw(t, label)))
 	}
 	var blocks []*ledger.Block
 	var unspent []ledger.OutPoint
-	for height := range uint64(rapid.IntRange(3, 14).Draw(t, "blocks")) {
+	for height := range uint64(rapid.IntRange(3, 18).Draw(t, "blocks")) {
 		tx := ledger.Tx{ID: txID(fmt.Sprint("coins ", height)), Chain: "bitcoin", Pos: ledger.At(height+1, 0), Time: int64(height) * 600_000}
 		for range rapid.IntRange(0, min(3, len(unspent))).Draw(t, "inputs") {
 			j := rapid.IntRange(0, len(unspent)-1).Draw(t, "spends")
@@ -297,7 +297,7 @@ func TestEveryPath(t *testing.T) {
 				}
 			}
 			t.Logf("%d ledgers, %d paths, up to %d steps", ledgers, found, longest)
-			if found < ledgers/10 || longest < 4 {
+			if found < ledgers/4 || longest < 3 {
 				t.Errorf("%d paths of up to %d steps in %d ledgers: they show little", found, longest, ledgers)
 			}
 		})
