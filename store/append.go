@@ -29,6 +29,12 @@ type AppendOptions struct {
 	// BatchSize is the number of transactions, coins and transfers after which a
 	// batch of the base is published; 0: 200,000.
 	BatchSize int
+	// Memory bounds what a rebuild holds of the rows that it sorts, in bytes, beside
+	// the engine's own; 0: 512 MiB. The rest waits in files.
+	Memory int64
+	// Job names what is being read, paths and options, so that a rebuild of the same
+	// job goes on where one was cut off; empty: it begins anew.
+	Job string
 	// Progress is called after every publication.
 	Progress func(Progress)
 }
@@ -154,18 +160,28 @@ func (w *appender) take(ctx context.Context, given *ledger.Block) error {
 // settled returns the number of heights, from 0, that no reorg can reach with
 // a tip at a height or above.
 func (w *appender) settled(tip uint64) uint64 {
-	tip = max(tip, w.o.Target, w.tip().ref.Height)
-	deep := tip - min(tip, w.bound) + 1
-	if tip < w.bound {
+	return w.o.settled(w.chain, max(tip, w.tip().ref.Height))
+}
+
+// settled is the same for a chain.
+func (o *AppendOptions) settled(c ledger.Chain, tip uint64) uint64 {
+	params, _ := c.Params()
+	bound := params.ReorgBound
+	if o.ReorgBound != nil {
+		bound = *o.ReorgBound
+	}
+	tip = max(tip, o.Target)
+	deep := tip - min(tip, bound) + 1
+	if tip < bound {
 		deep = 0
 	}
 	switch {
-	case w.o.Final == nil:
+	case o.Final == nil:
 		return deep
-	case w.o.ReorgBound == nil:
-		return min(*w.o.Final, tip) + 1
+	case o.ReorgBound == nil:
+		return min(*o.Final, tip) + 1
 	}
-	return min(*w.o.Final+1, deep)
+	return min(*o.Final+1, deep)
 }
 
 // extend takes a block after the tip, linked to it or above a gap.

@@ -94,29 +94,20 @@ func (b *batch) add(blk *ledger.Block, raw *rawRef, keepRaw bool) error {
 			return err
 		}
 	}
-	digest, hashes := digestOf(blk)
-	for _, h := range hashes {
-		b.head.sums.txs.add(h)
-	}
-	at := b.head.folded.then(blk.Ref, digest)
-	row := blockRow{block: *blk, runs: runsOf(blk.Txs), raw: *ref, digest: digest, tip: at.digest, clock: at.clock}
-	if b.head.folded.set {
-		row.previous = b.head.folded.ref.Height + 1
-	}
+	row := b.head.advance(blk, *ref)
 	b.fix(b.blockKey(blk.Ref.Height), row.encode())
 	b.blocks[b.bucket(blk.Ref.Height)]++
-	if !b.head.export {
-		b.head.spans = extend(b.head.spans, b.head.folded, blk)
-	}
-	b.head.folded = at
-	b.head.blocks++
-	b.head.txs += uint64(len(blk.Txs))
 	b.head.rawSegment, b.head.rawEnd = b.raw.segment, b.raw.end
 	return nil
 }
 
+// unitsOf is what a transaction counts for in the size of a batch.
+func unitsOf(tx *ledger.Tx) int {
+	return 1 + len(tx.Inputs) + len(tx.Outputs) + len(tx.Transfers) + len(tx.Notices)
+}
+
 func (b *batch) addTx(tx *ledger.Tx) error {
-	b.units += 1 + len(tx.Inputs) + len(tx.Outputs) + len(tx.Transfers) + len(tx.Notices)
+	b.units += unitsOf(tx)
 	unknown, err := resolve(tx, b)
 	if err != nil {
 		return err
@@ -134,38 +125,13 @@ func (b *batch) addTx(tx *ledger.Tx) error {
 	return b.insert(b.dicts.tx, txKey(tx.ID[:]), uint64(tx.Pos), b.head.txs+uint64(len(b.byTx))-1)
 }
 
-// addRecord interns the owners of a transaction and keeps its rows.
+// addRecord interns what a transaction names and keeps its rows.
 func (b *batch) addRecord(tx *ledger.Tx) error {
-	var errs [6]error
-	rec := body{tx: *tx, nOutputs: len(tx.Outputs), inputs: make([]inputIDs, len(tx.Inputs)), transfers: make([]transferIDs, len(tx.Transfers))}
-	for i, in := range tx.Inputs {
-		rec.inputs[i].Input = in
-		if in.Known {
-			rec.inputs[i].owner, errs[0] = b.addressID(in.Address)
-		}
+	ids, err := b.intern(tx)
+	if err != nil {
+		return err
 	}
-	outs := make([]output, len(tx.Outputs))
-	for i, out := range tx.Outputs {
-		outs[i].value = out.Value
-		outs[i].owner, errs[1] = b.addressID(out.Address)
-	}
-	for i, t := range tx.Transfers {
-		v := &rec.transfers[i]
-		v.Transfer = t
-		v.from, errs[2] = b.addressID(t.From)
-		v.to, errs[3] = b.addressID(t.To)
-		v.asset, errs[4] = b.assetID(t.Asset)
-		if err := errors.Join(errs[:]...); err != nil {
-			return err
-		}
-	}
-	for i := range tx.Notices {
-		n, err := b.noticeIDs(&tx.Notices[i])
-		if err != nil {
-			return err
-		}
-		rec.notices = append(rec.notices, n)
-	}
+	rec, outs := ids.body(tx), ids.outputs(tx)
 	first := min(len(outs), firstOutputs)
 	b.records[tx.Pos] = &dirtyRecord{&record{rec.encode(), outs[:first:first]}, true}
 	for part, rest := uint32(1), outs[first:]; len(rest) > 0; part++ {
@@ -173,17 +139,26 @@ func (b *batch) addRecord(tx *ledger.Tx) error {
 		b.parts[partRef{tx.Pos, part}] = &dirtyPart{rest[:n:n], true}
 		rest = rest[n:]
 	}
-	return errors.Join(errs[:]...)
+	return nil
 }
 
-func (b *batch) noticeIDs(n *ledger.Notice) (noticeIDs, error) {
-	v := noticeIDs{Notice: *n}
-	var errs [4]error
-	v.account, errs[0] = b.addressID(n.Account)
-	v.peer, errs[1] = b.addressID(n.Peer)
-	v.contract, errs[2] = b.addressID(n.Contract)
-	v.asset, errs[3] = b.assetID(n.Asset)
-	return v, errors.Join(errs[:]...)
+// intern returns the ids of what a transaction names, fresh ones where needed.
+func (b *batch) intern(tx *ledger.Tx) (ids interned, err error) {
+	for a := range named(tx) {
+		id, err := b.addressID(a)
+		if err != nil {
+			return ids, err
+		}
+		ids.addresses = append(ids.addresses, id)
+	}
+	for a := range moved(tx) {
+		id, err := b.assetID(a)
+		if err != nil {
+			return ids, err
+		}
+		ids.assets = append(ids.assets, id)
+	}
+	return ids, nil
 }
 
 // coin implements coins over the base and the blocks taken in.

@@ -77,8 +77,9 @@ func (e *encoder) address(a ledger.Address) {
 // decoder reads fields; after the first error everything reads as zero. The
 // slices that it returns alias the buffer.
 type decoder struct {
-	b   []byte
-	bad bool
+	b    []byte
+	text string // the buffer as it was at first: strings are cut out of it; may be empty
+	bad  bool
 }
 
 func (d *decoder) uint() uint64 {
@@ -158,11 +159,21 @@ func (d *decoder) address(c ledger.Chain) ledger.Address {
 	return ledger.Address{Chain: c, Kind: kind, Payload: d.string()}
 }
 
-func (d *decoder) bytes() []byte  { return d.raw(d.count()) }
-func (d *decoder) string() string { return string(d.bytes()) }
-func (d *decoder) bool() bool     { return d.byte() != 0 }
+func (d *decoder) bytes() []byte { return d.raw(d.count()) }
+func (d *decoder) bool() bool    { return d.byte() != 0 }
 func (d *decoder) point() ledger.Point {
 	return ledger.Point{Pos: ledger.Position(d.uint()), Slot: uint32(d.uint())}
+}
+
+// string reads a string, without an allocation where the text is at hand.
+func (d *decoder) string() string {
+	n := d.count()
+	at := len(d.text) - len(d.b)
+	b := d.raw(n)
+	if d.text == "" || len(b) == 0 {
+		return string(b)
+	}
+	return d.text[at : at+n]
 }
 
 func (d *decoder) fail() { d.b, d.bad = nil, true }

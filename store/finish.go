@@ -22,14 +22,18 @@ func (b *batch) finish() ([]Op, error) {
 		}
 	}
 	slices.SortFunc(buckets, func(x, y Op) int { return -compareOps(x, y) }) // children of a split before it
-	var payees []Op
+	ops := slices.Concat(sorted(b.groups), sorted(b.payeeOps()), sorted(b.listOps()), sorted(b.fixed), sorted(b.recordOps()), sorted(counts), buckets, b.homeOps())
+	return ops, nil
+}
+
+func (b *batch) payeeOps() []Op {
+	var ops []Op
 	for ref, p := range b.payees {
 		if p.dirty {
-			payees = append(payees, sealed(payeesKey(ref.addr, ref.asset), p.encode()))
+			ops = append(ops, sealed(payeesKey(ref.addr, ref.asset), p.encode()))
 		}
 	}
-	ops := slices.Concat(sorted(b.groups), sorted(payees), sorted(b.listOps()), sorted(b.fixed), sorted(b.recordOps()), sorted(counts), buckets, b.homeOps())
-	return ops, nil
+	return ops
 }
 
 func (b *batch) listOps() []Op {

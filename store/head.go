@@ -127,6 +127,27 @@ func decodeHead(stored []byte) (*head, error) {
 	return h, in.end("head")
 }
 
+// advance takes in the base's next block, whose inputs are resolved, and
+// returns its row.
+func (h *head) advance(b *ledger.Block, raw rawRef) blockRow {
+	digest, hashes := digestOf(b)
+	for _, sum := range hashes {
+		h.sums.txs.add(sum)
+	}
+	at := h.folded.then(b.Ref, digest)
+	row := blockRow{block: *b, runs: runsOf(b.Txs), raw: raw, digest: digest, tip: at.digest, clock: at.clock}
+	if h.folded.set {
+		row.previous = h.folded.ref.Height + 1
+	}
+	if !h.export {
+		h.spans = extend(h.spans, h.folded, b)
+	}
+	h.folded = at
+	h.blocks++
+	h.txs += uint64(len(b.Txs))
+	return row
+}
+
 // extend returns the spans with one more block above a previous one. The slice
 // that came is not changed.
 func extend(spans []Span, prev mark, b *ledger.Block) []Span {

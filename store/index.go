@@ -168,13 +168,15 @@ func opsSize(ops []Op) (n uint64) {
 
 // room refuses to write when the disk would come near its end: a full disk
 // kills an engine that maps its files.
-func (x *index) room(size uint64) error {
-	free, err := freeSpace(x.dir)
+func (x *index) room(size uint64) error { return room(x.dir, x.minFree, size) }
+
+func room(dir string, minFree, size uint64) error {
+	free, err := freeSpace(dir)
 	if err != nil {
 		return err
 	}
-	if want := x.minFree + 4*size; free < want {
-		return fmt.Errorf("store: %d MiB free on the disk of %s, %d MiB wanted before the next write: %w", free>>20, x.dir, want>>20, ledger.ErrExhausted)
+	if want := minFree + 4*size; free < want {
+		return fmt.Errorf("store: %d MiB free on the disk of %s, %d MiB wanted before the next write: %w", free>>20, dir, want>>20, ledger.ErrExhausted)
 	}
 	return nil
 }

@@ -39,16 +39,21 @@ func (b *batch) addEvent(h ledger.Holder, e *ledger.Event) error {
 	if v.peer, err = b.addressID(peer); err != nil {
 		return err
 	}
-	a, err := b.account(addr, asset)
+	b.head.events++
+	b.head.sums.events.add(eventHash(h, e))
+	return b.enter(addr, asset, h.Asset, v)
+}
+
+// enter appends an entry to the list of an account.
+func (b *batch) enter(addr, id uint64, asset ledger.Asset, v entry) error {
+	a, err := b.account(addr, id)
 	if err != nil {
 		return err
 	}
 	if err := b.push(addr, a, v); err != nil {
 		return err
 	}
-	b.head.events++
-	b.head.sums.events.add(eventHash(h, e))
-	if v.side == sideOut && v.peer != 0 && !v.amount.Less(b.dustOf(asset, h.Asset)) {
+	if v.side == sideOut && v.peer != 0 && !v.amount.Less(b.dustOf(id, asset)) {
 		return b.pay(addr, a, v)
 	}
 	return nil

@@ -91,7 +91,7 @@ func createNetwork(ctx context.Context, dir string, engine Engine, c ledger.Chai
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	x, err := createIndex(ctx, filepath.Join(dir, "gen-1"), engine, c, nil, minFree)
+	x, err := createIndex(ctx, filepath.Join(dir, "gen-1"), engine, newHead(c, nil), nil, minFree, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,10 @@ func (n *Network) Rebuild(ctx context.Context, blocks iter.Seq2[*ledger.Block, e
 		return errors.Join(err, next.discard())
 	}
 	defer n.write.Unlock()
-	return n.supersede(next)
+	if err := n.supersede(next); err != nil {
+		return err
+	}
+	return n.removeLoads("")
 }
 
 // fewBlocks is how many blocks may be left to take over while Append waits.
@@ -130,17 +133,32 @@ func (n *Network) build(ctx context.Context, blocks iter.Seq2[*ledger.Block, err
 	if err := os.RemoveAll(dir); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	next, err := createIndex(ctx, dir, n.engine, n.chain, &c, n.minFree)
-	if err != nil {
-		return nil, err
-	}
 	if c.Export {
 		o.ReorgBound = new(uint64)
 	}
-	if err := next.append(ctx, blocks, o); err != nil {
-		return nil, errors.Join(err, next.discard())
+	pull, stop := iter.Pull2(blocks)
+	defer stop()
+	few, next := pulled(pull).few(n.chain, o)
+	if !few {
+		x, err := n.load(ctx, dir, next, c, o)
+		switch {
+		case errors.Is(err, errOther):
+			return n.build(ctx, blocks, c, o)
+		case !errors.Is(err, errUnfit):
+			return x, err
+		}
+		again, stop := iter.Pull2(blocks)
+		defer stop()
+		next = again
 	}
-	return next, nil
+	x, err := createIndex(ctx, dir, n.engine, newHead(n.chain, &c), &c, n.minFree, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := x.append(ctx, next.rest, o); err != nil {
+		return nil, errors.Join(err, x.discard())
+	}
+	return x, nil
 }
 
 // discard gives up a generation that was never in force.

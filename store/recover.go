@@ -12,8 +12,9 @@ import (
 	"github.com/spoortrace/spoor/ledger"
 )
 
-// createIndex makes an empty generation in a directory that does not exist.
-func createIndex(ctx context.Context, dir string, engine Engine, c ledger.Chain, meta *Contents, minFree uint64) (*index, error) {
+// createIndex makes a generation in a directory that does not exist: an empty
+// one, or one with the base that fill writes and completes the head for.
+func createIndex(ctx context.Context, dir string, engine Engine, h head, meta *Contents, minFree uint64, fill func(kv KV, h *head) error) (*index, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("store: generation: %w", err)
 	}
@@ -25,14 +26,14 @@ func createIndex(ctx context.Context, dir string, engine Engine, c ledger.Chain,
 	if err != nil {
 		return nil, errors.Join(err, kv.Close())
 	}
-	params, _ := c.Params()
-	none := mark{ref: ledger.BlockRef{Chain: c}}
-	h := head{format: formatVersion, chain: c, genesis: params.Genesis, epoch: 1, tip: none, folded: none, nextAddr: 1, nextAsset: 1}
-	x := &index{dir: dir, chain: c, kv: kv, anchor: a, journal: journal{dir}, raw: rawWriter{dir: dir}, minFree: minFree, refs: 1}
+	x := &index{dir: dir, chain: h.chain, kv: kv, anchor: a, journal: journal{dir}, raw: rawWriter{dir: dir}, minFree: minFree, refs: 1}
+	if fill != nil {
+		err = fill(kv, &h)
+		x.raw.segment, x.raw.end = h.rawSegment, h.rawEnd
+	}
 	if x.state.meta = meta; meta == nil {
 		x.state.meta = &Contents{}
-	} else {
-		h.export = meta.Export
+	} else if err == nil {
 		value := meta.encode()
 		h.meta = sha256.Sum256(value)
 		err = kv.Write(ctx, []Op{sealed(metaKey(), value)})
@@ -44,6 +45,16 @@ func createIndex(ctx context.Context, dir string, engine Engine, c ledger.Chain,
 		return nil, errors.Join(err, x.release())
 	}
 	return x, nil
+}
+
+// newHead is the head of an empty generation.
+func newHead(c ledger.Chain, meta *Contents) head {
+	params, _ := c.Params()
+	none := mark{ref: ledger.BlockRef{Chain: c}}
+	return head{
+		format: formatVersion, chain: c, genesis: params.Genesis, export: meta != nil && meta.Export,
+		epoch: 1, tip: none, folded: none, nextAddr: 1, nextAsset: 1,
+	}
 }
 
 // openIndex opens a generation, finishes what a crash left and compares it with its anchor.
