@@ -59,7 +59,7 @@ func (v *view) assetIDs(a ledger.Address) ([]uint64, error) {
 // youngAssets returns those of the overlay, block by block, each in order of asset.
 func (v *view) youngAssets(a ledger.Address) []ledger.Asset {
 	var all []ledger.Asset
-	for _, y := range v.held {
+	for y := range v.knowing(addressHint(a)) {
 		var of []ledger.Asset
 		for h := range y.events {
 			if h.Address == a {

@@ -81,11 +81,8 @@ func (n *naming) event(h ledger.Holder, e entry) ledger.Event {
 // young yields the overlay's events after (reverse: before) a point.
 func (v *view) young(h ledger.Holder, from ledger.Point, reverse bool) iter.Seq[ledger.Event] {
 	return func(yield func(ledger.Event) bool) {
-		for i := range v.held {
-			y := v.held[i]
-			if reverse {
-				y = v.held[len(v.held)-1-i]
-			}
+		blocks := slices.Collect(v.knowing(holderHint(h)))
+		for _, y := range inOrder(blocks, reverse) {
 			for _, e := range inOrder(y.events[h], reverse) {
 				if (reverse && e.At.Before(from) || !reverse && from.Before(e.At)) && !yield(e) {
 					return

@@ -39,6 +39,7 @@ type state struct {
 	head   head
 	stored []byte // the head as it is stored
 	chain  []*young
+	layers layers                 // of the chain
 	held   map[ledger.Hash]*young // the chain's blocks and their siblings
 	meta   *Contents
 }
@@ -87,7 +88,7 @@ func (x *index) publish(ctx context.Context, next head, chain []*young, held map
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.state = state{next, stored, chain, held, x.state.meta}
+	x.state = state{next, stored, chain, old.layers.of(chain), held, x.state.meta}
 	return nil
 }
 
@@ -124,7 +125,7 @@ func (x *index) commit(ctx context.Context, b *batch, chain []*young) error {
 	}
 	held := reachable(old.held, next.folded)
 	x.mu.Lock()
-	x.state, x.unsure = state{next, stored, chain, held, x.state.meta}, false
+	x.state, x.unsure = state{next, stored, chain, old.layers.of(chain), held, x.state.meta}, false
 	x.mu.Unlock()
 	return x.drop(ctx, old.held, held)
 }

@@ -22,11 +22,9 @@ type stored struct {
 // blockAt returns the block of a height, nil when none is held there. Its
 // transactions are its receiver's to change; spends are not filled in.
 func (v *view) blockAt(height uint64) (*ledger.Block, *stored, error) {
-	for _, y := range v.held {
-		if y.at.ref.Height == height {
-			s := y.stored()
-			return s.Block, s, nil
-		}
+	if y := v.youngAt(height); y != nil {
+		s := y.stored()
+		return s.Block, s, nil
 	}
 	row, err := v.block(height)
 	if err != nil || row == nil {
@@ -168,10 +166,8 @@ func (v *view) digestAt(height uint64) (ledger.BlockRef, ledger.Hash, error) {
 	if height == v.asOf.ref.Height {
 		return v.asOf.ref, v.asOf.digest, nil
 	}
-	for _, y := range v.held {
-		if y.at.ref.Height == height {
-			return y.at.ref, y.at.digest, nil
-		}
+	if y := v.youngAt(height); y != nil {
+		return y.at.ref, y.at.digest, nil
 	}
 	row, err := v.block(height)
 	if err == nil && row == nil {
@@ -204,10 +200,8 @@ func (s *Snapshot) Raw(_ context.Context, c ledger.Chain, height uint64) ([]byte
 }
 
 func (v *view) header(height uint64) (*ledger.Block, rawRef, error) {
-	for _, y := range v.held {
-		if y.at.ref.Height == height {
-			return y.block, y.raw, nil
-		}
+	if y := v.youngAt(height); y != nil {
+		return y.block, y.raw, nil
 	}
 	row, err := v.block(height)
 	if err != nil || row == nil {

@@ -150,7 +150,7 @@ func (x *index) load(stored []byte, h *head) error {
 	x.raw.segment, x.raw.end = h.rawSegment, h.rawEnd
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.state = state{*h, stored, chain, held, meta}
+	x.state = state{*h, stored, chain, layers(nil).of(chain), held, meta}
 	x.unsure, x.leftover = false, leftover
 	return nil
 }

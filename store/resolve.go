@@ -1,6 +1,8 @@
 package store
 
 import (
+	"slices"
+
 	"github.com/spoortrace/spoor/ledger"
 )
 
@@ -73,29 +75,47 @@ func checkCoin(tx *ledger.Tx, i int, c coin) error {
 
 // overlayCoins finds coins in a block under way, in the chain below it and in the base.
 type overlayCoins struct {
-	base  base
-	chain []*young
-	block *young
+	base     base
+	layers   layers
+	from, to uint64 // heights of the chain; to is below from without one
+	block    *young
+}
+
+func newOverlayCoins(b base, ls layers, chain []*young, block *young) *overlayCoins {
+	o := &overlayCoins{base: b, layers: ls, from: 1, block: block}
+	if n := len(chain); n > 0 {
+		o.from, o.to = chain[0].at.ref.Height, chain[n-1].at.ref.Height
+	}
+	return o
 }
 
 func (o *overlayCoins) coin(op ledger.OutPoint, before ledger.Position) (coin, error) {
-	for i := len(o.chain); i >= 0; i-- {
-		y := o.block
-		if i < len(o.chain) {
-			y = o.chain[i]
-		}
-		made := y.byTx[op.Tx]
-		for j := len(made) - 1; j >= 0; j-- {
-			if tx := &y.block.Txs[made[j]]; tx.Pos < before {
-				return o.youngCoin(tx, op.Index), nil
+	made := o.block.last(op.Tx, before)
+	if made == nil {
+		for y := range o.layers.find(txHint(op.Tx), o.from, o.to) {
+			if tx := y.last(op.Tx, before); tx != nil {
+				made = tx
 			}
 		}
+	}
+	if made != nil {
+		return o.youngCoin(made, op.Index), nil
 	}
 	c, err := o.base.coin(op, before)
 	if err == nil && c.exists && c.spender == 0 {
 		c.spender = o.spender(c.pos, c.index)
 	}
 	return c, err
+}
+
+// last returns the last transaction with a hash that lies before a position, nil for none.
+func (y *young) last(id ledger.TxID, before ledger.Position) *ledger.Tx {
+	for _, i := range slices.Backward(y.byTx[id]) {
+		if tx := &y.block.Txs[i]; tx.Pos < before {
+			return tx
+		}
+	}
+	return nil
 }
 
 func (o *overlayCoins) youngCoin(tx *ledger.Tx, index uint32) coin {
@@ -112,7 +132,7 @@ func (o *overlayCoins) spender(pos ledger.Position, index uint32) ledger.Positio
 	if by := o.block.spends[ref]; by != 0 {
 		return by
 	}
-	for _, y := range o.chain {
+	for y := range o.layers.find(coinHint(ref), o.from, o.to) {
 		if by := y.spends[ref]; by != 0 {
 			return by
 		}

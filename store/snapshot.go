@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ type view struct {
 	reader Reader
 	meta   *Contents
 	held   []*young // the overlay blocks up to asOf, ascending
+	layers layers   // of them, and of others
 	other  []*young // the overlay blocks of other branches
 	spans  []Span
 	asOf   mark
@@ -87,7 +89,7 @@ func (x *index) view(height uint64) (*view, error) {
 	if height < limit.Height() {
 		limit = ledger.EndOf(height)
 	}
-	v.base, v.other = newBase(r, &s.head, limit), s.siblings()
+	v.base, v.other, v.layers = newBase(r, &s.head, limit), s.siblings(), s.layers
 	v.memo, v.homes = x.memoOf(&s.head), &homes{}
 	for _, y := range s.chain {
 		if y.at.ref.Height > height {
@@ -112,6 +114,23 @@ func (x *index) view(height uint64) (*view, error) {
 	}
 	v.asOf = row.at()
 	return v, nil
+}
+
+// knowing yields the overlay blocks that may know of a key, ascending.
+func (v *view) knowing(k uint64) iter.Seq[*young] {
+	if len(v.held) == 0 {
+		return func(func(*young) bool) {}
+	}
+	return v.layers.find(k, v.held[0].at.ref.Height, v.asOf.ref.Height)
+}
+
+// youngAt returns the overlay block of a height, nil when there is none.
+func (v *view) youngAt(height uint64) *young {
+	i, ok := slices.BinarySearchFunc(v.held, height, func(y *young, h uint64) int { return cmp.Compare(y.at.ref.Height, h) })
+	if !ok {
+		return nil
+	}
+	return v.held[i]
 }
 
 // done gives the view back after mere reading: what closing a superseded
@@ -174,7 +193,7 @@ func (s *Snapshot) FindTx(_ context.Context, c ledger.Chain, id ledger.TxID) ([]
 		}
 		txs = append(txs, v.spent(tx))
 	}
-	for _, y := range v.held {
+	for y := range v.knowing(txHint(id)) {
 		for _, i := range y.byTx[id] {
 			txs = append(txs, v.spent(copyTx(&y.block.Txs[i])))
 		}
@@ -196,7 +215,7 @@ func (s *Snapshot) TxAt(_ context.Context, c ledger.Chain, pos ledger.Position) 
 
 func (v *view) txAt(pos ledger.Position) (ledger.Tx, error) {
 	if pos >= v.limit {
-		for _, y := range v.held {
+		if y := v.youngAt(pos.Height()); y != nil {
 			if tx := y.find(pos); tx != nil {
 				return v.spent(copyTx(tx)), nil
 			}
@@ -232,7 +251,7 @@ func (v *view) spent(tx ledger.Tx) ledger.Tx {
 			continue
 		}
 		ref := coinRef{tx.Pos, uint32(i)}
-		for _, y := range v.held {
+		for y := range v.knowing(coinHint(ref)) {
 			if by := y.spends[ref]; by != 0 {
 				tx.Outputs[i].SpentBy = by
 				break
