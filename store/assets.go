@@ -61,8 +61,8 @@ func (v *view) youngAssets(a ledger.Address) []ledger.Asset {
 	var all []ledger.Asset
 	for y := range v.knowing(addressHint(a)) {
 		var of []ledger.Asset
-		for h := range y.events {
-			if h.Address == a {
+		for h := range y.events(a) {
+			if !slices.Contains(of, h.Asset) {
 				of = append(of, h.Asset)
 			}
 		}

@@ -81,9 +81,15 @@ func (n *naming) event(h ledger.Holder, e entry) ledger.Event {
 // young yields the overlay's events after (reverse: before) a point.
 func (v *view) young(h ledger.Holder, from ledger.Point, reverse bool) iter.Seq[ledger.Event] {
 	return func(yield func(ledger.Event) bool) {
-		blocks := slices.Collect(v.knowing(holderHint(h)))
+		blocks := slices.Collect(v.knowing(addressHint(h.Address)))
 		for _, y := range inOrder(blocks, reverse) {
-			for _, e := range inOrder(y.events[h], reverse) {
+			var of []ledger.Event
+			for at, e := range y.events(h.Address) {
+				if at == h {
+					of = append(of, e)
+				}
+			}
+			for _, e := range inOrder(of, reverse) {
 				if (reverse && e.At.Before(from) || !reverse && from.Before(e.At)) && !yield(e) {
 					return
 				}

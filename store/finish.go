@@ -18,7 +18,7 @@ func (b *batch) finish() ([]Op, error) {
 	var buckets []Op
 	for _, d := range b.buckets {
 		if d.dirty {
-			buckets = append(buckets, sealed(d.key, dict{keyLen: b.keyLen(d.key.partition[0])}.encode(d.bucket)))
+			buckets = append(buckets, sealed(d.key, dict{keyLen: b.dicts.keyLen(d.key.partition[0])}.encode(d.bucket)))
 		}
 	}
 	slices.SortFunc(buckets, func(x, y Op) int { return -compareOps(x, y) }) // children of a split before it

@@ -121,6 +121,16 @@ func dictsOf(c ledger.Chain) dicts {
 	return dicts{dict{tableTxID, 8}, dict{tableAddress, keyLen}, dict{tableAsset, 32}}
 }
 
+// keyLen returns the bytes of a key of a dictionary, 0 for another table.
+func (d dicts) keyLen(table byte) int {
+	for _, d := range []dict{d.tx, d.address, d.asset} {
+		if d.table == table {
+			return d.keyLen
+		}
+	}
+	return 0
+}
+
 // known returns the id of a key among those below next, 0 when it has none.
 // What a torn batch wrote has an id at or above next and is not seen.
 func known(d dict, load bucketLoader, hash []byte, next uint64) (uint64, error) {

@@ -117,21 +117,12 @@ func (b *batch) loadBucket(k key) (*bucket, error) {
 	if err != nil {
 		return nil, err
 	}
-	loaded, err := dict{keyLen: b.keyLen(k.partition[0])}.decode(value)
+	loaded, err := dict{keyLen: b.dicts.keyLen(k.partition[0])}.decode(value)
 	if err != nil {
 		return nil, err
 	}
 	b.buckets[name] = &dirtyBucket{bucket: loaded, key: k}
 	return loaded, nil
-}
-
-func (b *batch) keyLen(table byte) int {
-	for _, d := range []dict{b.dicts.tx, b.dicts.address, b.dicts.asset} {
-		if d.table == table {
-			return d.keyLen
-		}
-	}
-	return 0
 }
 
 // insert adds to a dictionary that has about n entries.

@@ -54,12 +54,20 @@ type KV interface {
 // Loader is a KV that can take all rows of an empty store at once, sorted: it
 // writes each of them once.
 type Loader interface {
-	// Load calls write, which puts rows in streams. Within a stream rows ascend by
-	// length of partition, partition and sort key, and no row of one stream lies
-	// between two of another. The slices are the caller's again after put. Load
-	// returns once all of it is durable. ledger.ErrPrecondition when the store
-	// has rows; after any error the store is of no use and must be removed.
-	Load(ctx context.Context, write func(put func(stream uint32, op Op) error) error) error
+	// Load calls write with where to put rows and returns once all of them are
+	// durable. ledger.ErrPrecondition when the store has rows; after any error the
+	// store is of no use and must be removed.
+	Load(ctx context.Context, write func(to Streams) error) error
+}
+
+// Streams takes rows in sorted streams: within one, rows ascend by length of
+// partition, partition and sort key, and no row of one stream lies between two
+// of another.
+type Streams interface {
+	// Put adds a row to a stream. The slices are the caller's again afterwards.
+	Put(stream uint32, op Op) error
+	// End says that a stream gets no more rows; one without any is no error.
+	End(stream uint32) error
 }
 
 // Engine opens a KV in a directory of its own, making it when it is missing.

@@ -108,9 +108,8 @@ func (y *young) keys(add func(uint64)) {
 	for ref := range y.spends {
 		add(coinHint(ref))
 	}
-	for h := range y.events {
-		add(holderHint(h))
-		add(addressHint(h.Address))
+	for k := range y.parties {
+		add(k)
 	}
 }
 
@@ -118,21 +117,16 @@ func txHint(id ledger.TxID) uint64 { return binary.LittleEndian.Uint64(id[:]) }
 
 func coinHint(r coinRef) uint64 { return (uint64(r.pos) ^ uint64(r.index)<<40) * fnvPrime }
 
-func addressHint(a ledger.Address) uint64 { return hint(fnvOffset, a.Payload) }
-
-func holderHint(h ledger.Holder) uint64 {
-	return hint(hint(hint(fnvOffset, h.Asset.Contract.Payload), h.Asset.TokenID)+1, h.Address.Payload)
+// addressHint is FNV-1a of the payload.
+func addressHint(a ledger.Address) uint64 {
+	h := uint64(fnvOffset)
+	for i := range len(a.Payload) {
+		h = (h ^ uint64(a.Payload[i])) * fnvPrime
+	}
+	return h
 }
 
-// FNV-1a, 64 bits.
 const (
 	fnvOffset = 14695981039346656037
 	fnvPrime  = 1099511628211
 )
-
-func hint(h uint64, s string) uint64 {
-	for i := range len(s) {
-		h = (h ^ uint64(s[i])) * fnvPrime
-	}
-	return h
-}

@@ -22,7 +22,7 @@ func TestLayers(t *testing.T) {
 			y.byTx[ledger.TxID{rapid.ByteRange(0, 9).Draw(t, "tx")}] = []int{0}
 			y.spends[coinRef{ledger.Position(rapid.IntRange(1, 9).Draw(t, "coin")), 2}] = 7
 			owner := ledger.Address{Kind: ledger.KindP2PKH, Payload: string(rapid.ByteRange(0, 9).Draw(t, "owner"))}
-			y.events[ledger.Holder{Address: owner}] = nil
+			y.parties[addressHint(owner)] = nil
 			return y
 		}
 		var chain []*young

@@ -36,7 +36,7 @@ type load struct {
 	assets   map[ledger.Asset]uint64 // ids
 	ordered  []ledger.Asset          // by id, from 1
 	budget   int64                   // bytes that shuffles may hold in memory
-	put      func(stream uint32, op Op) error
+	to       Streams
 	dicts    dicts
 	minFree  uint64
 }
@@ -209,24 +209,38 @@ func (l *load) recognise(b *ledger.Block) error {
 }
 
 // write puts every row of the base and completes the head.
-func (l *load) write(put func(stream uint32, op Op) error) error {
-	l.put = put
+func (l *load) write(to Streams) error {
+	l.to = to
 	names, err := l.name()
-	if err != nil {
-		return err
-	}
-	coins, err := l.spend(names)
 	if err == nil {
-		var events *shuffle
-		if events, err = l.record(names, coins); err == nil {
-			err = errors.Join(l.list(events), events.close())
-		}
-		err = errors.Join(err, coins.close())
+		err = l.end(tableAddress)
 	}
 	if err == nil {
-		err = l.putAssets()
+		err = l.after(names)
 	}
 	return errors.Join(err, names.close())
+}
+
+// after takes the steps that need the names.
+func (l *load) after(names *loadNames) error {
+	coins, err := l.spend(names)
+	if err == nil {
+		err = l.end(tableTxID, tableAddrOf, tableScript)
+	}
+	var events *shuffle
+	if err == nil {
+		events, err = l.record(names, coins)
+	}
+	if err = errors.Join(err, coins.close()); err != nil {
+		return err
+	}
+	if err := l.end(tableRecord, tableBlock, tableBlocks); err != nil {
+		return err
+	}
+	if err := errors.Join(l.list(events), events.close()); err != nil {
+		return err
+	}
+	return l.putAssets()
 }
 
 func (l *load) shuffle() *shuffle { return &shuffle{dir: l.dir, budget: &l.budget} }
@@ -234,7 +248,7 @@ func (l *load) shuffle() *shuffle { return &shuffle{dir: l.dir, budget: &l.budge
 // stream is where the rows of a table go, and of one depth of a dictionary.
 func stream(table byte, depth int) uint32 { return uint32(table)<<16 | uint32(depth) }
 
-func (l *load) row(table byte, op Op) error { return l.put(stream(table, 0), op) }
+func (l *load) row(table byte, op Op) error { return l.to.Put(stream(table, 0), op) }
 
 func (l *load) rows(table byte, ops []Op) error {
 	for _, op := range ops {
@@ -245,8 +259,24 @@ func (l *load) rows(table byte, ops []Op) error {
 	return nil
 }
 
+// end closes the streams of tables.
+func (l *load) end(tables ...byte) error {
+	for _, table := range tables {
+		depths := 0
+		if d := (dict{keyLen: l.dicts.keyLen(table)}); d.keyLen > 0 {
+			depths = 4 * d.keyLen
+		}
+		for depth := range depths + 1 {
+			if err := l.to.End(stream(table, depth)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 func (l *load) tree(d dict) *treeWriter {
-	return &treeWriter{dict: d, put: func(depth int, op Op) error { return l.put(stream(d.table, depth), op) }}
+	return &treeWriter{dict: d, put: func(depth int, op Op) error { return l.to.Put(stream(d.table, depth), op) }}
 }
 
 // putAssets writes tables n and s.

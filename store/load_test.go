@@ -51,16 +51,21 @@ func (k *recordedKV) Write(ctx context.Context, ops []store.Op) error {
 	return k.KV.Write(ctx, ops)
 }
 
-func (k *recordedKV) Load(ctx context.Context, write func(put func(uint32, store.Op) error) error) error {
-	return k.KV.(store.Loader).Load(ctx, func(put func(uint32, store.Op) error) error {
-		return write(func(stream uint32, op store.Op) error {
-			k.r.mu.Lock()
-			k.r.loaded++
-			k.r.rows[fmt.Sprintf("%s/%x", op.Partition, op.Sort)] = string(op.Value)
-			k.r.mu.Unlock()
-			return put(stream, op)
-		})
-	})
+func (k *recordedKV) Load(ctx context.Context, write func(to store.Streams) error) error {
+	return k.KV.(store.Loader).Load(ctx, func(to store.Streams) error { return write(&recordedStreams{to, k.r}) })
+}
+
+type recordedStreams struct {
+	store.Streams
+	r *recorder
+}
+
+func (s *recordedStreams) Put(stream uint32, op store.Op) error {
+	s.r.mu.Lock()
+	s.r.loaded++
+	s.r.rows[fmt.Sprintf("%s/%x", op.Partition, op.Sort)] = string(op.Value)
+	s.r.mu.Unlock()
+	return s.Streams.Put(stream, op)
 }
 
 // without drops table m, which an empty network does not have.

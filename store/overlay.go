@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"encoding/binary"
+	"iter"
 	"maps"
 	"slices"
 
@@ -21,9 +22,10 @@ type young struct {
 	at      mark
 	raw     rawRef
 	unknown int
+	listed  uint64 // events
 	byTx    map[ledger.TxID][]int
 	spends  map[coinRef]ledger.Position
-	events  map[ledger.Holder][]ledger.Event
+	parties map[uint64][]uint32 // by addressHint: the transactions that may have events of an address, ascending
 }
 
 type coinRef struct {
@@ -33,8 +35,8 @@ type coinRef struct {
 
 func newYoung(b *ledger.Block, prev mark) *young {
 	return &young{
-		block: b, prev: prev, byTx: map[ledger.TxID][]int{}, spends: map[coinRef]ledger.Position{},
-		events: map[ledger.Holder][]ledger.Event{},
+		block: b, prev: prev, byTx: make(map[ledger.TxID][]int, len(b.Txs)), spends: map[coinRef]ledger.Position{},
+		parties: map[uint64][]uint32{},
 	}
 }
 
@@ -42,8 +44,12 @@ func newYoung(b *ledger.Block, prev mark) *young {
 func (y *young) index(i int) {
 	tx := &y.block.Txs[i]
 	y.byTx[tx.ID] = append(y.byTx[tx.ID], i)
-	for h, e := range eventsOf(tx) {
-		y.events[h] = append(y.events[h], e)
+	for h := range eventsOf(tx) {
+		y.listed++
+		k := addressHint(h.Address)
+		if at := y.parties[k]; len(at) == 0 || at[len(at)-1] != uint32(i) {
+			y.parties[k] = append(at, uint32(i))
+		}
 	}
 	if tx.Coinbase {
 		return
@@ -55,6 +61,19 @@ func (y *young) index(i int) {
 		}
 		if !in.Known {
 			y.unknown++
+		}
+	}
+}
+
+// events yields the events of an address, in total order.
+func (y *young) events(a ledger.Address) iter.Seq2[ledger.Holder, ledger.Event] {
+	return func(yield func(ledger.Holder, ledger.Event) bool) {
+		for _, i := range y.parties[addressHint(a)] {
+			for h, e := range eventsOf(&y.block.Txs[i]) {
+				if h.Address == a && !yield(h, e) {
+					return
+				}
+			}
 		}
 	}
 }

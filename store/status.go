@@ -60,9 +60,7 @@ func (st *Status) add(y *young) {
 	st.Blocks++
 	st.Txs += uint64(len(y.block.Txs))
 	st.UnknownInputs += uint64(y.unknown)
-	for _, events := range y.events {
-		st.Events += uint64(len(events))
-	}
+	st.Events += y.listed
 }
 
 // diskUse adds up the space of the files under a folder; files that go away meanwhile count nothing.

@@ -24,7 +24,7 @@ const (
 
 // Load implements store.Loader by Badger's StreamWriter: sorted rows become
 // tables of the last level, which nothing merges again.
-func (k *kv) Load(ctx context.Context, write func(put func(stream uint32, op store.Op) error) error) error {
+func (k *kv) Load(ctx context.Context, write func(to store.Streams) error) error {
 	k.writer.Lock()
 	defer k.writer.Unlock()
 	if k.isClosed() {
@@ -36,7 +36,7 @@ func (k *kv) Load(ctx context.Context, write func(put func(stream uint32, op sto
 	return nil
 }
 
-func (k *kv) load(ctx context.Context, write func(put func(stream uint32, op store.Op) error) error) (err error) {
+func (k *kv) load(ctx context.Context, write func(to store.Streams) error) (err error) {
 	defer guard(&err)
 	if err := k.mustBeEmpty(); err != nil {
 		return err
@@ -47,7 +47,7 @@ func (k *kv) load(ctx context.Context, write func(put func(stream uint32, op sto
 		l.to.Cancel()
 		return err
 	}
-	if err = write(l.put); err == nil {
+	if err = write(l); err == nil {
 		err = l.flush()
 	}
 	if err != nil {
@@ -94,7 +94,8 @@ type loading struct {
 	last map[uint32][]byte // key by stream
 }
 
-func (l *loading) put(stream uint32, op store.Op) error {
+// Put implements store.Streams.
+func (l *loading) Put(stream uint32, op store.Op) error {
 	key := rowKey(op.Partition, op.Sort)
 	// Badger would end the process.
 	if last := l.last[stream]; last != nil && bytes.Compare(last, key) >= 0 {
@@ -105,6 +106,17 @@ func (l *loading) put(stream uint32, op store.Op) error {
 	if l.buf.LenNoPadding() < loadBuffer {
 		return nil
 	}
+	return l.flush()
+}
+
+// End implements store.Streams: the stream's last table is written, and its
+// buffer given back.
+func (l *loading) End(stream uint32) error {
+	if l.last[stream] == nil {
+		return nil
+	}
+	delete(l.last, stream)
+	badger.KVToBuffer(&pb.KV{StreamId: stream, StreamDone: true}, l.buf)
 	return l.flush()
 }
 
