@@ -35,7 +35,7 @@ type AppendOptions struct {
 	// Job names what is being read, paths and options, so that a rebuild of the same
 	// job goes on where one was cut off; empty: it begins anew.
 	Job string
-	// Progress is called after every publication.
+	// Progress is called after every publication, and while a rebuild sorts.
 	Progress func(Progress)
 }
 
@@ -44,6 +44,10 @@ type Progress struct {
 	Tip    ledger.BlockRef
 	Blocks uint64 // blocks in the index
 	Txs    uint64 // transactions in its base
+	// Step is what a rebuild does with blocks that it has read: "names", "coins",
+	// "records" or "lists", the Done-th of Total parts; empty for all else.
+	Step        string
+	Done, Total uint64
 }
 
 // The errors of Append for blocks that do not follow the tip. All of them match

@@ -39,6 +39,7 @@ type load struct {
 	to       Streams
 	dicts    dicts
 	minFree  uint64
+	progress Progress
 }
 
 // errUnfit means that a load cannot take a block, and that Append may.
@@ -121,6 +122,8 @@ func (l *load) take(w *segmentWriter, given *ledger.Block) error {
 		l.meet(w, &b.Txs[i])
 	}
 	l.tip = mark{set: true, ref: b.Ref}
+	l.progress.Tip, l.progress.Blocks, l.progress.Txs = b.Ref, l.progress.Blocks+1, l.progress.Txs+uint64(len(b.Txs))
+	l.report("", 0, 0)
 	return nil
 }
 
@@ -160,20 +163,17 @@ func (l *load) cut(w *segmentWriter) error {
 	s, err := w.write(filepath.Join(l.dir, fmt.Sprintf("segment-%06d", len(l.segments))))
 	if err == nil {
 		l.segments = append(l.segments, s)
-		l.report()
 	}
 	return err
 }
 
-func (l *load) report() {
+func (l *load) report(step string, done, total int) {
 	if l.o.Progress == nil {
 		return
 	}
-	var blocks uint64
-	for _, s := range l.segments {
-		blocks += s.blocks
-	}
-	l.o.Progress(Progress{Tip: l.tip.ref, Blocks: blocks})
+	p := l.progress
+	p.Step, p.Done, p.Total = step, uint64(done), uint64(total)
+	l.o.Progress(p)
 }
 
 // resume goes on behind the segments that an earlier load of the same network
@@ -188,6 +188,7 @@ func (l *load) resume(settled func(height uint64) uint64) error {
 		l.segments = append(l.segments, s)
 		l.tip = mark{set: true, ref: s.tip}
 		l.raw.segment, l.raw.end = s.rawSegment, s.rawEnd
+		l.progress.Tip, l.progress.Blocks, l.progress.Txs = s.tip, l.progress.Blocks+s.blocks, l.progress.Txs+s.txs
 		for _, a := range s.assets {
 			l.ordered = append(l.ordered, a)
 			l.assets[a] = uint64(len(l.ordered))

@@ -12,6 +12,7 @@ func (l *load) list(events *shuffle) error {
 	addresses := l.head.nextAddr - 1
 	perBucket := addresses/loadBuckets + 1
 	for i := uint64(0); i*perBucket < addresses; i++ {
+		l.report("lists", int(i), loadBuckets)
 		b := newBatch(l.head, noRows{}, nil)
 		first := i*perBucket + 1
 		n := min(perBucket, addresses-i*perBucket)

@@ -66,6 +66,7 @@ func (l *load) name() (*loadNames, error) {
 		n.fresh = append(n.fresh, newBitmap(s.names))
 	}
 	for first := range loadBuckets {
+		l.report("names", first, loadBuckets)
 		if err := l.firstMentions(n, byKey, first); err != nil {
 			return n, err
 		}

@@ -19,6 +19,7 @@ func (l *load) record(names *loadNames, coins *shuffle) (*shuffle, error) {
 	events := l.shuffle()
 	counts := map[uint64]uint64{}
 	for i, s := range l.segments {
+		l.report("records", i, len(l.segments))
 		ids, err := names.ids(i, s.names)
 		if err != nil {
 			return events, err

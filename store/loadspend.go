@@ -45,6 +45,7 @@ func (l *load) spend(names *loadNames) (*shuffle, error) {
 	}
 	t := l.tree(l.dicts.tx)
 	for first := range loadBuckets {
+		l.report("coins", first, loadBuckets)
 		j := &joining{load: l, byTx: map[ledger.TxID]int{}, out: make([]encoder, len(l.segments))}
 		if err := j.run(byHash, first); err != nil {
 			return bySegment, err

@@ -25,7 +25,8 @@ const segmentMagic = "spoorL1\n"
 type segment struct {
 	file                 string
 	tip                  ledger.BlockRef // of the last block
-	blocks, ins, outs    uint64
+	blocks, txs          uint64
+	ins, outs            uint64
 	names                uint64
 	assets               []ledger.Asset // that no segment before moved
 	rawSegment, rawEnd   uint64         // where the next raw block goes
@@ -64,6 +65,7 @@ func (w *segmentWriter) add(b *ledger.Block, raw rawRef) {
 		w.outs += uint64(len(tx.Outputs))
 	}
 	w.blocks++
+	w.txs += uint64(len(b.Txs))
 	w.tip = b.Ref
 }
 
@@ -88,7 +90,7 @@ func (w *segmentWriter) write(name string) (*segment, error) {
 	foot.uint(w.tip.Height)
 	foot.raw(w.tip.Hash[:])
 	foot.int(w.tip.Time)
-	for _, v := range []uint64{w.blocks, w.ins, w.outs, w.names, w.rawSegment, w.rawEnd, uint64(len(w.assets))} {
+	for _, v := range []uint64{w.blocks, w.txs, w.ins, w.outs, w.names, w.rawSegment, w.rawEnd, uint64(len(w.assets))} {
 		foot.uint(v)
 	}
 	for _, a := range w.assets {
@@ -136,7 +138,7 @@ func openSegment(name string) (*segment, error) {
 	s := &segment{file: name, blockBytes: int64(body), nameFrom: int64(start) + int64(body)}
 	chain := ledger.Chain(in.string())
 	s.tip = ledger.BlockRef{Chain: chain, Height: in.uint(), Hash: in.hash(), Time: in.int()}
-	for _, v := range []*uint64{&s.blocks, &s.ins, &s.outs, &s.names, &s.rawSegment, &s.rawEnd} {
+	for _, v := range []*uint64{&s.blocks, &s.txs, &s.ins, &s.outs, &s.names, &s.rawSegment, &s.rawEnd} {
 		*v = in.uint()
 	}
 	s.assets = make([]ledger.Asset, in.count())

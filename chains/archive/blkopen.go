@@ -129,6 +129,14 @@ func (f *Files) Head() ledger.BlockRef {
 // Len returns the number of blocks.
 func (f *Files) Len() int { return len(f.chain) }
 
+// Size returns the bytes of the raw blocks.
+func (f *Files) Size() (n int64) {
+	for _, i := range f.chain {
+		n += int64(f.entries[i].size)
+	}
+	return n
+}
+
 // Block returns the block at a height, read and proven again; ledger.ErrNotFound
 // when the files do not hold it. An error names the file and the offset.
 func (f *Files) Block(ctx context.Context, height uint64) (*ledger.Block, error) {

@@ -76,7 +76,11 @@ func (in *intake) reporter(c ledger.Chain, phase string, total int64, unit strin
 	return func(p store.Progress) {
 		if t := in.now(); t.Sub(last) >= 100*time.Millisecond {
 			last = t
-			progress(&spoorv1.Progress{Phase: phase, Network: string(c), Done: done(p), Total: total, Unit: unit})
+			m := &spoorv1.Progress{Phase: phase, Network: string(c), Done: done(p), Total: total, Unit: unit, Height: int64(p.Tip.Height)}
+			if p.Step != "" {
+				m.Phase, m.Done, m.Total, m.Unit = p.Step, int64(p.Done), int64(p.Total), "parts"
+			}
+			progress(m)
 		}
 	}
 }

@@ -45,11 +45,11 @@ func (in *intake) bitcoin(ctx context.Context, req *spoorv1.BitcoinBlocks, progr
 	if err != nil {
 		return nil, err
 	}
-	o := store.AppendOptions{KeepRaw: req.GetKeepRaw(), Target: files.Head().Height, Progress: in.reporter(chain, "write", int64(files.Len()), "blocks", progress,
+	o := store.AppendOptions{KeepRaw: req.GetKeepRaw(), Target: files.Head().Height, Job: jobOf(req), Progress: in.reporter(chain, "write", int64(files.Len()), "blocks", progress,
 		func(p store.Progress) int64 {
 			return min(int64(p.Blocks-min(before.Blocks, p.Blocks)), int64(files.Len()))
 		})}
-	err = appendOrRebuild(ctx, n, files, t, o)
+	err = takeIn(ctx, n, files, t, before, o)
 	if err = errors.Join(err, t.close()); err != nil {
 		return nil, subject(chain, err)
 	}
@@ -59,16 +59,42 @@ func (in *intake) bitcoin(ctx context.Context, req *spoorv1.BitcoinBlocks, progr
 	return t.result(chain, files.Report()), nil
 }
 
-// appendOrRebuild appends; where a block below the tip is missing, a new
-// generation is built from the blocks held and those of the files. What was
-// appended before that is held then, and merged like the rest.
-func appendOrRebuild(ctx context.Context, n *store.Network, files *archive.Files, t *tally, o store.AppendOptions) error {
+// jobOf names a request, so that a repetition can go on where it was cut off.
+func jobOf(req *spoorv1.BitcoinBlocks) string {
+	return fmt.Sprintf("blocks %q undo %q", req.GetBlockPaths(), req.GetUndoPaths())
+}
+
+// takeIn chooses how blocks come in: few beside those held are appended, many
+// make the next generation, whose rows are sorted in one go; and where a block
+// below the tip is missing there is no other way.
+func takeIn(ctx context.Context, n *store.Network, files *archive.Files, t *tally, before store.Status, o store.AppendOptions) error {
+	if uint64(files.Size()) >= max(leastSorted, before.Txs*rawTx/2) {
+		err := rebuild(ctx, n, files, t, o)
+		if err == nil || ctx.Err() != nil || errors.Is(err, ledger.ErrExhausted) {
+			return err
+		}
+		t.reset() // something is wrong with a block: what comes before it is to be kept
+	}
 	err := n.Append(ctx, t.count(files.All(ctx)), o)
 	if !errors.Is(err, store.ErrBackfill) {
 		return err
 	}
 	t.reset()
-	merged := store.MergeBlocks(n.Blocks(ctx), t.count(withoutRaw(files.All(ctx), o.KeepRaw)))
+	return rebuild(ctx, n, files, t, o)
+}
+
+const (
+	leastSorted = 32 << 20 // bytes of raw blocks from which sorting them pays
+	rawTx       = 400      // bytes of a raw transaction, about
+)
+
+// rebuild makes the next generation of the blocks held and those of the files.
+func rebuild(ctx context.Context, n *store.Network, files *archive.Files, t *tally, o store.AppendOptions) error {
+	given := t.count(withoutRaw(files.All(ctx), o.KeepRaw))
+	if t.before == nil {
+		return n.Rebuild(ctx, given, n.Contents(), o)
+	}
+	merged := store.MergeBlocks(n.Blocks(ctx), given)
 	o.KeepRaw = true // of the blocks that have raw forms: those that are kept already stay kept
 	return n.Rebuild(ctx, merged, n.Contents(), o)
 }

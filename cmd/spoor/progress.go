@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"sync/atomic"
@@ -21,6 +22,8 @@ type meter struct {
 	phase  string
 	note   atomic.Value // string, printed behind the bar
 	logged time.Time
+	began  time.Time // the phase
+	from   int64     // its first report
 }
 
 // logEvery is how often a line is logged; short work logs none.
@@ -45,22 +48,61 @@ func terminal(w io.Writer) bool {
 
 // show takes the next report.
 func (m *meter) show(p *spoorv1.Progress) {
+	phase := p.GetNetwork() + p.GetPhase()
+	fresh := phase != m.phase
+	if fresh {
+		m.phase, m.began, m.from = phase, time.Now(), p.GetDone()
+	}
+	rate, left := m.pace(p)
 	if m.bars == nil {
 		if time.Since(m.logged) >= logEvery {
 			m.logged = time.Now()
-			m.app.log.Info(p.GetPhase(), "network", p.GetNetwork(), "done", p.GetDone(), "of", p.GetTotal(), "unit", p.GetUnit())
+			m.app.log.Info(p.GetPhase(), "network", p.GetNetwork(), "done", p.GetDone(), "of", p.GetTotal(), "unit", p.GetUnit(),
+				"height", p.GetHeight(), "rate", rate, "left", left)
 		}
 		return
 	}
-	if phase := p.GetNetwork() + p.GetPhase(); m.bar == nil || phase != m.phase {
+	m.tell(p, rate, left)
+	if m.bar == nil || fresh {
 		m.end()
-		m.phase = phase
 		m.bar = m.bars.AddBar(0, // a bar that is made with a total ends only when it is reached
 			mpb.PrependDecorators(decor.Name(p.GetNetwork()+" "+p.GetPhase()+" ")),
 			mpb.AppendDecorators(decor.CurrentNoUnit(" %d "+p.GetUnit()), decor.Elapsed(decor.ET_STYLE_GO, decor.WCSyncSpace), decor.Any(m.noted)))
 	}
 	m.bar.SetTotal(max(p.GetTotal(), p.GetDone()+1), false)
 	m.bar.SetCurrent(p.GetDone())
+}
+
+// pace says how many units a second the phase has made, and how long it will
+// take at that rate: 0 while either is unknown.
+func (m *meter) pace(p *spoorv1.Progress) (rate int64, left time.Duration) {
+	took := time.Since(m.began)
+	made := p.GetDone() - m.from
+	if took < time.Second || made <= 0 {
+		return 0, 0
+	}
+	if rest := p.GetTotal() - p.GetDone(); rest > 0 {
+		left = time.Duration(int64(took) / made * rest).Round(time.Second)
+	}
+	return made * int64(time.Second) / int64(took), left
+}
+
+// tell puts height, rate and time left behind the bar.
+func (m *meter) tell(p *spoorv1.Progress, rate int64, left time.Duration) {
+	if p.GetUnit() == "height" {
+		return // a follower has a note of its own
+	}
+	var note string
+	if h := p.GetHeight(); h > 0 {
+		note += fmt.Sprintf(" height %d", h)
+	}
+	if rate > 0 {
+		note += fmt.Sprintf(" %d %s/s", rate, p.GetUnit())
+	}
+	if left > 0 {
+		note += fmt.Sprintf(" %s left", left)
+	}
+	m.note.Store(note)
 }
 
 func (m *meter) noted(decor.Statistics) string {

@@ -32,6 +32,8 @@ func Run(t *testing.T, engine store.Engine) {
 		{"view keeps what it saw", testViewConsistent},
 		{"readers beside the writer", testConcurrent},
 		{"cancelled", testCancelled},
+		{"load", testLoad},
+		{"load refuses", testLoadRefuses},
 		{"publish compares and sets", testPublish},
 		{"publish by epoch", testEpoch},
 		{"durable after reopen", testReopen},

@@ -672,16 +672,18 @@ func (x *Position) GetTx() string {
 // Progress is how far a long piece of work has come.
 type Progress struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What is being done: "scan", "sort", "write", "verify", "replay".
+	// What is being done: "scan", "write", then of a large ingest "names", "coins", "records" and "lists" (its rows are sorted), "verify", "replay".
 	Phase string `protobuf:"bytes,1,opt,name=phase,proto3" json:"phase,omitempty"`
 	// Units done so far.
 	Done int64 `protobuf:"varint,2,opt,name=done,proto3" json:"done,omitempty"`
 	// Units in all; 0 while unknown.
 	Total int64 `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"`
-	// What a unit is: "blocks", "rows", "bytes", "events", "hops".
+	// What a unit is: "blocks", "rows", "bytes", "events", "hops", "parts".
 	Unit string `protobuf:"bytes,4,opt,name=unit,proto3" json:"unit,omitempty"`
 	// Network at work; empty when there is none.
-	Network       string `protobuf:"bytes,5,opt,name=network,proto3" json:"network,omitempty"`
+	Network string `protobuf:"bytes,5,opt,name=network,proto3" json:"network,omitempty"`
+	// Height that the work has reached; 0 where that means nothing.
+	Height        int64 `protobuf:"varint,6,opt,name=height,proto3" json:"height,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -751,6 +753,13 @@ func (x *Progress) GetNetwork() string {
 	return ""
 }
 
+func (x *Progress) GetHeight() int64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
 var File_spoor_v1_common_proto protoreflect.FileDescriptor
 
 const file_spoor_v1_common_proto_rawDesc = "" +
@@ -814,13 +823,14 @@ const file_spoor_v1_common_proto_rawDesc = "" +
 	"\btx_index\x18\x02 \x01(\rR\atxIndex\x12.\n" +
 	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x0e\n" +
 	"\x02tx\x18\x04 \x01(\tR\x02txB\t\n" +
-	"\a_height\"x\n" +
+	"\a_height\"\x90\x01\n" +
 	"\bProgress\x12\x14\n" +
 	"\x05phase\x18\x01 \x01(\tR\x05phase\x12\x12\n" +
 	"\x04done\x18\x02 \x01(\x03R\x04done\x12\x14\n" +
 	"\x05total\x18\x03 \x01(\x03R\x05total\x12\x12\n" +
 	"\x04unit\x18\x04 \x01(\tR\x04unit\x12\x18\n" +
-	"\anetwork\x18\x05 \x01(\tR\anetworkB4Z2github.com/spoortrace/spoor/proto/spoor/v1;spoorv1b\x06proto3"
+	"\anetwork\x18\x05 \x01(\tR\anetwork\x12\x16\n" +
+	"\x06height\x18\x06 \x01(\x03R\x06heightB4Z2github.com/spoortrace/spoor/proto/spoor/v1;spoorv1b\x06proto3"
 
 var (
 	file_spoor_v1_common_proto_rawDescOnce sync.Once
