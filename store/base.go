@@ -125,6 +125,9 @@ func (n *naming) address(id uint64) ledger.Address {
 
 // name returns the address of an id, remembered where a head has published it.
 func (b base) name(id uint64) (ledger.Address, error) {
+	if b.memo == nil {
+		return addressOf(b.rows, b.head.chain, id)
+	}
 	if a := b.memo.name(id); !a.IsZero() {
 		return a, nil
 	}
@@ -189,7 +192,7 @@ func (b base) coinOf(pos ledger.Position, rec *record, index uint32) (coin, erro
 	if int(at) >= len(outs) {
 		return c, corrupt("output %d of record %d is missing", index, pos)
 	}
-	owner, err := addressOf(b.rows, b.head.chain, outs[at].owner)
+	owner, err := b.name(outs[at].owner)
 	c.exists, c.owner, c.value, c.spender = true, owner, outs[at].value, b.spentBy(outs[at])
 	return c, err
 }

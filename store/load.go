@@ -68,9 +68,7 @@ func newLoad(ctx context.Context, dir string, h head, o AppendOptions) *load {
 // read takes blocks for as long as no reorg can reach them and returns the
 // first one that is left.
 func (l *load) read(settled func(height uint64) uint64, next pulled) (*ledger.Block, error) {
-	if err := l.resume(settled); err != nil {
-		return nil, err
-	}
+	l.resume(settled)
 	w := newSegmentWriter()
 	known := len(l.segments)
 	for {
@@ -178,12 +176,12 @@ func (l *load) report(step string, done, total int) {
 
 // resume goes on behind the segments that an earlier load of the same network
 // left. What is not whole, and what follows it, is read again.
-func (l *load) resume(settled func(height uint64) uint64) error {
+func (l *load) resume(settled func(height uint64) uint64) {
 	for {
 		name := filepath.Join(l.dir, fmt.Sprintf("segment-%06d", len(l.segments)))
 		s, err := openSegment(name)
 		if err != nil || s.tip.Chain != l.chain || s.tip.Height >= settled(s.tip.Height) {
-			return nil // it is written over; nothing rests on it
+			return // it is written over; nothing rests on it
 		}
 		l.segments = append(l.segments, s)
 		l.tip = mark{set: true, ref: s.tip}

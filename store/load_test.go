@@ -21,9 +21,10 @@ import (
 	"github.com/spoortrace/spoor/store/memkv"
 )
 
-// recorder keeps a copy of every row that an engine holds.
+// recorder keeps a copy of every row of the last generation.
 type recorder struct {
 	mu     sync.Mutex
+	dir    string
 	rows   map[string]string
 	loaded int
 }
@@ -33,7 +34,9 @@ func (r *recorder) engine(inner store.Engine) store.Engine {
 		kv, err := inner(dir)
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.rows = map[string]string{} // one generation follows the other
+		if dir != r.dir { // one generation follows the other
+			r.dir, r.rows = dir, map[string]string{}
+		}
 		return &recordedKV{kv, r}, err
 	}
 }

@@ -18,7 +18,7 @@ func createIndex(ctx context.Context, dir string, engine Engine, h head, meta *C
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("store: generation: %w", err)
 	}
-	kv, err := engine(filepath.Join(dir, "engine"))
+	kv, err := openFilled(filepath.Join(dir, "engine"), engine, &h, fill)
 	if err != nil {
 		return nil, err
 	}
@@ -27,13 +27,10 @@ func createIndex(ctx context.Context, dir string, engine Engine, h head, meta *C
 		return nil, errors.Join(err, kv.Close())
 	}
 	x := &index{dir: dir, chain: h.chain, kv: kv, anchor: a, journal: journal{dir}, raw: rawWriter{dir: dir}, minFree: minFree, refs: 1}
-	if fill != nil {
-		err = fill(kv, &h)
-		x.raw.segment, x.raw.end = h.rawSegment, h.rawEnd
-	}
+	x.raw.segment, x.raw.end = h.rawSegment, h.rawEnd
 	if x.state.meta = meta; meta == nil {
 		x.state.meta = &Contents{}
-	} else if err == nil {
+	} else {
 		value := meta.encode()
 		h.meta = sha256.Sum256(value)
 		err = kv.Write(ctx, []Op{sealed(metaKey(), value)})
@@ -45,6 +42,19 @@ func createIndex(ctx context.Context, dir string, engine Engine, h head, meta *C
 		return nil, errors.Join(err, x.release())
 	}
 	return x, nil
+}
+
+// openFilled opens the engine of a new generation, and opens it again after it
+// was filled: an engine chooses its buffers by what it holds, and looks at it.
+func openFilled(dir string, engine Engine, h *head, fill func(kv KV, h *head) error) (KV, error) {
+	kv, err := engine(dir)
+	if err != nil || fill == nil {
+		return kv, err
+	}
+	if err := errors.Join(fill(kv, h), kv.Close()); err != nil {
+		return nil, err
+	}
+	return engine(dir)
 }
 
 // newHead is the head of an empty generation.

@@ -54,7 +54,9 @@ func (w *appender) young(b *ledger.Block, s state, prev mark, chain []*young) (*
 	r, done := w.kv.View()
 	defer done()
 	y := newYoung(b, prev)
-	from := newOverlayCoins(newBase(r, &s.head, ^ledger.Position(0)), s.layers.of(chain), chain, y)
+	below := newBase(r, &s.head, ^ledger.Position(0))
+	below.memo = w.memoOf(&s.head)
+	from := newOverlayCoins(below, s.layers.of(chain), chain, y)
 	for i := range b.Txs {
 		if _, err := resolve(&b.Txs[i], from); err != nil {
 			return nil, err
