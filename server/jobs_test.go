@@ -85,6 +85,8 @@ func TestSlots(t *testing.T) {
 	refusal{codes.ResourceExhausted, "EXCEEDED_RATE_LIMIT", "", "2 traces run already"}.check(t, "a begun trace", err)
 	_, err = c.FindPaths(t.Context(), &spoorv1.FindPathsRequest{From: named("tron", "a").Qualified(), To: named("tron", "b").Qualified()})
 	refusal{codes.ResourceExhausted, "EXCEEDED_RATE_LIMIT", "", "2 traces run already"}.check(t, "a search for paths", err)
+	_, err = c.VerifyTrace(t.Context(), &spoorv1.VerifyTraceRequest{Trace: &spoorv1.Trace{Request: longTrace(), AsOf: []*spoorv1.AsOf{{Network: "tron"}}, Pins: &spoorv1.Pins{}}})
+	refusal{codes.ResourceExhausted, "EXCEEDED_RATE_LIMIT", "", "2 traces run already"}.check(t, "a verification", err)
 	cancel()
 	for {
 		got, err := c.StartTrace(t.Context(), &spoorv1.StartTraceRequest{Request: longTrace(), RequestId: "x"})

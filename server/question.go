@@ -26,12 +26,8 @@ type question struct {
 // ask resolves a request: networks and as-of first, since the payments are
 // looked up in what the answer will be based on.
 func (s *traces) ask(ctx context.Context, m *spoorv1.TraceRequest) (*question, error) {
-	q := &question{message: m, req: tracer.Request{
-		ServicePayees: tracer.DefaultServicePayees, AccountEvents: tracer.DefaultAccountEvents,
-		Hops: tracer.DefaultHops, Events: s.maxEvents, FeesToCoinbase: m.GetFeesToCoinbase(), Heuristics: m.GetHeuristics(),
-	}}
-	q.req.NoFloor = q.upstream() // nothing is small enough not to be asked for
-	if err := q.form(m, s.maxEvents); err != nil {
+	q, err := s.formed(m)
+	if err != nil {
 		return nil, err
 	}
 	tip, err := s.data.view(ctx)
@@ -50,6 +46,33 @@ func (s *traces) ask(ctx context.Context, m *spoorv1.TraceRequest) (*question, e
 		return nil, err
 	}
 	return q, nil
+}
+
+// askOn resolves a request on a view that is cut already. It takes v over.
+func (s *traces) askOn(ctx context.Context, v *view, m *spoorv1.TraceRequest) (*question, error) {
+	q, err := s.formed(m)
+	if err == nil {
+		q.view = v
+		err = q.resolve(ctx, v, m)
+	}
+	if err == nil {
+		err = q.fill(ctx, m)
+	}
+	if err != nil {
+		v.close()
+		return nil, err
+	}
+	return q, nil
+}
+
+// formed is a request as far as no index is needed.
+func (s *traces) formed(m *spoorv1.TraceRequest) (*question, error) {
+	q := &question{message: m, req: tracer.Request{
+		ServicePayees: tracer.DefaultServicePayees, AccountEvents: tracer.DefaultAccountEvents,
+		Hops: tracer.DefaultHops, Events: s.maxEvents, FeesToCoinbase: m.GetFeesToCoinbase(), Heuristics: m.GetHeuristics(),
+	}}
+	q.req.NoFloor = q.upstream() // nothing is small enough not to be asked for
+	return q, q.form(m, s.maxEvents)
 }
 
 // form reads the parts of the request that need no index, so that what is

@@ -74,6 +74,10 @@ func TestDocs(t *testing.T) {
 		}
 	}
 	t.Setenv("SPOOR_DATA", "demo-data")
+	trace, _, _ := call(t, "trace", usdtHash, "-o", "json")
+	if err := os.WriteFile("trace.json", []byte(trace), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, list := range shown {
 		for _, command := range list {
 			if _, errOut, status := call(t, words(command)...); status != 0 {

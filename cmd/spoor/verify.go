@@ -25,17 +25,30 @@ type verifyFlags struct {
 func (a *app) verifyCommand() *cobra.Command {
 	var flags verifyFlags
 	cmd := &cobra.Command{
-		Use:   "verify PACKAGE",
-		Short: "Check an evidence package offline",
+		Use:   "verify PACKAGE|TRACE",
+		Short: "Check an evidence package offline, or a trace by tracing again",
 		Long: `Check an evidence package, without an index and without a network: container, signature and time stamp, proofs, personal facts, custody log; and
 trace the case again from the record in the package, under every policy, and compare each figure.
 
 spoor-verify does the same with a program of its own that shares no code with this one.
+
+TRACE is a file that spoor trace -o json wrote, or traces/ID of a server. It is traced again on the blocks, labels and rules that it names, from the index, and
+every field that comes out otherwise is listed; coverage, finality and dollars are not compared.
 Exit status 1: something does not hold.`,
 		Example: `  spoor verify zx81-3f2a77b0-court.zip --public-key examiner.pub
-  spoor verify zx81-3f2a77b0-public.zip --full zx81-3f2a77b0-court.zip`,
+  spoor verify zx81-3f2a77b0-public.zip --full zx81-3f2a77b0-court.zip
+  spoor verify trace.json`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.verify(cmd, args[0], flags) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name, t, err := givenTrace(args[0])
+			if err != nil {
+				return err
+			}
+			if name != "" || t != nil {
+				return a.verifyTrace(cmd, name, t)
+			}
+			return a.verify(cmd, args[0], flags)
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&flags.public, "public-key", "", "`FILE` with the examiner's public key (minisign); the signature is PACKAGE.minisig")
