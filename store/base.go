@@ -25,7 +25,7 @@ func newBase(r Reader, h *head, limit ledger.Position) base {
 
 // positions returns where transactions lie whose hash may be id, ascending.
 func (b base) positions(id ledger.TxID) ([]ledger.Position, error) {
-	found, err := b.dicts.tx.find(b.dicts.tx.loader(b.rows), txKey(id[:]), b.head.txs)
+	found, err := b.dicts.tx.lookup(b.rows, txKey(id[:]), b.head.txs)
 	if err != nil {
 		return nil, err
 	}
@@ -211,7 +211,7 @@ func (b base) addressID(a ledger.Address) (uint64, error) {
 			return id, nil
 		}
 	}
-	id, err := known(b.dicts.address, b.dicts.address.loader(b.rows), hash, b.head.nextAddr)
+	id, err := known(b.dicts.address, b.rows, hash, b.head.nextAddr)
 	if b.memo != nil && id != 0 {
 		b.memo.keep(id, a)
 	}
@@ -224,7 +224,7 @@ func (b base) assetID(a ledger.Asset) (uint64, error) {
 			return id, nil
 		}
 	}
-	id, err := known(b.dicts.asset, b.dicts.asset.loader(b.rows), assetHash(a), b.head.nextAsset)
+	id, err := known(b.dicts.asset, b.rows, assetHash(a), b.head.nextAsset)
 	if b.memo != nil && err == nil {
 		b.memo.keepAsset(a, id, b.head.nextAsset)
 	}

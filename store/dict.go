@@ -52,6 +52,13 @@ func (d dict) guess(n uint64) int {
 // bucketLoader returns a bucket, ErrAbsent when there is none.
 type bucketLoader func(k key) (*bucket, error)
 
+func (b *bucket) isSplit() bool { return b.split }
+
+// bucketRow is a bucket as it is stored.
+type bucketRow []byte
+
+func (b bucketRow) isSplit() bool { return len(b) > 0 && b[0] != 0 }
+
 func (d dict) loader(r rows) bucketLoader {
 	return func(k key) (*bucket, error) {
 		value, err := r.row(k)
@@ -65,26 +72,53 @@ func (d dict) loader(r rows) bucketLoader {
 // leaf finds the leaf of a hash in a dictionary of about n entries. An empty
 // dictionary has no rows: the leaf comes back as an empty root.
 func (d dict) leaf(load bucketLoader, hash []byte, n uint64) (*bucket, int, error) {
-	depth, below := d.guess(n), false
-	for {
+	b, depth, err := leafOf(d, load, hash, n)
+	if err == nil && b == nil {
+		b = &bucket{}
+	}
+	return b, depth, err
+}
+
+// leafOf walks to the leaf of a hash; the zero value for an empty dictionary.
+func leafOf[B interface{ isSplit() bool }](d dict, load func(key) (B, error), hash []byte, n uint64) (leaf B, depth int, err error) {
+	depth = d.guess(n)
+	for below := false; ; {
 		b, err := load(d.key(hash, depth))
 		switch {
 		case errors.Is(err, ErrAbsent) && depth == 0 && n == 0:
-			return &bucket{}, 0, nil
+			return leaf, 0, nil
 		case errors.Is(err, ErrAbsent) && depth == 0 || errors.Is(err, ErrAbsent) && below:
-			return nil, 0, corrupt("bucket %s is missing", d.key(hash, depth))
+			return leaf, 0, corrupt("bucket %s is missing", d.key(hash, depth))
 		case errors.Is(err, ErrAbsent):
 			depth--
 		case err != nil:
-			return nil, 0, err
-		case !b.split:
+			return leaf, 0, err
+		case !b.isSplit():
 			return b, depth, nil
 		case depth == 4*d.keyLen:
-			return nil, 0, corrupt("bucket %s is split below its key", d.key(hash, depth))
+			return leaf, 0, corrupt("bucket %s is split below its key", d.key(hash, depth))
 		default:
 			depth, below = depth+1, true
 		}
 	}
+}
+
+// lookup is find over rows: it reads the leaf as it is stored.
+func (d dict) lookup(r rows, hash []byte, n uint64) ([]uint64, error) {
+	row, _, err := leafOf(d, func(k key) (bucketRow, error) { return r.row(k) }, hash, n)
+	if err != nil || row == nil {
+		return nil, err
+	}
+	var found []uint64
+	in := decoder{b: row}
+	in.bool()
+	for range in.count() {
+		k, value := in.raw(d.keyLen), in.uint()
+		if bytes.Equal(k, hash) {
+			found = append(found, value)
+		}
+	}
+	return found, in.end("dictionary bucket")
 }
 
 // find returns the numbers of a key, ascending.

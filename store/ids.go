@@ -133,8 +133,8 @@ func (d dicts) keyLen(table byte) int {
 
 // known returns the id of a key among those below next, 0 when it has none.
 // What a torn batch wrote has an id at or above next and is not seen.
-func known(d dict, load bucketLoader, hash []byte, next uint64) (uint64, error) {
-	found, err := d.find(load, hash, next-1)
+func known(d dict, r rows, hash []byte, next uint64) (uint64, error) {
+	found, err := d.lookup(r, hash, next-1)
 	if err != nil {
 		return 0, err
 	}

@@ -86,6 +86,9 @@ func joined(ls layers) layer {
 func (ls layers) find(k uint64, from, to uint64) func(yield func(*young) bool) {
 	return func(yield func(*young) bool) {
 		for _, l := range ls {
+			if l.blocks[len(l.blocks)-1].at.ref.Height < from {
+				continue
+			}
 			mask := uint64(1)
 			if l.where != nil {
 				mask = l.where[k]

@@ -69,7 +69,7 @@ func newLoad(ctx context.Context, dir string, h head, o AppendOptions) *load {
 // first one that is left.
 func (l *load) read(settled func(height uint64) uint64, next pulled) (*ledger.Block, error) {
 	l.resume(settled)
-	w := newSegmentWriter()
+	w := newSegmentWriter(l.o.Memory / segmentShare)
 	known := len(l.segments)
 	for {
 		given, err, ok := next()
@@ -95,7 +95,7 @@ func (l *load) read(settled func(height uint64) uint64, next pulled) (*ledger.Bl
 			if err := l.cut(w); err != nil {
 				return nil, err
 			}
-			w = newSegmentWriter()
+			w.reset()
 		}
 	}
 }

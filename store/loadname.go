@@ -48,7 +48,7 @@ func (l *load) name() (*loadNames, error) {
 	defer func() { _ = byKey.close() }()
 	n := &loadNames{again: l.shuffle()}
 	for _, s := range l.segments {
-		buckets := make([]encoder, loadBuckets)
+		buckets := byKey.fresh(loadBuckets, int(s.names)*(l.dicts.address.keyLen+3))
 		var number uint64
 		for entry, err := range s.entries() {
 			if err != nil {
@@ -93,7 +93,7 @@ type mention struct{ segment, number uint64 }
 // firstMentions marks the fresh numbers of one bucket and notes the others.
 func (l *load) firstMentions(n *loadNames, byKey *shuffle, bucket int) error {
 	seen := map[string]mention{}
-	again := make([]encoder, len(l.segments))
+	again := n.again.fresh(len(l.segments), 0)
 	segment := uint64(0)
 	for rows, err := range byKey.read(bucket) {
 		if err != nil {

@@ -24,7 +24,7 @@ func (l *load) record(names *loadNames, coins *shuffle) (*shuffle, error) {
 		if err != nil {
 			return events, err
 		}
-		r := &recording{load: l, ids: ids, perBucket: names.total/loadBuckets + 1, out: make([]encoder, loadBuckets), last: make([]ledger.Position, loadBuckets)}
+		r := &recording{load: l, ids: ids, perBucket: names.total/loadBuckets + 1, out: events.fresh(loadBuckets, 14*int(s.ins+s.outs)), last: make([]ledger.Position, loadBuckets)}
 		if err := r.join(s, coins, i); err != nil {
 			return events, err
 		}
@@ -63,6 +63,7 @@ type recording struct {
 	spenders  []ledger.Position
 	ins, outs int // numbers of the transaction under way
 	perBucket uint64
+	body, rec encoder   // of the transaction under way
 	out       []encoder // events by address
 	last      []ledger.Position
 }
@@ -115,13 +116,16 @@ func (r *recording) tx(tx *ledger.Tx, names []uint64) error {
 		return err
 	}
 	body, outs := ids.body(tx), ids.outputs(tx)
+	r.body.b, r.rec.b = r.body.b[:0], r.rec.b[:0]
+	body.encodeTo(&r.body)
 	for i := range outs {
 		outs[i].spender = r.spenders[r.outs+i]
 	}
 	r.ins, r.outs = r.ins+len(tx.Inputs), r.outs+len(tx.Outputs)
 	first := min(len(outs), firstOutputs)
-	rec := record{body.encode(), outs[:first]}
-	if err := r.row(tableRecord, sealed(r.recordKey(tx.Pos, 0), rec.encode(tx.Pos))); err != nil {
+	rec := record{r.body.b, outs[:first]}
+	rec.encodeTo(&r.rec, tx.Pos)
+	if err := r.row(tableRecord, sealed(r.recordKey(tx.Pos, 0), r.rec.b)); err != nil {
 		return err
 	}
 	part := uint32(1)

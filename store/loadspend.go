@@ -32,7 +32,8 @@ func (l *load) spend(names *loadNames) (*shuffle, error) {
 		if err := l.writeNames(idList, names, i); err != nil {
 			return bySegment, err
 		}
-		buckets, err := l.coinsOf(s, ids)
+		buckets := byHash.fresh(loadBuckets, int(s.blockBytes))
+		err = l.coinsOf(s, ids, buckets)
 		if err == nil {
 			err = byHash.add(buckets)
 		}
@@ -46,7 +47,7 @@ func (l *load) spend(names *loadNames) (*shuffle, error) {
 	t := l.tree(l.dicts.tx)
 	for first := range loadBuckets {
 		l.report("coins", first, loadBuckets)
-		j := &joining{load: l, byTx: map[ledger.TxID]int{}, out: make([]encoder, len(l.segments))}
+		j := &joining{load: l, byTx: map[ledger.TxID]int{}, out: bySegment.fresh(len(l.segments), 0)}
 		if err := j.run(byHash, first); err != nil {
 			return bySegment, err
 		}
@@ -73,13 +74,12 @@ func (l *load) writeNames(to *idRows, names *loadNames, segment int) error {
 	return nil
 }
 
-// coinsOf returns the outputs and inputs of a segment by hash.
-func (l *load) coinsOf(s *segment, ids []uint64) ([]encoder, error) {
-	buckets := make([]encoder, loadBuckets)
+// coinsOf puts the outputs and inputs of a segment into buckets by hash.
+func (l *load) coinsOf(s *segment, ids []uint64, buckets []encoder) error {
 	var ins, outs uint64
 	for b, err := range s.read(l.chain) {
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for i := range b.Txs {
 			tx := &b.Txs[i]
@@ -104,7 +104,7 @@ func (l *load) coinsOf(s *segment, ids []uint64) ([]encoder, error) {
 			outs += uint64(len(tx.Outputs))
 		}
 	}
-	return buckets, nil
+	return nil
 }
 
 // idOf returns the id of a number as segmentBlock has it.

@@ -62,9 +62,13 @@ func decodeOutputs(in *decoder, pos ledger.Position) []output {
 
 func (r *record) encode(pos ledger.Position) []byte {
 	var e encoder
-	e.bytes(r.body)
-	encodeOutputs(&e, r.outputs, pos)
+	r.encodeTo(&e, pos)
 	return e.b
+}
+
+func (r *record) encodeTo(e *encoder, pos ledger.Position) {
+	e.bytes(r.body)
+	encodeOutputs(e, r.outputs, pos)
 }
 
 func decodeRecord(value []byte, pos ledger.Position) (*record, error) {
@@ -105,6 +109,11 @@ type transferIDs struct {
 
 func (b *body) encode() []byte {
 	var e encoder
+	b.encodeTo(&e)
+	return e.b
+}
+
+func (b *body) encodeTo(e *encoder) {
 	e.raw(b.tx.ID[:])
 	e.int(b.tx.Time)
 	flags := byte(b.tx.Status)<<1 | byte(b.tx.Grade)<<4
@@ -147,7 +156,6 @@ func (b *body) encode() []byte {
 		e.string(string(n.Network))
 		e.string(n.Ref)
 	}
-	return e.b
 }
 
 func decodeBody(value []byte, pos ledger.Position) (*body, error) {

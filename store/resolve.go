@@ -90,20 +90,20 @@ func newOverlayCoins(b base, ls layers, chain []*young, block *young) *overlayCo
 }
 
 func (o *overlayCoins) coin(op ledger.OutPoint, before ledger.Position) (coin, error) {
-	made := o.block.last(op.Tx, before)
+	made, in := o.block.last(op.Tx, before), o.block
 	if made == nil {
 		for y := range o.layers.find(txHint(op.Tx), o.from, o.to) {
 			if tx := y.last(op.Tx, before); tx != nil {
-				made = tx
+				made, in = tx, y
 			}
 		}
 	}
 	if made != nil {
-		return o.youngCoin(made, op.Index), nil
+		return o.youngCoin(made, op.Index, in.block.Ref.Height), nil
 	}
 	c, err := o.base.coin(op, before)
 	if err == nil && c.exists && c.spender == 0 {
-		c.spender = o.spender(c.pos, c.index)
+		c.spender = o.spender(c.pos, c.index, o.from)
 	}
 	return c, err
 }
@@ -118,21 +118,22 @@ func (y *young) last(id ledger.TxID, before ledger.Position) *ledger.Tx {
 	return nil
 }
 
-func (o *overlayCoins) youngCoin(tx *ledger.Tx, index uint32) coin {
+func (o *overlayCoins) youngCoin(tx *ledger.Tx, index uint32, height uint64) coin {
 	c := coin{held: true, pos: tx.Pos, index: index}
 	if int64(index) < int64(len(tx.Outputs)) {
 		out := &tx.Outputs[index]
-		c.exists, c.owner, c.value, c.spender = true, out.Address, out.Value, o.spender(tx.Pos, index)
+		c.exists, c.owner, c.value, c.spender = true, out.Address, out.Value, o.spender(tx.Pos, index, height)
 	}
 	return c
 }
 
-func (o *overlayCoins) spender(pos ledger.Position, index uint32) ledger.Position {
+// spender looks for a spend from a height on.
+func (o *overlayCoins) spender(pos ledger.Position, index uint32, from uint64) ledger.Position {
 	ref := coinRef{pos, index}
 	if by := o.block.spends[ref]; by != 0 {
 		return by
 	}
-	for y := range o.layers.find(coinHint(ref), o.from, o.to) {
+	for y := range o.layers.find(coinHint(ref), from, o.to) {
 		if by := y.spends[ref]; by != 0 {
 			return by
 		}

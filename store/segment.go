@@ -46,7 +46,18 @@ type nameKey struct {
 	payload string
 }
 
-func newSegmentWriter() *segmentWriter { return &segmentWriter{numbers: map[nameKey]uint64{}} }
+// newSegmentWriter makes room for a segment of a size.
+func newSegmentWriter(size int64) *segmentWriter {
+	w := &segmentWriter{numbers: map[nameKey]uint64{}}
+	w.body.b, w.list.b = make([]byte, 0, size), make([]byte, 0, size/4)
+	return w
+}
+
+// reset begins the next segment in the same memory.
+func (w *segmentWriter) reset() {
+	clear(w.numbers)
+	w.segment, w.body.b, w.list.b = segment{}, w.body.b[:0], w.list.b[:0]
+}
 
 // add takes a block whose transactions are in order.
 func (w *segmentWriter) add(b *ledger.Block, raw rawRef) {

@@ -17,6 +17,27 @@ type shuffle struct {
 	parts  []sheaf
 }
 
+// fresh returns empty buckets with room for what a part may need: as much as the
+// last one did, or size bytes in all.
+func (s *shuffle) fresh(n, size int) []encoder {
+	buckets := make([]encoder, n)
+	var last []int64
+	if len(s.parts) > 0 {
+		last = s.parts[len(s.parts)-1].ends
+	}
+	for i := range buckets {
+		room := size / n
+		if len(last) == n {
+			room = int(last[i])
+			if i > 0 {
+				room -= int(last[i-1])
+			}
+		}
+		buckets[i].b = make([]byte, 0, room+room/8)
+	}
+	return buckets
+}
+
 // sheaf is one part: its buckets in memory, or where each ends in a file.
 type sheaf struct {
 	rows [][]byte
