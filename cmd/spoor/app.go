@@ -56,7 +56,7 @@ Exit status: 0 done, 1 failed (a verification that does not hold, too), 2 wrong 
 	f.BoolVar(&a.insecure, "insecure", false, "allow plaintext beyond this machine")
 	f.StringVar(&a.caFile, "ca", "", "`FILE` with the certificates to trust a server by (default: the system's)")
 	f.StringVar(&a.keyFile, "key-file", "", "`FILE` with the API key for a server (SPOOR_KEY is the key itself)")
-	f.StringVarP(&a.output, "output", "o", "", "table, json or csv; for a trace also dot (default table)")
+	f.StringVarP(&a.output, "output", "o", "", "table, json or csv; for a trace also dot, svg or graphml (default table)")
 	f.StringVar(&a.zone, "tz", "", "`ZONE` whose time tables print beside UTC, such as Asia/Bangkok")
 	f.StringVar(&a.configFile, "config", "", "`FILE` of settings (SPOOR_CONFIG)")
 	root.AddCommand(a.demoCommand(), a.ingestCommand(), a.traceCommand(), a.findCommand(), a.pathCommand(), a.txCommand(), a.addressCommand(), a.labelsCommand(), a.clusterCommand(), a.evaluateCommand(), a.indexCommand(), a.serveCommand(), a.keyCommand(), a.compareCommand(), a.transfersCommand(),
@@ -99,7 +99,7 @@ func (a *app) start(cmd *cobra.Command) (err error) {
 func formatsOf(cmd *cobra.Command) []string {
 	formats := []string{"table", "json", "csv"}
 	if cmd.Name() == "trace" {
-		formats = append(formats, "dot")
+		formats = append(formats, "dot", "svg", "graphml")
 	}
 	return formats
 }

@@ -200,6 +200,8 @@ func TestServerEqualsDirect(t *testing.T) {
 		"trace tron:" + usdtHash + " --all-policies --wide --all --tz Asia/Bangkok",
 		"trace tron:" + usdtHash + " -o csv --sheet terminals",
 		"trace tron:" + usdtHash + " -o dot",
+		"trace tron:" + usdtHash + " -o svg",
+		"trace tron:" + usdtHash + " --upstream --policy fifo -o graphml",
 		"trace " + satoshi + ":0 --as-of 14131 -o json",
 		"trace " + satoshi + ":0 tron:" + usdtHash + " -o json",
 		"trace " + lockyHash + ":13NrgYhtjgMtPpGdtPpxV4WX3S7azfeD48 -o json",

@@ -43,6 +43,8 @@ Rules (--policy):
 ` + policyHelp() + `
 --upstream asks which earlier payments paid for these, down to mints, services and what the index does not hold; fifo (the default there), lifo, haircut and
 poison have an answer.
+-o svg draws the answer, a column a hop, an address a box, up to the 300 largest connections; graphml (Gephi, yEd, networkx) and dot (Graphviz) have all of it.
+Transfers between the same two addresses in one asset are one connection in svg and graphml; each is listed in it as TX:INDEX=BASE UNITS.
 Exit status 4: a limit (--max-hops, --max-events) ended the trace somewhere; what is left is PENDING. What the index does not cover is
 NOT_COVERED in the answer and no reason for another status.`,
 		Example: "  spoor trace tron:4d5f37b606d8dad9a0554efd6becb005ef9a53def9d68f636e01f63f86d12c4c --policy fifo\n  spoor trace 0437cd7f8525ceed2324359c2d0ba26006d92d856a9c20fa0241106ee5a597c9:0 -o json",
@@ -105,7 +107,7 @@ func (a *app) trace(cmd *cobra.Command, req *spoorv1.TraceRequest, flags *traceF
 	if flags.follow && flags.upstream {
 		return &usageError{errors.New("--follow: want no --upstream beside it: what came before does not change")}
 	}
-	if flags.follow && (req.GetAsOf() != "" || req.GetAllPolicies() || a.output == "csv" || a.output == "dot") {
+	if flags.follow && (req.GetAsOf() != "" || req.GetAllPolicies() || a.output != "table" && a.output != "json") {
 		return &usageError{errors.New("--follow: want neither --as-of nor --all-policies beside it, and -o table or json")}
 	}
 	a.config.Prices = append(a.config.Prices, flags.prices...)
@@ -127,15 +129,22 @@ func (a *app) trace(cmd *cobra.Command, req *spoorv1.TraceRequest, flags *traceF
 	if err = errors.Join(err, l.close()); err != nil {
 		return err
 	}
-	if a.output == "dot" {
-		err = render.Dot(a.out, t)
-	} else {
-		err = print(a, t, traceTable, csv)
-	}
-	if err != nil {
+	if err := a.printTrace(t, csv); err != nil {
 		return err
 	}
 	return pending(t)
+}
+
+func (a *app) printTrace(t *spoorv1.Trace, csv func(io.Writer, *spoorv1.Trace) error) error {
+	switch a.output {
+	case "dot":
+		return render.Dot(a.out, t)
+	case "svg":
+		return render.SVG(a.out, t)
+	case "graphml":
+		return render.GraphML(a.out, t)
+	}
+	return print(a, t, traceTable, csv)
 }
 
 // traceTable prints a trace, and below it the rules side by side where they were asked for.

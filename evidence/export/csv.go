@@ -20,7 +20,7 @@ type table struct {
 }
 
 func newTable(d *evidence.Dossier, header ...string) *table {
-	t := &table{units: unitsOf(d)}
+	t := &table{units: unitsOf(d.Cover.Assets)}
 	t.csv = csv.NewWriter(&t.out)
 	t.row(header...)
 	return t

@@ -31,6 +31,7 @@ type node struct {
 	Column  int    `json:"column"`
 	Row     int    `json:"row"`
 	Holding string `json:"holding,omitempty"` // H-1, where traced units are
+	ends    []End
 	weight  int
 }
 
@@ -46,25 +47,98 @@ type edge struct {
 	sum      ledger.Amount
 }
 
+// Drawing is a flow that is to be drawn: of a package, or of one answer.
+type Drawing struct {
+	Title   string
+	Warning string // printed in red; empty: none
+	Rest    string // where the connections are that a drawing has no room for
+	// Upstream: the rows lead to the payments asked about, whose column is the last.
+	Upstream bool
+	Rows     []evidence.Row
+	Assets   []evidence.Asset
+	Names    map[string]string // of a NETWORK:ADDRESS
+	Holdings map[string]string // H-1, by NETWORK:ADDRESS
+	Ends     map[string][]End  // by NETWORK:ADDRESS; nil: the drawing shows none
+}
+
+// End is traced money that ends at an address.
+type End struct {
+	Reason string // UNSPENT, SERVICE, ...
+	Asset  string
+	Amount string // base units
+	At     string // TX:INDEX
+}
+
+// drawingOf is the drawing of a package.
+func drawingOf(d *evidence.Dossier) Drawing {
+	g := Drawing{
+		Title: "Flow of case " + d.Cover.Number, Warning: d.Cover.Demonstration, Rest: "flow.graphml and flow.json",
+		Rows: d.Ledger, Assets: d.Cover.Assets, Names: map[string]string{}, Holdings: map[string]string{},
+	}
+	for _, e := range d.Entities {
+		for _, a := range e.Addresses {
+			g.Names[a] = e.Name
+		}
+	}
+	for _, h := range d.Holdings {
+		g.Holdings[h.Network+":"+h.Address] = h.ID
+	}
+	return g
+}
+
 // flowOf lays the graph out: the hop is the column; within it, rows are ordered
 // by the mean row of those who pay, twice over (barycentre).
-func flowOf(d *evidence.Dossier) (*flow, error) {
+func flowOf(g Drawing) (*flow, error) {
 	f := &flow{Nodes: []*node{}, Edges: []*edge{}, nodes: map[string]*node{}, edges: map[string]*edge{}}
-	for _, r := range d.Ledger {
-		if err := f.take(r); err != nil {
+	for _, r := range g.Rows {
+		if err := f.take(r, g.Upstream); err != nil {
 			return nil, fmt.Errorf("row %s: %w", r.ID, err)
 		}
 	}
-	f.name(d)
+	for _, id := range slices.Sorted(maps.Keys(g.Ends)) {
+		n := f.nodes[id]
+		if n == nil { // nobody was paid there, as with what was pruned
+			network, address, _ := strings.Cut(id, ":")
+			n = f.at(network, address, f.last())
+		}
+		n.ends = g.Ends[id]
+	}
+	for _, n := range f.Nodes {
+		n.Name, n.Holding = g.Names[n.ID], g.Holdings[n.ID]
+	}
+	if g.Upstream {
+		f.mirror()
+	}
 	f.rows()
 	return f, nil
 }
 
+// last is the greatest column.
+func (f *flow) last() int {
+	last := 0
+	for _, n := range f.Nodes {
+		last = max(last, n.Column)
+	}
+	return last
+}
+
+// mirror turns the columns round, so that money flows from left to right.
+func (f *flow) mirror() {
+	last := f.last()
+	for _, n := range f.Nodes {
+		n.Column = last - n.Column
+	}
+}
+
 // take adds a row, and the bridge's side that pays out what the row pays in:
 // without it the graph of a bridged flow falls apart.
-func (f *flow) take(r evidence.Row) error {
-	to := f.at(r.Network, r.To, r.Depth)
-	if err := f.add(edge{From: f.at(r.Network, r.From, r.Depth-1).ID, To: to.ID, Asset: r.Asset, Grade: r.Grade}, r); err != nil {
+func (f *flow) take(r evidence.Row, upstream bool) error {
+	payer, payee := r.Depth-1, r.Depth
+	if upstream {
+		payer, payee = payee, payer
+	}
+	to := f.at(r.Network, r.To, payee)
+	if err := f.add(edge{From: f.at(r.Network, r.From, payer).ID, To: to.ID, Asset: r.Asset, Grade: r.Grade}, r); err != nil {
 		return err
 	}
 	if r.Crossing == nil {
@@ -126,21 +200,6 @@ func weaker(a, b string) string {
 	return "inferred"
 }
 
-func (f *flow) name(d *evidence.Dossier) {
-	for _, e := range d.Entities {
-		for _, a := range e.Addresses {
-			if n := f.nodes[a]; n != nil {
-				n.Name = e.Name
-			}
-		}
-	}
-	for _, h := range d.Holdings {
-		if n := f.nodes[h.Network+":"+h.Address]; n != nil {
-			n.Holding = h.ID
-		}
-	}
-}
-
 // rows gives every node its place within its column.
 func (f *flow) rows() {
 	columns := map[int][]*node{}
@@ -178,7 +237,7 @@ func order(column []*node, payers map[string][]*node) {
 }
 
 func flowJSON(d *evidence.Dossier) ([]byte, error) {
-	f, err := flowOf(d)
+	f, err := flowOf(drawingOf(d))
 	if err != nil {
 		return nil, err
 	}
@@ -201,13 +260,16 @@ func escaped(s string) string {
 	return b.String()
 }
 
-// flowGraphML writes the graph as GraphML, an edge per asset and pair.
-func flowGraphML(d *evidence.Dossier) ([]byte, error) {
-	f, err := flowOf(d)
+func flowGraphML(d *evidence.Dossier) ([]byte, error) { return GraphML(drawingOf(d)) }
+
+// GraphML writes a flow as GraphML, an edge per asset and pair. The error is a row
+// whose amount is none.
+func GraphML(g Drawing) ([]byte, error) {
+	f, err := flowOf(g)
 	if err != nil {
 		return nil, err
 	}
-	units := unitsOf(d)
+	units := unitsOf(g.Assets)
 	var b bytes.Buffer
 	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?>
 <graphml xmlns="http://graphml.graphdrawing.org/xmlns" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="http://graphml.graphdrawing.org/xmlns http://graphml.graphdrawing.org/xmlns/1.0/graphml.xsd">
@@ -227,10 +289,17 @@ func flowGraphML(d *evidence.Dossier) ([]byte, error) {
 	} {
 		fmt.Fprintf(&b, "<key id=\"%s_%s\" for=\"%s\" attr.name=\"%s\" attr.type=\"%s\"/>\n", k[0], k[1], k[0], k[1], k[2])
 	}
+	if g.Ends != nil {
+		b.WriteString("<key id=\"node_ends\" for=\"node\" attr.name=\"ends\" attr.type=\"string\"/>\n")
+	}
 	b.WriteString("<graph id=\"flow\" edgedefault=\"directed\">\n")
 	for _, n := range f.Nodes {
-		fmt.Fprintf(&b, "<node id=\"%s\"><data key=\"node_name\">%s</data><data key=\"node_column\">%d</data><data key=\"node_row\">%d</data><data key=\"node_holding\">%s</data></node>\n",
+		fmt.Fprintf(&b, "<node id=\"%s\"><data key=\"node_name\">%s</data><data key=\"node_column\">%d</data><data key=\"node_row\">%d</data><data key=\"node_holding\">%s</data>",
 			escaped(n.ID), escaped(n.Name), n.Column, n.Row, escaped(n.Holding))
+		if len(n.ends) > 0 {
+			fmt.Fprintf(&b, "<data key=\"node_ends\">%s</data>", escaped(endsText(n.ends)))
+		}
+		b.WriteString("</node>\n")
 	}
 	for i, e := range f.Edges {
 		fmt.Fprintf(&b, "<edge id=\"e%d\" source=\"%s\" target=\"%s\"><data key=\"edge_asset\">%s</data><data key=\"edge_traced_base\">%s</data><data key=\"edge_traced\">%s</data><data key=\"edge_symbol\">%s</data><data key=\"edge_grade\">%s</data><data key=\"edge_crossing\">%s</data><data key=\"edge_rows\">%s</data></edge>\n",
@@ -238,4 +307,13 @@ func flowGraphML(d *evidence.Dossier) ([]byte, error) {
 	}
 	b.WriteString("</graph>\n</graphml>\n")
 	return b.Bytes(), nil
+}
+
+// endsText lists what ends at an address: REASON=BASE UNITS of ASSET at TX:INDEX.
+func endsText(ends []End) string {
+	var texts []string
+	for _, e := range ends {
+		texts = append(texts, strings.TrimSuffix(e.Reason+"="+e.Amount+" of "+e.Asset+" at "+e.At, " at "))
+	}
+	return strings.Join(texts, "; ")
 }

@@ -134,7 +134,7 @@ func bare(qualified string) string {
 
 // transactions writes one object per transaction and asset.
 func (b *stixBundle) transactions() {
-	units := unitsOf(b.d)
+	units := unitsOf(b.d.Cover.Assets)
 	for _, r := range b.d.Ledger {
 		symbol := Plain(units.symbol(r.Asset))
 		id := "cryptocurrency-transaction--" + uuid(stixSpace, `{"symbol":`+canonical(symbol)+`,"value":`+canonical(r.Tx)+`}`)

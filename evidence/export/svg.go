@@ -28,14 +28,17 @@ const (
 	topHigh    = 44
 )
 
-// flowSVG draws the graph, its largest edges if there are very many. Every
-// colour has a line in the legend; the full texts are titles.
-func flowSVG(d *evidence.Dossier) ([]byte, error) {
-	f, err := flowOf(d)
+func flowSVG(d *evidence.Dossier) ([]byte, error) { return SVG(drawingOf(d)) }
+
+// SVG draws a flow, its largest edges if there are very many. Every colour has a
+// line in the legend; the full texts are titles. The error is a row whose amount
+// is none.
+func SVG(g Drawing) ([]byte, error) {
+	f, err := flowOf(g)
 	if err != nil {
 		return nil, err
 	}
-	all := len(f.Edges)
+	all, last := len(f.Edges), f.last()
 	f = f.largest()
 	wide, high := 2, 1
 	heads := map[int]bool{}
@@ -44,24 +47,34 @@ func flowSVG(d *evidence.Dossier) ([]byte, error) {
 		wide, high = max(wide, n.Column+1), max(high, n.Row+1)
 	}
 	bottom := topHigh + high*rowHigh + 20
+	units := unitsOf(g.Assets)
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"10\">\n", wide*columnWide-columnWide+boxWide+20, bottom+80)
-	fmt.Fprintf(&b, "<title>%s</title>\n<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n", escaped(Plain("Flow of case "+d.Cover.Number)))
+	fmt.Fprintf(&b, "<title>%s</title>\n<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n", escaped(Plain(g.Title)))
 	b.WriteString("<defs><marker id=\"tip\" viewBox=\"0 0 6 6\" refX=\"6\" refY=\"3\" markerWidth=\"6\" markerHeight=\"6\" orient=\"auto\"><path d=\"M0 0L6 3L0 6z\" fill=\"#567\"/></marker></defs>\n")
 	for _, c := range slices.Sorted(maps.Keys(heads)) {
-		head := fmt.Sprintf("hop %d", c)
-		if c == 0 {
-			head = "paid by"
-		}
-		fmt.Fprintf(&b, "<text x=\"%d\" y=\"32\" fill=\"#567\">%s</text>\n", 10+c*columnWide, head)
+		fmt.Fprintf(&b, "<text x=\"%d\" y=\"32\" fill=\"#567\">%s</text>\n", 10+c*columnWide, g.head(c, last))
 	}
-	f.drawEdges(&b, unitsOf(d))
+	f.drawEdges(&b, units)
 	for _, n := range f.Nodes {
-		drawNode(&b, n)
+		drawNode(&b, n, units)
 	}
-	drawLegend(&b, d, bottom, len(f.Edges), all)
+	drawLegend(&b, g, bottom, len(f.Edges), all)
 	b.WriteString("</svg>\n")
 	return b.Bytes(), nil
+}
+
+// head is the title of a column.
+func (g Drawing) head(column, last int) string {
+	switch {
+	case g.Upstream && column == last:
+		return "paid to"
+	case g.Upstream:
+		return fmt.Sprintf("hop %d before", last-column)
+	case column == 0:
+		return "paid by"
+	}
+	return fmt.Sprintf("hop %d", column)
 }
 
 // largest keeps the edges that carry most and lays them out anew. Amounts of two
@@ -99,7 +112,7 @@ func (n *node) y() int { return topHigh + n.Row*rowHigh }
 // color is what a drawing shows of who holds.
 func (n *node) color() string {
 	switch {
-	case n.Holding != "":
+	case n.Holding != "" || len(n.ends) > 0:
 		return "#f7d5d5"
 	case n.Name != "":
 		return "#dcebd7"
@@ -107,7 +120,7 @@ func (n *node) color() string {
 	return "#eef2f7"
 }
 
-func drawNode(b *bytes.Buffer, n *node) {
+func drawNode(b *bytes.Buffer, n *node, u units) {
 	_, address, _ := strings.Cut(n.ID, ":")
 	label := short(shown(address), 24)
 	if n.Name != "" {
@@ -116,8 +129,26 @@ func drawNode(b *bytes.Buffer, n *node) {
 	if n.Holding != "" {
 		label = short(shown(n.Holding)+" "+short(label, 20), 26)
 	}
-	fmt.Fprintf(b, "<g><title>%s</title><rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"3\" fill=\"%s\" stroke=\"#445\"/><text x=\"%d\" y=\"%d\">%s</text></g>\n",
-		escaped(Plain(strings.TrimSpace(n.ID+" "+n.Name+" "+n.Holding))), n.x(), n.y(), boxWide, boxHigh, n.color(), n.x()+6, n.y()+16, escaped(label))
+	line := n.y() + 16
+	if len(n.ends) > 0 { // room for a second line
+		line = n.y() + 11
+	}
+	fmt.Fprintf(b, "<g><title>%s</title><rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"3\" fill=\"%s\" stroke=\"#445\"/><text x=\"%d\" y=\"%d\">%s</text>",
+		escaped(Plain(strings.TrimSpace(n.ID+" "+n.Name+" "+strings.TrimSpace(n.Holding+" "+endsText(n.ends))))), n.x(), n.y(), boxWide, boxHigh, n.color(), n.x()+6, line, escaped(label))
+	if len(n.ends) > 0 {
+		fmt.Fprintf(b, "<text x=\"%d\" y=\"%d\" font-size=\"8\" fill=\"#a33\">%s</text>", n.x()+6, n.y()+21, escaped(u.ended(n.ends)))
+	}
+	b.WriteString("</g>\n")
+}
+
+// ended is what a drawing has room for of what ends at an address: the first of it.
+func (u units) ended(ends []End) string {
+	e := ends[0]
+	text := short(shown(e.Reason), 20) + " " + u.whole(e.Asset, e.Amount) + " " + short(shown(u.symbol(e.Asset)), 12)
+	if more := len(ends) - 1; more > 0 {
+		text += fmt.Sprintf(", and %d more", more)
+	}
+	return text
 }
 
 // drawEdges draws the connections, each with its amount where there is room.
@@ -139,7 +170,7 @@ func (f *flow) drawEdges(b *bytes.Buffer, u units) {
 			y += textHigh
 		}
 		taken[[2]int{x, y / textHigh}] = true
-		fmt.Fprintf(b, "<text x=\"%d\" y=\"%d\" font-size=\"8\" text-anchor=\"middle\" fill=\"#334\">%s</text>\n", x, y, escaped(strings.TrimSpace(amount+" "+short(symbol, 12))))
+		fmt.Fprintf(b, "<text x=\"%d\" y=\"%d\" font-size=\"8\" text-anchor=\"middle\" fill=\"#334\" stroke=\"#fff\" stroke-width=\"3\" paint-order=\"stroke\">%s</text>\n", x, y, escaped(strings.TrimSpace(amount+" "+short(symbol, 12))))
 	}
 }
 
@@ -171,19 +202,22 @@ func dashes(grade string) string {
 	return " stroke-dasharray=\"1 3\""
 }
 
-func drawLegend(b *bytes.Buffer, d *evidence.Dossier, y, drawn, all int) {
+func drawLegend(b *bytes.Buffer, g Drawing, y, drawn, all int) {
 	lines := []string{
 		"Red: traced money is there. Green: a named entity. Line: proven; dashed: attested; dotted: inferred.",
 		"Column: hops from the victims' payments. Titles have the texts in full.",
 	}
 	if all > drawn {
-		lines = append(lines, fmt.Sprintf("The %d largest of %d connections are drawn, of each asset alike; %d more are in flow.graphml and flow.json.", drawn, all, all-drawn))
+		lines = append(lines, fmt.Sprintf("The %d largest of %d connections are drawn, of each asset alike; %d more are in %s.", drawn, all, all-drawn, g.Rest))
+	}
+	if len(g.Rows) > all && g.Ends != nil {
+		lines = append(lines, fmt.Sprintf("%d transfers are summed into %d connections: those between the same two addresses in one asset.", len(g.Rows), all))
 	}
 	for i, text := range lines {
 		fmt.Fprintf(b, "<text x=\"10\" y=\"%d\">%s</text>\n", y+14+i*14, escaped(text))
 	}
-	if d.Cover.Demonstration != "" {
-		fmt.Fprintf(b, "<text x=\"10\" y=\"%d\" fill=\"#b00\">%s</text>\n", y+14+len(lines)*14, escaped("DEMONSTRATION: "+short(d.Cover.Demonstration, 160)))
+	if g.Warning != "" {
+		fmt.Fprintf(b, "<text x=\"10\" y=\"%d\" fill=\"#b00\">%s</text>\n", y+14+len(lines)*14, escaped("DEMONSTRATION: "+short(g.Warning, 160)))
 	}
 }
 

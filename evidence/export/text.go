@@ -47,12 +47,12 @@ func cell(s string) string {
 	return text
 }
 
-// units are the assets of a dossier by their names.
+// units are assets by their names.
 type units map[string]evidence.Asset
 
-func unitsOf(d *evidence.Dossier) units {
+func unitsOf(assets []evidence.Asset) units {
 	all := units{}
-	for _, a := range d.Cover.Assets {
+	for _, a := range assets {
 		all[a.Asset] = a
 	}
 	return all

@@ -155,6 +155,8 @@ func TestTrace(t *testing.T) {
 	golden(t, "trace_terminals.csv", text(t, TerminalsCSV, aTrace()))
 	golden(t, "trace_conservation.csv", text(t, ConservationCSV, withPolicies(aTrace())))
 	golden(t, "trace.dot", text(t, Dot, aTrace()))
+	golden(t, "trace.svg", text(t, SVG, aTrace()))
+	golden(t, "trace.graphml", text(t, GraphML, aTrace()))
 	sides := func(w io.Writer, m *spoorv1.Trace) error { return Policies(w, m, nil, Style{}) }
 	golden(t, "policies.txt", text(t, sides, withPolicies(aTrace())))
 }
@@ -163,7 +165,7 @@ func TestTrace(t *testing.T) {
 func TestNothingHostile(t *testing.T) {
 	trace := withPolicies(aTrace())
 	for name, print := range map[string]func(io.Writer, *spoorv1.Trace) error{
-		"table": styled(Trace, Style{All: true, Wide: true}), "hops": HopsCSV, "terminals": TerminalsCSV, "dot": Dot,
+		"table": styled(Trace, Style{All: true, Wide: true}), "hops": HopsCSV, "terminals": TerminalsCSV, "dot": Dot, "svg": SVG, "graphml": GraphML,
 		"policies": func(w io.Writer, m *spoorv1.Trace) error { return Policies(w, m, nil, Style{}) },
 	} {
 		out := text(t, print, trace)
@@ -173,7 +175,7 @@ func TestNothingHostile(t *testing.T) {
 				break
 			}
 		}
-		if !strings.Contains(out, "<U+202E>") {
+		if !strings.Contains(out, "U+202E") {
 			t.Errorf("%s hides the label", name)
 		}
 	}
