@@ -87,6 +87,8 @@ func TestSlots(t *testing.T) {
 	refusal{codes.ResourceExhausted, "EXCEEDED_RATE_LIMIT", "", "2 traces run already"}.check(t, "a search for paths", err)
 	_, err = c.VerifyTrace(t.Context(), &spoorv1.VerifyTraceRequest{Trace: &spoorv1.Trace{Request: longTrace(), AsOf: []*spoorv1.AsOf{{Network: "tron"}}, Pins: &spoorv1.Pins{}}})
 	refusal{codes.ResourceExhausted, "EXCEEDED_RATE_LIMIT", "", "2 traces run already"}.check(t, "a verification", err)
+	_, err = c.ExplainHop(t.Context(), &spoorv1.ExplainHopRequest{Hop: 1, Trace: &spoorv1.Trace{Request: longTrace(), AsOf: []*spoorv1.AsOf{{Network: "tron"}}, Pins: &spoorv1.Pins{}}})
+	refusal{codes.ResourceExhausted, "EXCEEDED_RATE_LIMIT", "", "2 traces run already"}.check(t, "an explanation", err)
 	cancel()
 	for {
 		got, err := c.StartTrace(t.Context(), &spoorv1.StartTraceRequest{Request: longTrace(), RequestId: "x"})

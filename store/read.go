@@ -151,6 +151,22 @@ func (s *Snapshot) BlockRef(_ context.Context, c ledger.Chain, height uint64) (l
 	return ref, err
 }
 
+// Origin says where the block of a height came from: a file, or a node's software and address.
+func (s *Snapshot) Origin(_ context.Context, c ledger.Chain, height uint64) (string, error) {
+	v, err := s.of(c)
+	if err != nil {
+		return "", err
+	}
+	b, _, err := v.header(height)
+	if err == nil && b == nil {
+		err = notFound("block "+itoa(height), v.asOf.ref)
+	}
+	if err != nil {
+		return "", err
+	}
+	return b.Source, nil
+}
+
 // DigestAt returns the digest of the tip at a height: of everything that the
 // network holds up to and including that block.
 func (s *Snapshot) DigestAt(_ context.Context, c ledger.Chain, height uint64) (ledger.Hash, error) {

@@ -12,6 +12,7 @@ import (
 type account struct {
 	holder   ledger.Holder
 	held     parcel
+	opening  ledger.Amount // the clean lot that it opened with
 	sum      ledger.Amount // of held, kept beside it: an account may hold very many segments
 	dirt     ledger.Amount // traced units in held
 	depth    int
@@ -126,11 +127,14 @@ func (a *account) terminal(reason Reason) Terminal {
 func (run *run) transfer(e ledger.Event, asset ledger.Asset, tx *ledger.Tx, seeds []int) error {
 	payer := run.accounts[ledger.Holder{Address: e.From, Asset: asset}]
 	p := parcel{segs: push(nil, Segment{Clean, e.Amount})}
+	work := run.watch.at(asset.Chain, e.At)
 	if payer != nil {
 		if payer.sum.Less(e.Amount) {
 			return fmt.Errorf("%s pays %s of %s: %w", e.From, e.Amount, payer.sum, ledger.ErrCorrupt)
 		}
+		work.before(payer)
 		p = payer.take(run.req.Policy, e.Amount)
+		work.taken(payer, p)
 	}
 	fromPayer := !p.dirty().IsZero()
 	p, err := run.markSeeds(p, seeds)
@@ -140,7 +144,7 @@ func (run *run) transfer(e ledger.Event, asset ledger.Asset, tx *ledger.Tx, seed
 	if p.dirty().IsZero() {
 		err = run.creditClean(e, asset)
 	} else {
-		a := &arrival{parcel: p, Hop: Hop{Depth: 1, Chain: asset.Chain, At: e.At, Kind: e.Kind, From: e.From, To: e.To, Asset: asset, Amount: e.Amount}}
+		a := &arrival{parcel: p, work: work, Hop: Hop{Depth: 1, Chain: asset.Chain, At: e.At, Kind: e.Kind, From: e.From, To: e.To, Asset: asset, Amount: e.Amount}}
 		if fromPayer {
 			a.Parent = payer.hop
 		}
@@ -249,12 +253,13 @@ func (run *run) openAt(h ledger.Holder, a *arrival, before, seen ledger.Point) (
 	if err != nil {
 		return nil, fmt.Errorf("opening balance of %s: %w", h.Address, err)
 	}
-	acct := &account{holder: h, depth: a.Depth, hop: a.ID, openedAt: a.At, seen: seen, sum: b.Amount}
+	acct := &account{holder: h, depth: a.Depth, hop: a.ID, openedAt: a.At, seen: seen, opening: b.Amount, sum: b.Amount}
 	acct.held.segs = run.req.Policy.credit(nil, push(nil, Segment{Clean, b.Amount}))
 	v := run.visited[h]
 	v.deficit = b.Deficit
 	run.visited[h] = v
 	run.accounts[h] = acct
+	a.work.opened(b)
 	if err := run.watchService(acct); err != nil {
 		return nil, err
 	}

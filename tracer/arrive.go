@@ -10,6 +10,7 @@ import (
 type arrival struct {
 	Hop
 	parcel parcel
+	work   *Working // nil: nobody asked how it came about
 }
 
 // settle decides what becomes of traced units that reach a payee: they end at

@@ -232,6 +232,7 @@ func (run *run) hop(a *arrival) {
 	a.Dirty, a.Shares = a.parcel.dirty(), a.parcel.shares()
 	a.ID = len(run.hops) + 1
 	run.hops = append(run.hops, a.Hop)
+	run.watch.found(a)
 	if run.OnHop != nil {
 		run.OnHop(a.Hop)
 	}
@@ -246,7 +247,7 @@ func (run *run) arrive(v *conversion) error {
 		return err
 	}
 	v.parcel.segs, _ = popFront(v.parcel.segs, clean) // what is traced already stays as it is
-	a := &arrival{parcel: v.parcel, Hop: v.step}
+	a := &arrival{parcel: v.parcel, Hop: v.step, work: run.watch.at(v.step.Chain, v.step.At)}
 	if a.parcel.dirty().IsZero() {
 		return nil
 	}
@@ -306,7 +307,7 @@ func (run *run) pendingConversion(v *conversion) error {
 	if err := run.tally(v.step.Asset).add(v.parcel.segs, convertedIn); err != nil {
 		return err
 	}
-	return run.stopAt(&arrival{parcel: v.parcel, Hop: v.step}, Pending)
+	return run.stopAt(&arrival{parcel: v.parcel, Hop: v.step, work: run.watch.at(v.step.Chain, v.step.At)}, Pending)
 }
 
 // push puts an item in the queue. As soon as a second network is in play,

@@ -80,6 +80,7 @@ func crossingLaw(t *rapid.T) {
 		t.Fatal(err)
 	}
 	lawful(t, req, mustRun(t, whole, req))
+	readds(t, whole, req)
 	cut := rapid.Uint64Range(1, 9).Draw(t, "cut")
 	part, err := memindex.New(blocks, memindex.Options{AsOf: map[ledger.Chain]uint64{"ethereum": cut, "bnb": rapid.Uint64Range(1, 9).Draw(t, "other cut")}})
 	if err != nil {

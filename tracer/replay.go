@@ -30,6 +30,7 @@ type Replay struct {
 	ahead    bool        // a network was replayed further than another that may still pay into it
 	// OnHop is told of every hop as it is found; nil: nobody.
 	OnHop func(Hop)
+	watch *watch // the place whose hops are to be explained; nil: none
 }
 
 // place is a transaction of one chain.

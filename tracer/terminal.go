@@ -158,8 +158,12 @@ func StopCategories() []string { return slices.Sorted(maps.Keys(stopCategories()
 // one recorded first. Concepts refine: a service's deposit wallet is a
 // DEPOSIT_ADDRESS, a mixing tag that says coinjoin a COINJOIN.
 func StopOf(tags []ledger.Tag, at int64) (Reason, bool) {
-	var best ledger.Tag
-	var reason Reason
+	reason, _ := StopTag(tags, at)
+	return reason, reason != ""
+}
+
+// StopTag is StopOf with the tag that decided; no reason: none does.
+func StopTag(tags []ledger.Tag, at int64) (reason Reason, best ledger.Tag) {
 	categories := stopCategories()
 	for _, t := range tags {
 		r, stops := categories[topCategory(t.Category)]
@@ -168,7 +172,7 @@ func StopOf(tags []ledger.Tag, at int64) (Reason, bool) {
 		}
 		best, reason = t, refine(r, t)
 	}
-	return reason, reason != ""
+	return reason, best
 }
 
 func refine(r Reason, t ledger.Tag) Reason {

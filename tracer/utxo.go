@@ -51,6 +51,10 @@ type spending struct {
 	depth  int // least depth of the traced inputs; 0: none
 
 	converted []*conversion // what bridges pay out in it
+
+	// What a hop is explained by, beside in: the slots and what they got.
+	slots  []ledger.Amount
+	filled [][]Segment
 }
 
 // outputAt reads an output again. Another transaction in its place means that
@@ -93,6 +97,7 @@ func (run *run) transaction(chain ledger.Chain, pos ledger.Position, seeds []int
 		return fmt.Errorf("transaction %s: %w", tx.ID, err)
 	}
 	filled := run.req.Policy.split(s.in, slots)
+	s.slots, s.filled = slots, filled
 	for i := range tx.Outputs {
 		if err := run.output(s, uint32(i), s.parcelOf(filled[i]), run.seedsAt(seeds, uint32(i))); err != nil {
 			return err
@@ -182,7 +187,7 @@ func (run *run) output(s *spending, index uint32, carried parcel, seeds []int) e
 	if err != nil || p.dirty().IsZero() {
 		return err
 	}
-	a := &arrival{parcel: p, Hop: Hop{
+	a := &arrival{parcel: p, work: s.working(run.watch, index), Hop: Hop{
 		Depth: 1, Chain: s.tx.Chain, Tx: s.tx.ID, Index: index,
 		At: ledger.Point{Pos: s.tx.Pos, Slot: index}, Time: s.tx.Time, To: out.Address,
 		Asset: ledger.NativeAsset(s.tx.Chain), Amount: out.Value, Grade: s.tx.Grade,

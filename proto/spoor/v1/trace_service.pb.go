@@ -1348,6 +1348,606 @@ func (x *TraceDifference) GetIs() string {
 	return ""
 }
 
+// ExplainHopRequest names a hop of a finished downstream trace: by the trace's name, or with the trace whole.
+type ExplainHopRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Resource name, traces/ID, of a trace begun with StartTrace; empty: the trace is given.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The trace as it was answered: its request and pins are replayed.
+	Trace *Trace `protobuf:"bytes,2,opt,name=trace,proto3" json:"trace,omitempty"`
+	// Id of the hop in the trace.
+	Hop           uint32 `protobuf:"varint,3,opt,name=hop,proto3" json:"hop,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainHopRequest) Reset() {
+	*x = ExplainHopRequest{}
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainHopRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainHopRequest) ProtoMessage() {}
+
+func (x *ExplainHopRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainHopRequest.ProtoReflect.Descriptor instead.
+func (*ExplainHopRequest) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ExplainHopRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ExplainHopRequest) GetTrace() *Trace {
+	if x != nil {
+		return x.Trace
+	}
+	return nil
+}
+
+func (x *ExplainHopRequest) GetHop() uint32 {
+	if x != nil {
+		return x.Hop
+	}
+	return 0
+}
+
+// HopExplanation is how one hop came about, worked out by replaying its trace once more.
+type HopExplanation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The hop, with its event, labels and crossing.
+	Hop *Hop `protobuf:"bytes,1,opt,name=hop,proto3" json:"hop,omitempty"`
+	// Hash of its block; on exports, the digest of the set of imported files.
+	BlockHash string `protobuf:"bytes,2,opt,name=block_hash,json=blockHash,proto3" json:"block_hash,omitempty"`
+	// Where its block came from: a file, or a node's software and address.
+	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	// OK, FAILED or UNKNOWN (no receipt is held), of the transaction.
+	Status string `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
+	// Accounting rule of the trace.
+	Policy string `protobuf:"bytes,5,opt,name=policy,proto3" json:"policy,omitempty"`
+	// What the rule says and where it comes from.
+	Rule string `protobuf:"bytes,6,opt,name=rule,proto3" json:"rule,omitempty"`
+	// The rule with the figures of this hop.
+	Arithmetic string `protobuf:"bytes,7,opt,name=arithmetic,proto3" json:"arithmetic,omitempty"`
+	// What the payer had, and what was taken of it.
+	Payer *PayerLedger `protobuf:"bytes,8,opt,name=payer,proto3" json:"payer,omitempty"`
+	// What the hop carries, in the order of the rule, with the victims' payments laid over it: its traced parts add up to `hop.dirty`.
+	Carried []*LedgerSegment `protobuf:"bytes,9,rep,name=carried,proto3" json:"carried,omitempty"`
+	// What became of it at the payee.
+	Payee *PayeeOutcome `protobuf:"bytes,10,opt,name=payee,proto3" json:"payee,omitempty"`
+	// Limits of the trace.
+	Bounds *Bounds `protobuf:"bytes,11,opt,name=bounds,proto3" json:"bounds,omitempty"`
+	// Events that the trace replayed in all.
+	Events int64 `protobuf:"varint,12,opt,name=events,proto3" json:"events,omitempty"`
+	// Hops of the trace.
+	Hops int64 `protobuf:"varint,13,opt,name=hops,proto3" json:"hops,omitempty"`
+	// What was measured of the heuristics that the hop rests on, a sentence each; none: it rests on none.
+	ErrorRates    []string `protobuf:"bytes,14,rep,name=error_rates,json=errorRates,proto3" json:"error_rates,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HopExplanation) Reset() {
+	*x = HopExplanation{}
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HopExplanation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HopExplanation) ProtoMessage() {}
+
+func (x *HopExplanation) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HopExplanation.ProtoReflect.Descriptor instead.
+func (*HopExplanation) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *HopExplanation) GetHop() *Hop {
+	if x != nil {
+		return x.Hop
+	}
+	return nil
+}
+
+func (x *HopExplanation) GetBlockHash() string {
+	if x != nil {
+		return x.BlockHash
+	}
+	return ""
+}
+
+func (x *HopExplanation) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *HopExplanation) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *HopExplanation) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *HopExplanation) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *HopExplanation) GetArithmetic() string {
+	if x != nil {
+		return x.Arithmetic
+	}
+	return ""
+}
+
+func (x *HopExplanation) GetPayer() *PayerLedger {
+	if x != nil {
+		return x.Payer
+	}
+	return nil
+}
+
+func (x *HopExplanation) GetCarried() []*LedgerSegment {
+	if x != nil {
+		return x.Carried
+	}
+	return nil
+}
+
+func (x *HopExplanation) GetPayee() *PayeeOutcome {
+	if x != nil {
+		return x.Payee
+	}
+	return nil
+}
+
+func (x *HopExplanation) GetBounds() *Bounds {
+	if x != nil {
+		return x.Bounds
+	}
+	return nil
+}
+
+func (x *HopExplanation) GetEvents() int64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *HopExplanation) GetHops() int64 {
+	if x != nil {
+		return x.Hops
+	}
+	return 0
+}
+
+func (x *HopExplanation) GetErrorRates() []string {
+	if x != nil {
+		return x.ErrorRates
+	}
+	return nil
+}
+
+// LedgerSegment is a run of units with one owner.
+type LedgerSegment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Seed that they are of; 0: clean, or, under poison, tainted by no one seed.
+	Seed uint32 `protobuf:"varint,1,opt,name=seed,proto3" json:"seed,omitempty"`
+	// Whether they are traced.
+	Traced bool `protobuf:"varint,2,opt,name=traced,proto3" json:"traced,omitempty"`
+	// Base units.
+	Amount        string `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LedgerSegment) Reset() {
+	*x = LedgerSegment{}
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LedgerSegment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LedgerSegment) ProtoMessage() {}
+
+func (x *LedgerSegment) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LedgerSegment.ProtoReflect.Descriptor instead.
+func (*LedgerSegment) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *LedgerSegment) GetSeed() uint32 {
+	if x != nil {
+		return x.Seed
+	}
+	return 0
+}
+
+func (x *LedgerSegment) GetTraced() bool {
+	if x != nil {
+		return x.Traced
+	}
+	return false
+}
+
+func (x *LedgerSegment) GetAmount() string {
+	if x != nil {
+		return x.Amount
+	}
+	return ""
+}
+
+// PayerLedger is what the payer held just before a hop.
+type PayerLedger struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ACCOUNT; INPUTS, of a transaction of coins, in line; CROSSING: it was paid out by the crossing of hop `crossing_hop`; CLEAN: nothing traced was held.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// What was held, in the order of the rule: a queue under fifo and lifo, else a sum for each seed.
+	Held []*LedgerSegment `protobuf:"bytes,2,rep,name=held,proto3" json:"held,omitempty"`
+	// What the rule took of it.
+	Taken []*LedgerSegment `protobuf:"bytes,3,rep,name=taken,proto3" json:"taken,omitempty"`
+	// What the payer kept; of coins empty, since the other outputs and the fee have it.
+	Left []*LedgerSegment `protobuf:"bytes,4,rep,name=left,proto3" json:"left,omitempty"`
+	// Sums of `held`: all, and the traced part. Base units.
+	Total string `protobuf:"bytes,5,opt,name=total,proto3" json:"total,omitempty"`
+	// Traced part of `total`.
+	Traced string `protobuf:"bytes,6,opt,name=traced,proto3" json:"traced,omitempty"`
+	// Clean lot that the account's ledger opened with: its balance just before its first traced credit. Empty but for accounts.
+	Opening string `protobuf:"bytes,7,opt,name=opening,proto3" json:"opening,omitempty"`
+	// Least balance that the account must have had before its first known event, which is part of its opening; "0": its history is whole.
+	OpeningAssumed string `protobuf:"bytes,8,opt,name=opening_assumed,json=openingAssumed,proto3" json:"opening_assumed,omitempty"`
+	// Hops that brought traced units to the payer before, or the coins of the inputs.
+	Brought []*HopAmount `protobuf:"bytes,9,rep,name=brought,proto3" json:"brought,omitempty"`
+	// Hops by which the payer paid traced units before, from an account.
+	PaidBefore []*HopAmount `protobuf:"bytes,10,rep,name=paid_before,json=paidBefore,proto3" json:"paid_before,omitempty"`
+	// Hop whose crossing paid it out; 0: none did.
+	CrossingHop   uint32 `protobuf:"varint,11,opt,name=crossing_hop,json=crossingHop,proto3" json:"crossing_hop,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PayerLedger) Reset() {
+	*x = PayerLedger{}
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PayerLedger) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PayerLedger) ProtoMessage() {}
+
+func (x *PayerLedger) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PayerLedger.ProtoReflect.Descriptor instead.
+func (*PayerLedger) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *PayerLedger) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *PayerLedger) GetHeld() []*LedgerSegment {
+	if x != nil {
+		return x.Held
+	}
+	return nil
+}
+
+func (x *PayerLedger) GetTaken() []*LedgerSegment {
+	if x != nil {
+		return x.Taken
+	}
+	return nil
+}
+
+func (x *PayerLedger) GetLeft() []*LedgerSegment {
+	if x != nil {
+		return x.Left
+	}
+	return nil
+}
+
+func (x *PayerLedger) GetTotal() string {
+	if x != nil {
+		return x.Total
+	}
+	return ""
+}
+
+func (x *PayerLedger) GetTraced() string {
+	if x != nil {
+		return x.Traced
+	}
+	return ""
+}
+
+func (x *PayerLedger) GetOpening() string {
+	if x != nil {
+		return x.Opening
+	}
+	return ""
+}
+
+func (x *PayerLedger) GetOpeningAssumed() string {
+	if x != nil {
+		return x.OpeningAssumed
+	}
+	return ""
+}
+
+func (x *PayerLedger) GetBrought() []*HopAmount {
+	if x != nil {
+		return x.Brought
+	}
+	return nil
+}
+
+func (x *PayerLedger) GetPaidBefore() []*HopAmount {
+	if x != nil {
+		return x.PaidBefore
+	}
+	return nil
+}
+
+func (x *PayerLedger) GetCrossingHop() uint32 {
+	if x != nil {
+		return x.CrossingHop
+	}
+	return 0
+}
+
+// HopAmount is a hop with what it carried.
+type HopAmount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the hop.
+	Hop uint32 `protobuf:"varint,1,opt,name=hop,proto3" json:"hop,omitempty"`
+	// Traced base units.
+	Dirty string `protobuf:"bytes,2,opt,name=dirty,proto3" json:"dirty,omitempty"`
+	// Time of it.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HopAmount) Reset() {
+	*x = HopAmount{}
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HopAmount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HopAmount) ProtoMessage() {}
+
+func (x *HopAmount) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HopAmount.ProtoReflect.Descriptor instead.
+func (*HopAmount) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *HopAmount) GetHop() uint32 {
+	if x != nil {
+		return x.Hop
+	}
+	return 0
+}
+
+func (x *HopAmount) GetDirty() string {
+	if x != nil {
+		return x.Dirty
+	}
+	return ""
+}
+
+func (x *HopAmount) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+// PayeeOutcome is what became of a hop's traced units.
+type PayeeOutcome struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// OPENED (the payee's ledger begins with it), ADDED (to what the payee held already), COIN, STOPPED or CROSSED.
+	Outcome string `protobuf:"bytes,1,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// Reason of the terminal where it stopped, as in Terminal.reason; empty else.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// One sentence that says by what rule.
+	Because string `protobuf:"bytes,3,opt,name=because,proto3" json:"because,omitempty"`
+	// The label that decided; absent where none did.
+	DecidedBy *Label `protobuf:"bytes,4,opt,name=decided_by,json=decidedBy,proto3" json:"decided_by,omitempty"`
+	// Clean lot that the payee's ledger opened with, base units; empty unless OPENED.
+	Opening string `protobuf:"bytes,5,opt,name=opening,proto3" json:"opening,omitempty"`
+	// Part of it that had to be assumed.
+	OpeningAssumed string `protobuf:"bytes,6,opt,name=opening_assumed,json=openingAssumed,proto3" json:"opening_assumed,omitempty"`
+	// Hops by which traced units that came with this one first went on.
+	WentOn []uint32 `protobuf:"varint,7,rep,packed,name=went_on,json=wentOn,proto3" json:"went_on,omitempty"`
+	// Traced base units that rest at the payee at the end of the trace, last brought by this hop; "0": nothing.
+	Rests         string `protobuf:"bytes,8,opt,name=rests,proto3" json:"rests,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PayeeOutcome) Reset() {
+	*x = PayeeOutcome{}
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PayeeOutcome) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PayeeOutcome) ProtoMessage() {}
+
+func (x *PayeeOutcome) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PayeeOutcome.ProtoReflect.Descriptor instead.
+func (*PayeeOutcome) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *PayeeOutcome) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *PayeeOutcome) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *PayeeOutcome) GetBecause() string {
+	if x != nil {
+		return x.Because
+	}
+	return ""
+}
+
+func (x *PayeeOutcome) GetDecidedBy() *Label {
+	if x != nil {
+		return x.DecidedBy
+	}
+	return nil
+}
+
+func (x *PayeeOutcome) GetOpening() string {
+	if x != nil {
+		return x.Opening
+	}
+	return ""
+}
+
+func (x *PayeeOutcome) GetOpeningAssumed() string {
+	if x != nil {
+		return x.OpeningAssumed
+	}
+	return ""
+}
+
+func (x *PayeeOutcome) GetWentOn() []uint32 {
+	if x != nil {
+		return x.WentOn
+	}
+	return nil
+}
+
+func (x *PayeeOutcome) GetRests() string {
+	if x != nil {
+		return x.Rests
+	}
+	return ""
+}
+
 // LookupTransactionRequest names a transaction.
 type LookupTransactionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1359,7 +1959,7 @@ type LookupTransactionRequest struct {
 
 func (x *LookupTransactionRequest) Reset() {
 	*x = LookupTransactionRequest{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[16]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1371,7 +1971,7 @@ func (x *LookupTransactionRequest) String() string {
 func (*LookupTransactionRequest) ProtoMessage() {}
 
 func (x *LookupTransactionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[16]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1384,7 +1984,7 @@ func (x *LookupTransactionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupTransactionRequest.ProtoReflect.Descriptor instead.
 func (*LookupTransactionRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{16}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *LookupTransactionRequest) GetRef() string {
@@ -1433,7 +2033,7 @@ type Transaction struct {
 
 func (x *Transaction) Reset() {
 	*x = Transaction{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[17]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1445,7 +2045,7 @@ func (x *Transaction) String() string {
 func (*Transaction) ProtoMessage() {}
 
 func (x *Transaction) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[17]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1458,7 +2058,7 @@ func (x *Transaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transaction.ProtoReflect.Descriptor instead.
 func (*Transaction) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{17}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Transaction) GetNetwork() string {
@@ -1589,7 +2189,7 @@ type TransactionInput struct {
 
 func (x *TransactionInput) Reset() {
 	*x = TransactionInput{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[18]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1601,7 +2201,7 @@ func (x *TransactionInput) String() string {
 func (*TransactionInput) ProtoMessage() {}
 
 func (x *TransactionInput) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[18]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1614,7 +2214,7 @@ func (x *TransactionInput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactionInput.ProtoReflect.Descriptor instead.
 func (*TransactionInput) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{18}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *TransactionInput) GetIndex() uint32 {
@@ -1689,7 +2289,7 @@ type TransactionOutput struct {
 
 func (x *TransactionOutput) Reset() {
 	*x = TransactionOutput{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[19]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1701,7 +2301,7 @@ func (x *TransactionOutput) String() string {
 func (*TransactionOutput) ProtoMessage() {}
 
 func (x *TransactionOutput) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[19]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1714,7 +2314,7 @@ func (x *TransactionOutput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactionOutput.ProtoReflect.Descriptor instead.
 func (*TransactionOutput) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{19}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *TransactionOutput) GetIndex() uint32 {
@@ -1789,7 +2389,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[20]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1801,7 +2401,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[20]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1814,7 +2414,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{20}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Transfer) GetIndex() string {
@@ -1881,7 +2481,7 @@ type LookupAddressRequest struct {
 
 func (x *LookupAddressRequest) Reset() {
 	*x = LookupAddressRequest{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[21]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1893,7 +2493,7 @@ func (x *LookupAddressRequest) String() string {
 func (*LookupAddressRequest) ProtoMessage() {}
 
 func (x *LookupAddressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[21]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1906,7 +2506,7 @@ func (x *LookupAddressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupAddressRequest.ProtoReflect.Descriptor instead.
 func (*LookupAddressRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{21}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *LookupAddressRequest) GetAddress() string {
@@ -1957,7 +2557,7 @@ type AddressInfo struct {
 
 func (x *AddressInfo) Reset() {
 	*x = AddressInfo{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[22]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1969,7 +2569,7 @@ func (x *AddressInfo) String() string {
 func (*AddressInfo) ProtoMessage() {}
 
 func (x *AddressInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[22]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1982,7 +2582,7 @@ func (x *AddressInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddressInfo.ProtoReflect.Descriptor instead.
 func (*AddressInfo) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{22}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *AddressInfo) GetNetwork() string {
@@ -2075,7 +2675,7 @@ type AssetBalance struct {
 
 func (x *AssetBalance) Reset() {
 	*x = AssetBalance{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[23]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2087,7 +2687,7 @@ func (x *AssetBalance) String() string {
 func (*AssetBalance) ProtoMessage() {}
 
 func (x *AssetBalance) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[23]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2100,7 +2700,7 @@ func (x *AssetBalance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssetBalance.ProtoReflect.Descriptor instead.
 func (*AssetBalance) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{23}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *AssetBalance) GetAsset() *Asset {
@@ -2187,7 +2787,7 @@ type AddressEvent struct {
 
 func (x *AddressEvent) Reset() {
 	*x = AddressEvent{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[24]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2199,7 +2799,7 @@ func (x *AddressEvent) String() string {
 func (*AddressEvent) ProtoMessage() {}
 
 func (x *AddressEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[24]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2212,7 +2812,7 @@ func (x *AddressEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddressEvent.ProtoReflect.Descriptor instead.
 func (*AddressEvent) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{24}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *AddressEvent) GetPosition() *Position {
@@ -2270,7 +2870,7 @@ type AmbiguousRef struct {
 
 func (x *AmbiguousRef) Reset() {
 	*x = AmbiguousRef{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[25]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2282,7 +2882,7 @@ func (x *AmbiguousRef) String() string {
 func (*AmbiguousRef) ProtoMessage() {}
 
 func (x *AmbiguousRef) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[25]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2295,7 +2895,7 @@ func (x *AmbiguousRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AmbiguousRef.ProtoReflect.Descriptor instead.
 func (*AmbiguousRef) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{25}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *AmbiguousRef) GetRef() string {
@@ -2331,7 +2931,7 @@ type Candidate struct {
 
 func (x *Candidate) Reset() {
 	*x = Candidate{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[26]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2343,7 +2943,7 @@ func (x *Candidate) String() string {
 func (*Candidate) ProtoMessage() {}
 
 func (x *Candidate) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[26]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2356,7 +2956,7 @@ func (x *Candidate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Candidate.ProtoReflect.Descriptor instead.
 func (*Candidate) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{26}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Candidate) GetRef() string {
@@ -2507,7 +3107,63 @@ const file_spoor_v1_trace_service_proto_rawDesc = "" +
 	"\x0fTraceDifference\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x10\n" +
 	"\x03was\x18\x02 \x01(\tR\x03was\x12\x0e\n" +
-	"\x02is\x18\x03 \x01(\tR\x02is\"8\n" +
+	"\x02is\x18\x03 \x01(\tR\x02is\"\x91\x01\n" +
+	"\x11ExplainHopRequest\x12:\n" +
+	"\x04name\x18\x01 \x01(\tB&\xbaH#\xd8\x01\x01r\x1e2\x1c^traces/[A-Za-z0-9_-]{1,64}$R\x04name\x12%\n" +
+	"\x05trace\x18\x02 \x01(\v2\x0f.spoor.v1.TraceR\x05trace\x12\x19\n" +
+	"\x03hop\x18\x03 \x01(\rB\a\xbaH\x04*\x02(\x01R\x03hop\"\xd1\x03\n" +
+	"\x0eHopExplanation\x12\x1f\n" +
+	"\x03hop\x18\x01 \x01(\v2\r.spoor.v1.HopR\x03hop\x12\x1d\n" +
+	"\n" +
+	"block_hash\x18\x02 \x01(\tR\tblockHash\x12\x16\n" +
+	"\x06source\x18\x03 \x01(\tR\x06source\x12\x16\n" +
+	"\x06status\x18\x04 \x01(\tR\x06status\x12\x16\n" +
+	"\x06policy\x18\x05 \x01(\tR\x06policy\x12\x12\n" +
+	"\x04rule\x18\x06 \x01(\tR\x04rule\x12\x1e\n" +
+	"\n" +
+	"arithmetic\x18\a \x01(\tR\n" +
+	"arithmetic\x12+\n" +
+	"\x05payer\x18\b \x01(\v2\x15.spoor.v1.PayerLedgerR\x05payer\x121\n" +
+	"\acarried\x18\t \x03(\v2\x17.spoor.v1.LedgerSegmentR\acarried\x12,\n" +
+	"\x05payee\x18\n" +
+	" \x01(\v2\x16.spoor.v1.PayeeOutcomeR\x05payee\x12(\n" +
+	"\x06bounds\x18\v \x01(\v2\x10.spoor.v1.BoundsR\x06bounds\x12\x16\n" +
+	"\x06events\x18\f \x01(\x03R\x06events\x12\x12\n" +
+	"\x04hops\x18\r \x01(\x03R\x04hops\x12\x1f\n" +
+	"\verror_rates\x18\x0e \x03(\tR\n" +
+	"errorRates\"S\n" +
+	"\rLedgerSegment\x12\x12\n" +
+	"\x04seed\x18\x01 \x01(\rR\x04seed\x12\x16\n" +
+	"\x06traced\x18\x02 \x01(\bR\x06traced\x12\x16\n" +
+	"\x06amount\x18\x03 \x01(\tR\x06amount\"\xa3\x03\n" +
+	"\vPayerLedger\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12+\n" +
+	"\x04held\x18\x02 \x03(\v2\x17.spoor.v1.LedgerSegmentR\x04held\x12-\n" +
+	"\x05taken\x18\x03 \x03(\v2\x17.spoor.v1.LedgerSegmentR\x05taken\x12+\n" +
+	"\x04left\x18\x04 \x03(\v2\x17.spoor.v1.LedgerSegmentR\x04left\x12\x14\n" +
+	"\x05total\x18\x05 \x01(\tR\x05total\x12\x16\n" +
+	"\x06traced\x18\x06 \x01(\tR\x06traced\x12\x18\n" +
+	"\aopening\x18\a \x01(\tR\aopening\x12'\n" +
+	"\x0fopening_assumed\x18\b \x01(\tR\x0eopeningAssumed\x12-\n" +
+	"\abrought\x18\t \x03(\v2\x13.spoor.v1.HopAmountR\abrought\x124\n" +
+	"\vpaid_before\x18\n" +
+	" \x03(\v2\x13.spoor.v1.HopAmountR\n" +
+	"paidBefore\x12!\n" +
+	"\fcrossing_hop\x18\v \x01(\rR\vcrossingHop\"c\n" +
+	"\tHopAmount\x12\x10\n" +
+	"\x03hop\x18\x01 \x01(\rR\x03hop\x12\x14\n" +
+	"\x05dirty\x18\x02 \x01(\tR\x05dirty\x12.\n" +
+	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xfc\x01\n" +
+	"\fPayeeOutcome\x12\x18\n" +
+	"\aoutcome\x18\x01 \x01(\tR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n" +
+	"\abecause\x18\x03 \x01(\tR\abecause\x12.\n" +
+	"\n" +
+	"decided_by\x18\x04 \x01(\v2\x0f.spoor.v1.LabelR\tdecidedBy\x12\x18\n" +
+	"\aopening\x18\x05 \x01(\tR\aopening\x12'\n" +
+	"\x0fopening_assumed\x18\x06 \x01(\tR\x0eopeningAssumed\x12\x17\n" +
+	"\awent_on\x18\a \x03(\rR\x06wentOn\x12\x14\n" +
+	"\x05rests\x18\b \x01(\tR\x05rests\"8\n" +
 	"\x18LookupTransactionRequest\x12\x1c\n" +
 	"\x03ref\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x04R\x03ref\"\xa4\x04\n" +
@@ -2603,7 +3259,7 @@ const file_spoor_v1_trace_service_proto_rawDesc = "" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
 	"\x02to\x18\x03 \x01(\tR\x02to\x12%\n" +
 	"\x05asset\x18\x04 \x01(\v2\x0f.spoor.v1.AssetR\x05asset\x12\x16\n" +
-	"\x06amount\x18\x05 \x01(\tR\x06amount2\xc0\b\n" +
+	"\x06amount\x18\x05 \x01(\tR\x06amount2\xa8\t\n" +
 	"\fTraceService\x12[\n" +
 	"\n" +
 	"StartTrace\x12\x1b.spoor.v1.StartTraceRequest\x1a\x0f.spoor.v1.Trace\"\x1f\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x15:\arequest\"\n" +
@@ -2614,7 +3270,9 @@ const file_spoor_v1_trace_service_proto_rawDesc = "" +
 	"\rLookupAddress\x12\x1e.spoor.v1.LookupAddressRequest\x1a\x15.spoor.v1.AddressInfo\" \x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/addresses:lookup\x12p\n" +
 	"\rFindTransfers\x12\x1e.spoor.v1.FindTransfersRequest\x1a\x1f.spoor.v1.FindTransfersResponse\"\x1e\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/transfers:find\x12`\n" +
 	"\tFindPaths\x12\x1a.spoor.v1.FindPathsRequest\x1a\x1b.spoor.v1.FindPathsResponse\"\x1a\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/paths:find\x12l\n" +
-	"\vVerifyTrace\x12\x1c.spoor.v1.VerifyTraceRequest\x1a\x1d.spoor.v1.VerifyTraceResponse\" \x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/traces:verify\x12h\n" +
+	"\vVerifyTrace\x12\x1c.spoor.v1.VerifyTraceRequest\x1a\x1d.spoor.v1.VerifyTraceResponse\" \x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/traces:verify\x12f\n" +
+	"\n" +
+	"ExplainHop\x12\x1b.spoor.v1.ExplainHopRequest\x1a\x18.spoor.v1.HopExplanation\"!\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/traces:explain\x12h\n" +
 	"\n" +
 	"GetCluster\x12\x1b.spoor.v1.GetClusterRequest\x1a\x1c.spoor.v1.GetClusterResponse\"\x1f\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/clusters:lookup\x12\x81\x01\n" +
 	"\x12ListClusterMembers\x12#.spoor.v1.ListClusterMembersRequest\x1a$.spoor.v1.ListClusterMembersResponse\" \x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/clusters:membersB4Z2github.com/spoortrace/spoor/proto/spoor/v1;spoorv1b\x06proto3"
@@ -2631,7 +3289,7 @@ func file_spoor_v1_trace_service_proto_rawDescGZIP() []byte {
 	return file_spoor_v1_trace_service_proto_rawDescData
 }
 
-var file_spoor_v1_trace_service_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_spoor_v1_trace_service_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_spoor_v1_trace_service_proto_goTypes = []any{
 	(*StartTraceRequest)(nil),          // 0: spoor.v1.StartTraceRequest
 	(*StreamTraceRequest)(nil),         // 1: spoor.v1.StreamTraceRequest
@@ -2649,110 +3307,132 @@ var file_spoor_v1_trace_service_proto_goTypes = []any{
 	(*VerifyTraceRequest)(nil),         // 13: spoor.v1.VerifyTraceRequest
 	(*VerifyTraceResponse)(nil),        // 14: spoor.v1.VerifyTraceResponse
 	(*TraceDifference)(nil),            // 15: spoor.v1.TraceDifference
-	(*LookupTransactionRequest)(nil),   // 16: spoor.v1.LookupTransactionRequest
-	(*Transaction)(nil),                // 17: spoor.v1.Transaction
-	(*TransactionInput)(nil),           // 18: spoor.v1.TransactionInput
-	(*TransactionOutput)(nil),          // 19: spoor.v1.TransactionOutput
-	(*Transfer)(nil),                   // 20: spoor.v1.Transfer
-	(*LookupAddressRequest)(nil),       // 21: spoor.v1.LookupAddressRequest
-	(*AddressInfo)(nil),                // 22: spoor.v1.AddressInfo
-	(*AssetBalance)(nil),               // 23: spoor.v1.AssetBalance
-	(*AddressEvent)(nil),               // 24: spoor.v1.AddressEvent
-	(*AmbiguousRef)(nil),               // 25: spoor.v1.AmbiguousRef
-	(*Candidate)(nil),                  // 26: spoor.v1.Candidate
-	(*TraceRequest)(nil),               // 27: spoor.v1.TraceRequest
-	(*Hop)(nil),                        // 28: spoor.v1.Hop
-	(*Terminal)(nil),                   // 29: spoor.v1.Terminal
-	(*Progress)(nil),                   // 30: spoor.v1.Progress
-	(*Trace)(nil),                      // 31: spoor.v1.Trace
-	(*AsOf)(nil),                       // 32: spoor.v1.AsOf
-	(*timestamppb.Timestamp)(nil),      // 33: google.protobuf.Timestamp
-	(*Coverage)(nil),                   // 34: spoor.v1.Coverage
-	(*Asset)(nil),                      // 35: spoor.v1.Asset
-	(*Label)(nil),                      // 36: spoor.v1.Label
-	(*Position)(nil),                   // 37: spoor.v1.Position
-	(*GetClusterRequest)(nil),          // 38: spoor.v1.GetClusterRequest
-	(*ListClusterMembersRequest)(nil),  // 39: spoor.v1.ListClusterMembersRequest
-	(*GetClusterResponse)(nil),         // 40: spoor.v1.GetClusterResponse
-	(*ListClusterMembersResponse)(nil), // 41: spoor.v1.ListClusterMembersResponse
+	(*ExplainHopRequest)(nil),          // 16: spoor.v1.ExplainHopRequest
+	(*HopExplanation)(nil),             // 17: spoor.v1.HopExplanation
+	(*LedgerSegment)(nil),              // 18: spoor.v1.LedgerSegment
+	(*PayerLedger)(nil),                // 19: spoor.v1.PayerLedger
+	(*HopAmount)(nil),                  // 20: spoor.v1.HopAmount
+	(*PayeeOutcome)(nil),               // 21: spoor.v1.PayeeOutcome
+	(*LookupTransactionRequest)(nil),   // 22: spoor.v1.LookupTransactionRequest
+	(*Transaction)(nil),                // 23: spoor.v1.Transaction
+	(*TransactionInput)(nil),           // 24: spoor.v1.TransactionInput
+	(*TransactionOutput)(nil),          // 25: spoor.v1.TransactionOutput
+	(*Transfer)(nil),                   // 26: spoor.v1.Transfer
+	(*LookupAddressRequest)(nil),       // 27: spoor.v1.LookupAddressRequest
+	(*AddressInfo)(nil),                // 28: spoor.v1.AddressInfo
+	(*AssetBalance)(nil),               // 29: spoor.v1.AssetBalance
+	(*AddressEvent)(nil),               // 30: spoor.v1.AddressEvent
+	(*AmbiguousRef)(nil),               // 31: spoor.v1.AmbiguousRef
+	(*Candidate)(nil),                  // 32: spoor.v1.Candidate
+	(*TraceRequest)(nil),               // 33: spoor.v1.TraceRequest
+	(*Hop)(nil),                        // 34: spoor.v1.Hop
+	(*Terminal)(nil),                   // 35: spoor.v1.Terminal
+	(*Progress)(nil),                   // 36: spoor.v1.Progress
+	(*Trace)(nil),                      // 37: spoor.v1.Trace
+	(*AsOf)(nil),                       // 38: spoor.v1.AsOf
+	(*timestamppb.Timestamp)(nil),      // 39: google.protobuf.Timestamp
+	(*Coverage)(nil),                   // 40: spoor.v1.Coverage
+	(*Asset)(nil),                      // 41: spoor.v1.Asset
+	(*Label)(nil),                      // 42: spoor.v1.Label
+	(*Bounds)(nil),                     // 43: spoor.v1.Bounds
+	(*Position)(nil),                   // 44: spoor.v1.Position
+	(*GetClusterRequest)(nil),          // 45: spoor.v1.GetClusterRequest
+	(*ListClusterMembersRequest)(nil),  // 46: spoor.v1.ListClusterMembersRequest
+	(*GetClusterResponse)(nil),         // 47: spoor.v1.GetClusterResponse
+	(*ListClusterMembersResponse)(nil), // 48: spoor.v1.ListClusterMembersResponse
 }
 var file_spoor_v1_trace_service_proto_depIdxs = []int32{
-	27, // 0: spoor.v1.StartTraceRequest.request:type_name -> spoor.v1.TraceRequest
-	27, // 1: spoor.v1.StreamTraceRequest.request:type_name -> spoor.v1.TraceRequest
-	28, // 2: spoor.v1.TraceEvent.hop:type_name -> spoor.v1.Hop
-	29, // 3: spoor.v1.TraceEvent.terminal:type_name -> spoor.v1.Terminal
-	30, // 4: spoor.v1.TraceEvent.progress:type_name -> spoor.v1.Progress
-	31, // 5: spoor.v1.TraceEvent.result:type_name -> spoor.v1.Trace
+	33, // 0: spoor.v1.StartTraceRequest.request:type_name -> spoor.v1.TraceRequest
+	33, // 1: spoor.v1.StreamTraceRequest.request:type_name -> spoor.v1.TraceRequest
+	34, // 2: spoor.v1.TraceEvent.hop:type_name -> spoor.v1.Hop
+	35, // 3: spoor.v1.TraceEvent.terminal:type_name -> spoor.v1.Terminal
+	36, // 4: spoor.v1.TraceEvent.progress:type_name -> spoor.v1.Progress
+	37, // 5: spoor.v1.TraceEvent.result:type_name -> spoor.v1.Trace
 	3,  // 6: spoor.v1.TraceEvent.settlement:type_name -> spoor.v1.Settlement
-	32, // 7: spoor.v1.Settlement.as_of:type_name -> spoor.v1.AsOf
-	33, // 8: spoor.v1.FindTransfersRequest.around:type_name -> google.protobuf.Timestamp
+	38, // 7: spoor.v1.Settlement.as_of:type_name -> spoor.v1.AsOf
+	39, // 8: spoor.v1.FindTransfersRequest.around:type_name -> google.protobuf.Timestamp
 	7,  // 9: spoor.v1.FindTransfersResponse.transfers:type_name -> spoor.v1.FoundTransfer
-	32, // 10: spoor.v1.FindTransfersResponse.as_of:type_name -> spoor.v1.AsOf
-	34, // 11: spoor.v1.FindTransfersResponse.coverage:type_name -> spoor.v1.Coverage
-	35, // 12: spoor.v1.FoundTransfer.asset:type_name -> spoor.v1.Asset
-	33, // 13: spoor.v1.FoundTransfer.time:type_name -> google.protobuf.Timestamp
-	33, // 14: spoor.v1.FindPathsRequest.since:type_name -> google.protobuf.Timestamp
-	33, // 15: spoor.v1.FindPathsRequest.before:type_name -> google.protobuf.Timestamp
+	38, // 10: spoor.v1.FindTransfersResponse.as_of:type_name -> spoor.v1.AsOf
+	40, // 11: spoor.v1.FindTransfersResponse.coverage:type_name -> spoor.v1.Coverage
+	41, // 12: spoor.v1.FoundTransfer.asset:type_name -> spoor.v1.Asset
+	39, // 13: spoor.v1.FoundTransfer.time:type_name -> google.protobuf.Timestamp
+	39, // 14: spoor.v1.FindPathsRequest.since:type_name -> google.protobuf.Timestamp
+	39, // 15: spoor.v1.FindPathsRequest.before:type_name -> google.protobuf.Timestamp
 	10, // 16: spoor.v1.FindPathsResponse.paths:type_name -> spoor.v1.Path
 	12, // 17: spoor.v1.FindPathsResponse.searched:type_name -> spoor.v1.PathSearch
-	32, // 18: spoor.v1.FindPathsResponse.as_of:type_name -> spoor.v1.AsOf
-	34, // 19: spoor.v1.FindPathsResponse.coverage:type_name -> spoor.v1.Coverage
-	35, // 20: spoor.v1.Path.asset:type_name -> spoor.v1.Asset
+	38, // 18: spoor.v1.FindPathsResponse.as_of:type_name -> spoor.v1.AsOf
+	40, // 19: spoor.v1.FindPathsResponse.coverage:type_name -> spoor.v1.Coverage
+	41, // 20: spoor.v1.Path.asset:type_name -> spoor.v1.Asset
 	11, // 21: spoor.v1.Path.steps:type_name -> spoor.v1.PathStep
-	33, // 22: spoor.v1.PathStep.time:type_name -> google.protobuf.Timestamp
-	36, // 23: spoor.v1.PathStep.to_labels:type_name -> spoor.v1.Label
-	35, // 24: spoor.v1.PathSearch.asset:type_name -> spoor.v1.Asset
-	31, // 25: spoor.v1.VerifyTraceRequest.trace:type_name -> spoor.v1.Trace
+	39, // 22: spoor.v1.PathStep.time:type_name -> google.protobuf.Timestamp
+	42, // 23: spoor.v1.PathStep.to_labels:type_name -> spoor.v1.Label
+	41, // 24: spoor.v1.PathSearch.asset:type_name -> spoor.v1.Asset
+	37, // 25: spoor.v1.VerifyTraceRequest.trace:type_name -> spoor.v1.Trace
 	15, // 26: spoor.v1.VerifyTraceResponse.differences:type_name -> spoor.v1.TraceDifference
-	33, // 27: spoor.v1.Transaction.time:type_name -> google.protobuf.Timestamp
-	18, // 28: spoor.v1.Transaction.inputs:type_name -> spoor.v1.TransactionInput
-	19, // 29: spoor.v1.Transaction.outputs:type_name -> spoor.v1.TransactionOutput
-	20, // 30: spoor.v1.Transaction.transfers:type_name -> spoor.v1.Transfer
-	36, // 31: spoor.v1.Transaction.labels:type_name -> spoor.v1.Label
-	32, // 32: spoor.v1.Transaction.as_of:type_name -> spoor.v1.AsOf
-	34, // 33: spoor.v1.Transaction.coverage:type_name -> spoor.v1.Coverage
-	36, // 34: spoor.v1.TransactionInput.labels:type_name -> spoor.v1.Label
-	36, // 35: spoor.v1.TransactionOutput.labels:type_name -> spoor.v1.Label
-	35, // 36: spoor.v1.Transfer.asset:type_name -> spoor.v1.Asset
-	36, // 37: spoor.v1.Transfer.from_labels:type_name -> spoor.v1.Label
-	36, // 38: spoor.v1.Transfer.to_labels:type_name -> spoor.v1.Label
-	23, // 39: spoor.v1.AddressInfo.balances:type_name -> spoor.v1.AssetBalance
-	36, // 40: spoor.v1.AddressInfo.labels:type_name -> spoor.v1.Label
-	24, // 41: spoor.v1.AddressInfo.events:type_name -> spoor.v1.AddressEvent
-	32, // 42: spoor.v1.AddressInfo.as_of:type_name -> spoor.v1.AsOf
-	34, // 43: spoor.v1.AddressInfo.coverage:type_name -> spoor.v1.Coverage
-	35, // 44: spoor.v1.AssetBalance.asset:type_name -> spoor.v1.Asset
-	33, // 45: spoor.v1.AssetBalance.first:type_name -> google.protobuf.Timestamp
-	33, // 46: spoor.v1.AssetBalance.last:type_name -> google.protobuf.Timestamp
-	37, // 47: spoor.v1.AddressEvent.position:type_name -> spoor.v1.Position
-	35, // 48: spoor.v1.AddressEvent.asset:type_name -> spoor.v1.Asset
-	26, // 49: spoor.v1.AmbiguousRef.candidates:type_name -> spoor.v1.Candidate
-	35, // 50: spoor.v1.Candidate.asset:type_name -> spoor.v1.Asset
-	0,  // 51: spoor.v1.TraceService.StartTrace:input_type -> spoor.v1.StartTraceRequest
-	1,  // 52: spoor.v1.TraceService.StreamTrace:input_type -> spoor.v1.StreamTraceRequest
-	4,  // 53: spoor.v1.TraceService.GetTrace:input_type -> spoor.v1.GetTraceRequest
-	16, // 54: spoor.v1.TraceService.LookupTransaction:input_type -> spoor.v1.LookupTransactionRequest
-	21, // 55: spoor.v1.TraceService.LookupAddress:input_type -> spoor.v1.LookupAddressRequest
-	5,  // 56: spoor.v1.TraceService.FindTransfers:input_type -> spoor.v1.FindTransfersRequest
-	8,  // 57: spoor.v1.TraceService.FindPaths:input_type -> spoor.v1.FindPathsRequest
-	13, // 58: spoor.v1.TraceService.VerifyTrace:input_type -> spoor.v1.VerifyTraceRequest
-	38, // 59: spoor.v1.TraceService.GetCluster:input_type -> spoor.v1.GetClusterRequest
-	39, // 60: spoor.v1.TraceService.ListClusterMembers:input_type -> spoor.v1.ListClusterMembersRequest
-	31, // 61: spoor.v1.TraceService.StartTrace:output_type -> spoor.v1.Trace
-	2,  // 62: spoor.v1.TraceService.StreamTrace:output_type -> spoor.v1.TraceEvent
-	31, // 63: spoor.v1.TraceService.GetTrace:output_type -> spoor.v1.Trace
-	17, // 64: spoor.v1.TraceService.LookupTransaction:output_type -> spoor.v1.Transaction
-	22, // 65: spoor.v1.TraceService.LookupAddress:output_type -> spoor.v1.AddressInfo
-	6,  // 66: spoor.v1.TraceService.FindTransfers:output_type -> spoor.v1.FindTransfersResponse
-	9,  // 67: spoor.v1.TraceService.FindPaths:output_type -> spoor.v1.FindPathsResponse
-	14, // 68: spoor.v1.TraceService.VerifyTrace:output_type -> spoor.v1.VerifyTraceResponse
-	40, // 69: spoor.v1.TraceService.GetCluster:output_type -> spoor.v1.GetClusterResponse
-	41, // 70: spoor.v1.TraceService.ListClusterMembers:output_type -> spoor.v1.ListClusterMembersResponse
-	61, // [61:71] is the sub-list for method output_type
-	51, // [51:61] is the sub-list for method input_type
-	51, // [51:51] is the sub-list for extension type_name
-	51, // [51:51] is the sub-list for extension extendee
-	0,  // [0:51] is the sub-list for field type_name
+	37, // 27: spoor.v1.ExplainHopRequest.trace:type_name -> spoor.v1.Trace
+	34, // 28: spoor.v1.HopExplanation.hop:type_name -> spoor.v1.Hop
+	19, // 29: spoor.v1.HopExplanation.payer:type_name -> spoor.v1.PayerLedger
+	18, // 30: spoor.v1.HopExplanation.carried:type_name -> spoor.v1.LedgerSegment
+	21, // 31: spoor.v1.HopExplanation.payee:type_name -> spoor.v1.PayeeOutcome
+	43, // 32: spoor.v1.HopExplanation.bounds:type_name -> spoor.v1.Bounds
+	18, // 33: spoor.v1.PayerLedger.held:type_name -> spoor.v1.LedgerSegment
+	18, // 34: spoor.v1.PayerLedger.taken:type_name -> spoor.v1.LedgerSegment
+	18, // 35: spoor.v1.PayerLedger.left:type_name -> spoor.v1.LedgerSegment
+	20, // 36: spoor.v1.PayerLedger.brought:type_name -> spoor.v1.HopAmount
+	20, // 37: spoor.v1.PayerLedger.paid_before:type_name -> spoor.v1.HopAmount
+	39, // 38: spoor.v1.HopAmount.time:type_name -> google.protobuf.Timestamp
+	42, // 39: spoor.v1.PayeeOutcome.decided_by:type_name -> spoor.v1.Label
+	39, // 40: spoor.v1.Transaction.time:type_name -> google.protobuf.Timestamp
+	24, // 41: spoor.v1.Transaction.inputs:type_name -> spoor.v1.TransactionInput
+	25, // 42: spoor.v1.Transaction.outputs:type_name -> spoor.v1.TransactionOutput
+	26, // 43: spoor.v1.Transaction.transfers:type_name -> spoor.v1.Transfer
+	42, // 44: spoor.v1.Transaction.labels:type_name -> spoor.v1.Label
+	38, // 45: spoor.v1.Transaction.as_of:type_name -> spoor.v1.AsOf
+	40, // 46: spoor.v1.Transaction.coverage:type_name -> spoor.v1.Coverage
+	42, // 47: spoor.v1.TransactionInput.labels:type_name -> spoor.v1.Label
+	42, // 48: spoor.v1.TransactionOutput.labels:type_name -> spoor.v1.Label
+	41, // 49: spoor.v1.Transfer.asset:type_name -> spoor.v1.Asset
+	42, // 50: spoor.v1.Transfer.from_labels:type_name -> spoor.v1.Label
+	42, // 51: spoor.v1.Transfer.to_labels:type_name -> spoor.v1.Label
+	29, // 52: spoor.v1.AddressInfo.balances:type_name -> spoor.v1.AssetBalance
+	42, // 53: spoor.v1.AddressInfo.labels:type_name -> spoor.v1.Label
+	30, // 54: spoor.v1.AddressInfo.events:type_name -> spoor.v1.AddressEvent
+	38, // 55: spoor.v1.AddressInfo.as_of:type_name -> spoor.v1.AsOf
+	40, // 56: spoor.v1.AddressInfo.coverage:type_name -> spoor.v1.Coverage
+	41, // 57: spoor.v1.AssetBalance.asset:type_name -> spoor.v1.Asset
+	39, // 58: spoor.v1.AssetBalance.first:type_name -> google.protobuf.Timestamp
+	39, // 59: spoor.v1.AssetBalance.last:type_name -> google.protobuf.Timestamp
+	44, // 60: spoor.v1.AddressEvent.position:type_name -> spoor.v1.Position
+	41, // 61: spoor.v1.AddressEvent.asset:type_name -> spoor.v1.Asset
+	32, // 62: spoor.v1.AmbiguousRef.candidates:type_name -> spoor.v1.Candidate
+	41, // 63: spoor.v1.Candidate.asset:type_name -> spoor.v1.Asset
+	0,  // 64: spoor.v1.TraceService.StartTrace:input_type -> spoor.v1.StartTraceRequest
+	1,  // 65: spoor.v1.TraceService.StreamTrace:input_type -> spoor.v1.StreamTraceRequest
+	4,  // 66: spoor.v1.TraceService.GetTrace:input_type -> spoor.v1.GetTraceRequest
+	22, // 67: spoor.v1.TraceService.LookupTransaction:input_type -> spoor.v1.LookupTransactionRequest
+	27, // 68: spoor.v1.TraceService.LookupAddress:input_type -> spoor.v1.LookupAddressRequest
+	5,  // 69: spoor.v1.TraceService.FindTransfers:input_type -> spoor.v1.FindTransfersRequest
+	8,  // 70: spoor.v1.TraceService.FindPaths:input_type -> spoor.v1.FindPathsRequest
+	13, // 71: spoor.v1.TraceService.VerifyTrace:input_type -> spoor.v1.VerifyTraceRequest
+	16, // 72: spoor.v1.TraceService.ExplainHop:input_type -> spoor.v1.ExplainHopRequest
+	45, // 73: spoor.v1.TraceService.GetCluster:input_type -> spoor.v1.GetClusterRequest
+	46, // 74: spoor.v1.TraceService.ListClusterMembers:input_type -> spoor.v1.ListClusterMembersRequest
+	37, // 75: spoor.v1.TraceService.StartTrace:output_type -> spoor.v1.Trace
+	2,  // 76: spoor.v1.TraceService.StreamTrace:output_type -> spoor.v1.TraceEvent
+	37, // 77: spoor.v1.TraceService.GetTrace:output_type -> spoor.v1.Trace
+	23, // 78: spoor.v1.TraceService.LookupTransaction:output_type -> spoor.v1.Transaction
+	28, // 79: spoor.v1.TraceService.LookupAddress:output_type -> spoor.v1.AddressInfo
+	6,  // 80: spoor.v1.TraceService.FindTransfers:output_type -> spoor.v1.FindTransfersResponse
+	9,  // 81: spoor.v1.TraceService.FindPaths:output_type -> spoor.v1.FindPathsResponse
+	14, // 82: spoor.v1.TraceService.VerifyTrace:output_type -> spoor.v1.VerifyTraceResponse
+	17, // 83: spoor.v1.TraceService.ExplainHop:output_type -> spoor.v1.HopExplanation
+	47, // 84: spoor.v1.TraceService.GetCluster:output_type -> spoor.v1.GetClusterResponse
+	48, // 85: spoor.v1.TraceService.ListClusterMembers:output_type -> spoor.v1.ListClusterMembersResponse
+	75, // [75:86] is the sub-list for method output_type
+	64, // [64:75] is the sub-list for method input_type
+	64, // [64:64] is the sub-list for extension type_name
+	64, // [64:64] is the sub-list for extension extendee
+	0,  // [0:64] is the sub-list for field type_name
 }
 
 func init() { file_spoor_v1_trace_service_proto_init() }
@@ -2773,14 +3453,14 @@ func file_spoor_v1_trace_service_proto_init() {
 	}
 	file_spoor_v1_trace_service_proto_msgTypes[5].OneofWrappers = []any{}
 	file_spoor_v1_trace_service_proto_msgTypes[11].OneofWrappers = []any{}
-	file_spoor_v1_trace_service_proto_msgTypes[17].OneofWrappers = []any{}
+	file_spoor_v1_trace_service_proto_msgTypes[23].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_spoor_v1_trace_service_proto_rawDesc), len(file_spoor_v1_trace_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   27,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -27,6 +27,7 @@ const (
 	TraceService_FindTransfers_FullMethodName      = "/spoor.v1.TraceService/FindTransfers"
 	TraceService_FindPaths_FullMethodName          = "/spoor.v1.TraceService/FindPaths"
 	TraceService_VerifyTrace_FullMethodName        = "/spoor.v1.TraceService/VerifyTrace"
+	TraceService_ExplainHop_FullMethodName         = "/spoor.v1.TraceService/ExplainHop"
 	TraceService_GetCluster_FullMethodName         = "/spoor.v1.TraceService/GetCluster"
 	TraceService_ListClusterMembers_FullMethodName = "/spoor.v1.TraceService/ListClusterMembers"
 )
@@ -56,6 +57,8 @@ type TraceServiceClient interface {
 	FindPaths(ctx context.Context, in *FindPathsRequest, opts ...grpc.CallOption) (*FindPathsResponse, error)
 	// VerifyTrace replays a trace at its own pins (as-of, label sequence, rule version) and lists what comes out otherwise.
 	VerifyTrace(ctx context.Context, in *VerifyTraceRequest, opts ...grpc.CallOption) (*VerifyTraceResponse, error)
+	// ExplainHop gives every rule, figure and source behind one hop of a trace.
+	ExplainHop(ctx context.Context, in *ExplainHopRequest, opts ...grpc.CallOption) (*HopExplanation, error)
 	// GetCluster says who shares an owner with an address, as of any height, and why.
 	GetCluster(ctx context.Context, in *GetClusterRequest, opts ...grpc.CallOption) (*GetClusterResponse, error)
 	// ListClusterMembers lists the addresses of a cluster.
@@ -159,6 +162,16 @@ func (c *traceServiceClient) VerifyTrace(ctx context.Context, in *VerifyTraceReq
 	return out, nil
 }
 
+func (c *traceServiceClient) ExplainHop(ctx context.Context, in *ExplainHopRequest, opts ...grpc.CallOption) (*HopExplanation, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(HopExplanation)
+	err := c.cc.Invoke(ctx, TraceService_ExplainHop_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *traceServiceClient) GetCluster(ctx context.Context, in *GetClusterRequest, opts ...grpc.CallOption) (*GetClusterResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetClusterResponse)
@@ -204,6 +217,8 @@ type TraceServiceServer interface {
 	FindPaths(context.Context, *FindPathsRequest) (*FindPathsResponse, error)
 	// VerifyTrace replays a trace at its own pins (as-of, label sequence, rule version) and lists what comes out otherwise.
 	VerifyTrace(context.Context, *VerifyTraceRequest) (*VerifyTraceResponse, error)
+	// ExplainHop gives every rule, figure and source behind one hop of a trace.
+	ExplainHop(context.Context, *ExplainHopRequest) (*HopExplanation, error)
 	// GetCluster says who shares an owner with an address, as of any height, and why.
 	GetCluster(context.Context, *GetClusterRequest) (*GetClusterResponse, error)
 	// ListClusterMembers lists the addresses of a cluster.
@@ -241,6 +256,9 @@ func (UnimplementedTraceServiceServer) FindPaths(context.Context, *FindPathsRequ
 }
 func (UnimplementedTraceServiceServer) VerifyTrace(context.Context, *VerifyTraceRequest) (*VerifyTraceResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method VerifyTrace not implemented")
+}
+func (UnimplementedTraceServiceServer) ExplainHop(context.Context, *ExplainHopRequest) (*HopExplanation, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExplainHop not implemented")
 }
 func (UnimplementedTraceServiceServer) GetCluster(context.Context, *GetClusterRequest) (*GetClusterResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetCluster not implemented")
@@ -406,6 +424,24 @@ func _TraceService_VerifyTrace_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _TraceService_ExplainHop_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExplainHopRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TraceServiceServer).ExplainHop(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TraceService_ExplainHop_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TraceServiceServer).ExplainHop(ctx, req.(*ExplainHopRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _TraceService_GetCluster_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetClusterRequest)
 	if err := dec(in); err != nil {
@@ -476,6 +512,10 @@ var TraceService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "VerifyTrace",
 			Handler:    _TraceService_VerifyTrace_Handler,
+		},
+		{
+			MethodName: "ExplainHop",
+			Handler:    _TraceService_ExplainHop_Handler,
 		},
 		{
 			MethodName: "GetCluster",
