@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
@@ -44,8 +45,8 @@ func (s *traces) ExplainHop(ctx context.Context, m *spoorv1.ExplainHopRequest) (
 		return nil, err
 	}
 	id := int(m.GetHop())
-	if id > len(x.trace.Hops) {
-		return nil, ledger.Invalid("hop", fmt.Sprintf("1 to %d, the hops of the trace", len(x.trace.Hops)), fmt.Sprint(id))
+	if n := len(x.trace.Hops); id > n {
+		return nil, ledger.Invalid("hop", "one of the "+plural(n, "hop")+" of the trace", strconv.Itoa(id))
 	}
 	x.hop = x.trace.Hops[id-1]
 	if x.answer.Hop, err = x.conv.hop(x.hop); err != nil {

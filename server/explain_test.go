@@ -184,7 +184,7 @@ func TestBadExplain(t *testing.T) {
 		want refusal
 	}{
 		"no hop":      {&spoorv1.ExplainHopRequest{Trace: coins}, refusal{invalid, wrong, "hop", "1"}},
-		"no such hop": {&spoorv1.ExplainHopRequest{Trace: coins, Hop: 99}, refusal{invalid, wrong, "hop", "1 to 4"}},
+		"no such hop": {&spoorv1.ExplainHopRequest{Trace: coins, Hop: 99}, refusal{invalid, wrong, "hop", "one of the 4 hops"}},
 		"no trace":    {&spoorv1.ExplainHopRequest{Hop: 1}, refusal{invalid, wrong, "trace", "a trace, or the name of one"}},
 		"upstream":    {&spoorv1.ExplainHopRequest{Trace: upstream, Hop: 1}, refusal{invalid, wrong, "trace", "a downstream trace"}},
 		"other rules": {

@@ -18,7 +18,8 @@ import (
 const (
 	pathHops    = 6
 	pathResults = 10
-	pathAssets  = 10_000 // of the recipient, which may be an exchange
+	pathEvents  = 200_000 // all of them are held at a time
+	pathAssets  = 10_000  // of the recipient, which may be an exchange
 )
 
 // What a search for paths came to, as printed.
@@ -56,7 +57,7 @@ func (s *traces) FindPaths(ctx context.Context, m *spoorv1.FindPathsRequest) (*s
 	}
 	defer v.close()
 	q := &ways{lookup: &lookup{view: v, conv: v.converter(ctx), ctx: ctx}, answer: &spoorv1.FindPathsResponse{Follows: "transfers"}, req: paths.Request{
-		From: from, To: to, Hops: pathHops, Limit: pathResults, ServicePayees: tracer.DefaultServicePayees, AccountEvents: tracer.DefaultAccountEvents, Events: s.maxEvents,
+		From: from, To: to, Hops: pathHops, Limit: pathResults, ServicePayees: tracer.DefaultServicePayees, AccountEvents: tracer.DefaultAccountEvents, Events: min(s.maxEvents, pathEvents),
 	}}
 	if from.Chain.UTXO() {
 		q.answer.Follows = "coins"

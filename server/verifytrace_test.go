@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"strings"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
+	"github.com/spoortrace/spoor/server"
 )
 
 func (c *client) verified(t testing.TB, m *spoorv1.VerifyTraceRequest) *spoorv1.VerifyTraceResponse {
@@ -115,5 +117,31 @@ func TestBadVerify(t *testing.T) {
 	} {
 		_, err := c.VerifyTrace(t.Context(), test.m)
 		test.want.check(t, name, err)
+	}
+}
+
+// TestGivenOverREST: a trace as JSON over HTTP gives it is verified and explained
+// as JSON over HTTP, what is empty in it included; and paths are found there.
+func TestGivenOverREST(t *testing.T) {
+	c := local(t, newWorld(t))
+	base := web(t, c.server, server.LocalTrust())
+	for name, m := range questions() {
+		trace := fetch(t, "GET", base+"/v1/"+c.started(t, &spoorv1.StartTraceRequest{Request: m}).GetName(), "")
+		if trace.code != 200 {
+			t.Fatalf("%s: %d %s", name, trace.code, trace.body)
+		}
+		if r := fetch(t, "POST", base+"/v1/traces:verify", `{"trace":`+string(trace.body)+`}`); r.code != 200 || !strings.Contains(string(r.body), `"verdict":"EQUAL"`) {
+			t.Errorf("%s: verify: %d %s", name, r.code, r.body)
+		}
+		if strings.Contains(string(trace.body), `"hops":[]`) {
+			continue // all of it is dust
+		}
+		if r := fetch(t, "POST", base+"/v1/traces:explain", `{"hop":1,"trace":`+string(trace.body)+`}`); r.code != 200 || !strings.Contains(string(r.body), `"arithmetic":"`) {
+			t.Errorf("%s: explain: %d %s", name, r.code, r.body)
+		}
+	}
+	from, to := named("tron", "victim").Qualified(), named("tron", "b").Qualified()
+	if r := fetch(t, "GET", base+"/v1/paths:find?from="+from+"&to="+to+"&since=2022-01-01T00:00:00Z", ""); r.code != 200 || !strings.Contains(string(r.body), `"outcome":"FOUND"`) {
+		t.Errorf("paths: %d %s", r.code, r.body)
 	}
 }

@@ -5,15 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/spoortrace/spoor/cmd/spoor/internal/render"
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 )
+
+// maxGiven is what a server takes, less what else is in the request.
+const maxGiven = 4<<20 - 1<<10
 
 // givenTrace reads an argument that is a trace: the name of one at a server, or
 // a file of JSON. Neither of them: it is something else.
@@ -31,6 +36,9 @@ func givenTrace(arg string) (name string, t *spoorv1.Trace, err error) {
 	t = &spoorv1.Trace{}
 	if err := protojson.Unmarshal(raw, t); err != nil {
 		return "", nil, fmt.Errorf("%s: %w", arg, ledger.Invalid("trace", "what spoor trace -o json wrote", err.Error()))
+	}
+	if size := proto.Size(t); size > maxGiven {
+		return "", nil, fmt.Errorf("%s: %w", arg, ledger.Invalid("trace", "at most 4 MiB as a message; without --all-policies it is smaller", strconv.Itoa(size)+" bytes"))
 	}
 	return "", t, nil
 }
