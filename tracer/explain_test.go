@@ -89,7 +89,7 @@ func TestEveryHopReadds(t *testing.T) {
 	}
 }
 
-// TestRealHopsReadd: the same on payments of the bundled export.
+// TestRealHopsReadd: the same on payments of the bundled export, that of the demo whole.
 func TestRealHopsReadd(t *testing.T) {
 	w := realExport(t)
 	idx := w.index(t, memindex.Options{})
@@ -102,6 +102,14 @@ func TestRealHopsReadd(t *testing.T) {
 			req.Hops, req.Events = 4, 300
 			hops += readds(t, idx, req)
 		}
+	}
+	demo, err := ledger.ParseTxID("4d5f37b606d8dad9a0554efd6becb005ef9a53def9d68f636e01f63f86d12c4c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(w.seeds, func(s tracer.Seed) bool { return s.Tx == demo })
+	for _, p := range tracer.Policies() {
+		hops += readds(t, idx, tracer.Request{Seeds: w.seeds[at : at+1], Policy: p, Hops: tracer.DefaultHops, ServicePayees: tracer.DefaultServicePayees, Events: 2000})
 	}
 	t.Logf("%d hops explained", hops)
 	if hops < 100 {
