@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"iter"
 	"sync"
 
 	"github.com/spoortrace/spoor/ledger"
@@ -92,6 +93,13 @@ func Open(ctx context.Context, kv store.KV) (*Store, error) {
 	}
 	go s.write()
 	return s, nil
+}
+
+// Dump yields every row as of one moment, until done is called; what is decided
+// meanwhile is not in it. Another engine that is filled with them opens as after a crash at that moment.
+func (s *Store) Dump(ctx context.Context) (rows iter.Seq2[store.Op, error], done func(), err error) {
+	rows, _, done, err = store.Dump(ctx, s.kv)
+	return rows, done, err
 }
 
 // Close ends the writer after what it was asked, and closes the engine.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -23,6 +24,7 @@ type admin struct {
 	data    *data
 	keys    *access.Store // nil: there are none
 	ingest  IngestFunc
+	backup  BackupFunc
 	follows *Follows
 	now     func() time.Time
 }
@@ -226,4 +228,32 @@ func (c *chunks) flush() error {
 	b := c.buffer
 	c.buffer = nil
 	return c.send(b)
+}
+
+// BackupIndex writes a backup on this machine. It holds the keys of the cases and
+// the key that signs custody: an admin's key that was stolen must not be enough to
+// make one, and a slow client must not be able to hold a view open. So only who
+// could read the data directory itself may ask.
+func (s *admin) BackupIndex(m *spoorv1.BackupIndexRequest, stream spoorv1.AdminService_BackupIndexServer) error {
+	ctx := stream.Context()
+	if !Principal(ctx).local {
+		return withDetails(codes.PermissionDenied, errors.New("backup: only on the server's own machine, by --data: a backup has the keys of the cases"), info("LOCAL_ONLY"))
+	}
+	if s.backup == nil {
+		return status.Error(codes.Unimplemented, "this server makes no backups")
+	}
+	if !filepath.IsAbs(m.GetPath()) {
+		return ledger.Invalid("path", "an absolute path", m.GetPath())
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	result, err := s.backup(ctx, m.GetPath(), func(p *spoorv1.Progress) {
+		if err := stream.Send(&spoorv1.BackupIndexEvent{Event: &spoorv1.BackupIndexEvent_Progress{Progress: p}}); err != nil {
+			cancel(err)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return stream.Send(&spoorv1.BackupIndexEvent{Event: &spoorv1.BackupIndexEvent_Result{Result: result}})
 }

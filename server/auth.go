@@ -29,6 +29,7 @@ type Caller struct {
 	Role   spoorv1.Role
 	// Sandbox is set for a tenant that only tries things out.
 	Sandbox bool
+	local   bool // in this process or at the socket file
 }
 
 // callerKey is where a context keeps its Caller.
@@ -75,7 +76,7 @@ func (g *gate) admit(ctx context.Context, method string) (*call, error) {
 	if g.trust.Keys != nil || g.trust.Limited {
 		c.payer, c.fixed = "client "+g.client(ctx), g.server.clientLimits
 	}
-	caller := Caller{Tenant: LocalTenant, Role: g.trust.Role}
+	caller := Caller{Tenant: LocalTenant, Role: g.trust.Role, local: g.trust.local}
 	if g.trust.Keys != nil {
 		caller = Caller{}
 		if !strings.HasPrefix(method, open) {

@@ -36,6 +36,10 @@ import (
 	"github.com/spoortrace/spoor/tracer"
 )
 
+// BackupFunc writes a backup to a file and reports how far it has come. Only the
+// command knows what lies in the data directory.
+type BackupFunc func(ctx context.Context, path string, report func(*spoorv1.Progress)) (*spoorv1.BackupIndexResult, error)
+
 // IngestFunc brings a source into the index. Only the command knows chains.
 // It reports what IngestEvent says, the result excepted.
 type IngestFunc func(ctx context.Context, req *spoorv1.IngestRequest, report func(*spoorv1.IngestEvent)) (*spoorv1.IngestResult, error)
@@ -47,6 +51,7 @@ type Config struct {
 	// Entities is the index of clusters, owned by the caller; nil: no clusters.
 	Entities *entities.Set
 	Ingest   IngestFunc    // nil: Ingest is refused
+	Backup   BackupFunc    // nil: BackupIndex is refused
 	Prices   *prices.Table // annotations in dollars; nil: stablecoins at 1 alone
 	// Follows is the board that Ingest reports to; nil: one that stays empty.
 	Follows *Follows
@@ -168,11 +173,12 @@ type Trust struct {
 	Forwarded bool
 	// Reflect lists the services to whoever asks (grpcurl).
 	Reflect bool
+	local   bool // LocalTrust
 }
 
 // LocalTrust is for clients in this process or at the socket file: they could
 // open the data directory themselves.
-func LocalTrust() Trust { return Trust{Role: spoorv1.Role_ROLE_ADMIN, Reflect: true} }
+func LocalTrust() Trust { return Trust{Role: spoorv1.Role_ROLE_ADMIN, Reflect: true, local: true} }
 
 // Serve answers on a listener until Stop; it returns nil after Stop.
 func (s *Server) Serve(lis net.Listener, trust Trust) error {
@@ -189,7 +195,7 @@ func (s *Server) Serve(lis net.Listener, trust Trust) error {
 	)
 	spoorv1.RegisterTraceServiceServer(server, s.traces)
 	spoorv1.RegisterLabelServiceServer(server, &labelService{data: s.data, pages: s.pages, now: time.Now, affected: []affectedBy{s.jobs.carrying, s.screens.affected}})
-	spoorv1.RegisterAdminServiceServer(server, &admin{data: s.data, keys: s.cfg.Keys, ingest: s.cfg.Ingest, follows: s.cfg.Follows, now: time.Now})
+	spoorv1.RegisterAdminServiceServer(server, &admin{data: s.data, keys: s.cfg.Keys, ingest: s.cfg.Ingest, backup: s.cfg.Backup, follows: s.cfg.Follows, now: time.Now})
 	spoorv1.RegisterScreeningServiceServer(server, s.screens)
 	spoorv1.RegisterCaseServiceServer(server, s.cases)
 	healthpb.RegisterHealthServer(server, s.health)

@@ -25,6 +25,10 @@ type index struct {
 	minFree uint64
 	unsure  bool // a write broke off: look at the engine again before the next
 
+	// half is held while rows of a batch of the base are written that its head does
+	// not publish yet: a copy taken then could never be written to again.
+	half sync.Mutex
+
 	memo     *memo // of readers; guarded by mu
 	leftover []Op  // deletes of overlay rows that no head names; before the next write
 
@@ -113,6 +117,8 @@ func (x *index) commit(ctx context.Context, b *batch, chain []*young) error {
 		return err
 	}
 	stored := next.encode()
+	x.half.Lock()
+	defer x.half.Unlock()
 	x.unsure = true // until all of it is done
 	if err := x.journal.write(old.stored, stored, ops); err != nil {
 		return err

@@ -70,6 +70,12 @@ type Streams interface {
 	End(stream uint32) error
 }
 
+// Whole is a Reader that can yield every row of its view: in the order in which
+// one stream of a Loader takes them. The slices are valid until the next step.
+type Whole interface {
+	All() iter.Seq2[Op, error]
+}
+
 // Engine opens a KV in a directory of its own, making it when it is missing.
 type Engine func(dir string) (KV, error)
 

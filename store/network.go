@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -123,11 +124,15 @@ func openNetwork(ctx context.Context, dir string, engine Engine, c ledger.Chain,
 	return &Network{chain: c, dir: dir, engine: engine, minFree: minFree, cur: x}, nil
 }
 
+// currentText is what CURRENT says of a generation.
+func currentText(name string) []byte {
+	return fmt.Appendf(nil, "%s %08x\n", name, crc32.Checksum([]byte(name), castagnoli))
+}
+
 // writeCurrent moves the pointer: a crash leaves the old one or the new one.
 func writeCurrent(dir, name string) error {
 	temp := filepath.Join(dir, "CURRENT.tmp")
-	text := fmt.Sprintf("%s %08x\n", name, crc32.Checksum([]byte(name), castagnoli))
-	if err := writeSynced(temp, []byte(text)); err != nil {
+	if err := writeSynced(temp, currentText(name)); err != nil {
 		return err
 	}
 	if err := os.Rename(temp, filepath.Join(dir, "CURRENT")); err != nil {
@@ -157,7 +162,7 @@ func readCurrent(dir string) (string, error) {
 		return "", fmt.Errorf("store: %w", err)
 	}
 	name, _, _ := strings.Cut(string(text), " ")
-	if string(text) != fmt.Sprintf("%s %08x\n", name, crc32.Checksum([]byte(name), castagnoli)) {
+	if !bytes.Equal(text, currentText(name)) {
 		return "", corrupt("CURRENT says %q", text)
 	}
 	_, err = generationNumber(name)

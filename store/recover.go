@@ -87,6 +87,8 @@ func openIndex(ctx context.Context, dir string, engine Engine, c ledger.Chain, m
 // recover reads the published head, finishes a batch that the journal holds and
 // loads the overlay. It runs at open and after a write that broke off.
 func (x *index) recover(ctx context.Context) error {
+	x.half.Lock()
+	defer x.half.Unlock()
 	stored, h, err := x.loadHead()
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ func (a *app) indexCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return needsCommand(cmd) },
 	}
-	cmd.AddCommand(a.indexStatusCommand(), a.indexVerifyCommand(), a.indexExportCommand())
+	cmd.AddCommand(a.indexStatusCommand(), a.indexVerifyCommand(), a.indexExportCommand(), a.indexBackupCommand(), a.indexRestoreCommand())
 	return cmd
 }
 

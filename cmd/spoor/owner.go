@@ -30,6 +30,7 @@ import (
 // label log, the services on them, and their listeners. Other commands reach
 // it by the socket file.
 type owner struct {
+	dir    string
 	store  *store.Store
 	labels *labels.Log
 	// entities is the index of clusters, built from the store.
@@ -118,13 +119,13 @@ func openOwner(dir string, config Config, log *slog.Logger) (*owner, error) {
 	if broken != nil {
 		log.Warn("cases cannot be opened; everything else works", "error", broken)
 	}
-	o := &owner{store: st, labels: tags, entities: clusters, screening: kept, cases: files, keys: keys, audit: audit, pipe: bufconn.Listen(1 << 20), log: log}
+	o := &owner{dir: dir, store: st, labels: tags, entities: clusters, screening: kept, cases: files, keys: keys, audit: audit, pipe: bufconn.Listen(1 << 20), log: log}
 	if n := tags.Cut(); n > 0 {
 		log.Warn("label log: cut off a batch that was never finished", "bytes", n)
 	}
 	o.intake = &intake{store: st, labels: tags, log: log, now: time.Now, bridges: bridges, follows: server.NewFollows(time.Now)}
 	o.server, err = server.New(server.Config{
-		Store: st, Labels: tags, Entities: clusters, Screening: kept, Cases: files, CasesError: broken, Software: "spoor " + version(), Program: ownHash, Keys: keys, Audit: audit, Ingest: o.intake.ingest, Follows: o.intake.follows, Prices: worth, Log: log, Webhooks: hooks,
+		Store: st, Labels: tags, Entities: clusters, Screening: kept, Cases: files, CasesError: broken, Software: "spoor " + version(), Program: ownHash, Keys: keys, Audit: audit, Ingest: o.intake.ingest, Backup: o.backup, Follows: o.intake.follows, Prices: worth, Log: log, Webhooks: hooks,
 		MaxTraces: limits.MaxTraces, MaxEvents: limits.MaxEvents, KeepTraces: limits.KeepTraces, Rate: float64(limits.Rate),
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package badgerkv
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
@@ -83,6 +84,41 @@ func (v view) Scan(partition, from, to []byte, reverse bool) iter.Seq2[store.Row
 			}
 		}
 	}
+}
+
+// All implements store.Whole. Badger's own order is that of a Loader.
+func (v view) All() iter.Seq2[store.Op, error] {
+	return func(yield func(store.Op, error) bool) {
+		if v.txn == nil {
+			yield(store.Op{}, errClosed)
+			return
+		}
+		c := &cursor{txn: v.txn, first: []byte{ownRows + 1}}
+		defer c.close()
+		for {
+			row, ok, err := c.next()
+			if !ok && err == nil {
+				return
+			}
+			var op store.Op
+			if err == nil {
+				op, err = rowOf(row)
+			}
+			if !yield(op, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// rowOf takes the key of a row apart.
+func rowOf(row store.Row) (store.Op, error) {
+	size, n := binary.Uvarint(row.Sort)
+	end := uint64(n) + size - 1
+	if n <= 0 || size == 0 || uint64(len(row.Sort)) <= end || row.Sort[end] != separator {
+		return store.Op{}, corrupt("key %x is no row's", row.Sort)
+	}
+	return store.Op{Partition: row.Sort[n:end], Sort: row.Sort[end+1:], Value: row.Value}, nil
 }
 
 // cursor walks one span of rows.

@@ -2133,6 +2133,285 @@ func (x *NetworkVerification) GetProblems() []string {
 	return nil
 }
 
+// BackupIndexRequest says where to.
+type BackupIndexRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Absolute path of the file on the server's machine; there must be none.
+	Path          string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BackupIndexRequest) Reset() {
+	*x = BackupIndexRequest{}
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BackupIndexRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BackupIndexRequest) ProtoMessage() {}
+
+func (x *BackupIndexRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BackupIndexRequest.ProtoReflect.Descriptor instead.
+func (*BackupIndexRequest) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *BackupIndexRequest) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+// BackupIndexEvent is one message of BackupIndex.
+type BackupIndexEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What happened.
+	//
+	// Types that are valid to be assigned to Event:
+	//
+	//	*BackupIndexEvent_Progress
+	//	*BackupIndexEvent_Result
+	Event         isBackupIndexEvent_Event `protobuf_oneof:"event"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BackupIndexEvent) Reset() {
+	*x = BackupIndexEvent{}
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BackupIndexEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BackupIndexEvent) ProtoMessage() {}
+
+func (x *BackupIndexEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BackupIndexEvent.ProtoReflect.Descriptor instead.
+func (*BackupIndexEvent) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *BackupIndexEvent) GetEvent() isBackupIndexEvent_Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *BackupIndexEvent) GetProgress() *Progress {
+	if x != nil {
+		if x, ok := x.Event.(*BackupIndexEvent_Progress); ok {
+			return x.Progress
+		}
+	}
+	return nil
+}
+
+func (x *BackupIndexEvent) GetResult() *BackupIndexResult {
+	if x != nil {
+		if x, ok := x.Event.(*BackupIndexEvent_Result); ok {
+			return x.Result
+		}
+	}
+	return nil
+}
+
+type isBackupIndexEvent_Event interface {
+	isBackupIndexEvent_Event()
+}
+
+type BackupIndexEvent_Progress struct {
+	// How far it has come.
+	Progress *Progress `protobuf:"bytes,1,opt,name=progress,proto3,oneof"`
+}
+
+type BackupIndexEvent_Result struct {
+	// The last message.
+	Result *BackupIndexResult `protobuf:"bytes,2,opt,name=result,proto3,oneof"`
+}
+
+func (*BackupIndexEvent_Progress) isBackupIndexEvent_Event() {}
+
+func (*BackupIndexEvent_Result) isBackupIndexEvent_Event() {}
+
+// BackupIndexResult says what was written, or put back.
+type BackupIndexResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The file, or the directory that was made of one.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// Size of the file.
+	SizeBytes int64 `protobuf:"varint,2,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	// SHA-256 of the file, hex; empty for a directory.
+	Sha256 string `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// One per network, by name.
+	Networks      []*NetworkBackup `protobuf:"bytes,4,rep,name=networks,proto3" json:"networks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BackupIndexResult) Reset() {
+	*x = BackupIndexResult{}
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BackupIndexResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BackupIndexResult) ProtoMessage() {}
+
+func (x *BackupIndexResult) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BackupIndexResult.ProtoReflect.Descriptor instead.
+func (*BackupIndexResult) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *BackupIndexResult) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *BackupIndexResult) GetSizeBytes() int64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+func (x *BackupIndexResult) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+func (x *BackupIndexResult) GetNetworks() []*NetworkBackup {
+	if x != nil {
+		return x.Networks
+	}
+	return nil
+}
+
+// NetworkBackup is one network in a backup.
+type NetworkBackup struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The network.
+	Network string `protobuf:"bytes,1,opt,name=network,proto3" json:"network,omitempty"`
+	// Height of the tip that it is as of.
+	Height int64 `protobuf:"varint,2,opt,name=height,proto3" json:"height,omitempty"`
+	// Hash of the block there.
+	Block string `protobuf:"bytes,3,opt,name=block,proto3" json:"block,omitempty"`
+	// Digest at that tip, hex, as index status and verify give it.
+	Digest        string `protobuf:"bytes,4,opt,name=digest,proto3" json:"digest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NetworkBackup) Reset() {
+	*x = NetworkBackup{}
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NetworkBackup) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NetworkBackup) ProtoMessage() {}
+
+func (x *NetworkBackup) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NetworkBackup.ProtoReflect.Descriptor instead.
+func (*NetworkBackup) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *NetworkBackup) GetNetwork() string {
+	if x != nil {
+		return x.Network
+	}
+	return ""
+}
+
+func (x *NetworkBackup) GetHeight() int64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *NetworkBackup) GetBlock() string {
+	if x != nil {
+		return x.Block
+	}
+	return ""
+}
+
+func (x *NetworkBackup) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
 // ExportIndexRequest names a network.
 type ExportIndexRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2144,7 +2423,7 @@ type ExportIndexRequest struct {
 
 func (x *ExportIndexRequest) Reset() {
 	*x = ExportIndexRequest{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[25]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2156,7 +2435,7 @@ func (x *ExportIndexRequest) String() string {
 func (*ExportIndexRequest) ProtoMessage() {}
 
 func (x *ExportIndexRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[25]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2169,7 +2448,7 @@ func (x *ExportIndexRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportIndexRequest.ProtoReflect.Descriptor instead.
 func (*ExportIndexRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{25}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ExportIndexRequest) GetNetwork() string {
@@ -2190,7 +2469,7 @@ type ExportIndexResponse struct {
 
 func (x *ExportIndexResponse) Reset() {
 	*x = ExportIndexResponse{}
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[26]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2202,7 +2481,7 @@ func (x *ExportIndexResponse) String() string {
 func (*ExportIndexResponse) ProtoMessage() {}
 
 func (x *ExportIndexResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_admin_service_proto_msgTypes[26]
+	mi := &file_spoor_v1_admin_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2215,7 +2494,7 @@ func (x *ExportIndexResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportIndexResponse.ProtoReflect.Descriptor instead.
 func (*ExportIndexResponse) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{26}
+	return file_spoor_v1_admin_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ExportIndexResponse) GetChunk() []byte {
@@ -2399,16 +2678,35 @@ const file_spoor_v1_admin_service_proto_rawDesc = "" +
 	"\x02ok\x18\x02 \x01(\bR\x02ok\x12\x16\n" +
 	"\x06digest\x18\x03 \x01(\tR\x06digest\x12\x12\n" +
 	"\x04rows\x18\x04 \x01(\x03R\x04rows\x12\x1a\n" +
-	"\bproblems\x18\x05 \x03(\tR\bproblems\"9\n" +
+	"\bproblems\x18\x05 \x03(\tR\bproblems\"4\n" +
+	"\x12BackupIndexRequest\x12\x1e\n" +
+	"\x04path\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80 R\x04path\"\x84\x01\n" +
+	"\x10BackupIndexEvent\x120\n" +
+	"\bprogress\x18\x01 \x01(\v2\x12.spoor.v1.ProgressH\x00R\bprogress\x125\n" +
+	"\x06result\x18\x02 \x01(\v2\x1b.spoor.v1.BackupIndexResultH\x00R\x06resultB\a\n" +
+	"\x05event\"\x93\x01\n" +
+	"\x11BackupIndexResult\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x1d\n" +
+	"\n" +
+	"size_bytes\x18\x02 \x01(\x03R\tsizeBytes\x12\x16\n" +
+	"\x06sha256\x18\x03 \x01(\tR\x06sha256\x123\n" +
+	"\bnetworks\x18\x04 \x03(\v2\x17.spoor.v1.NetworkBackupR\bnetworks\"o\n" +
+	"\rNetworkBackup\x12\x18\n" +
+	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x16\n" +
+	"\x06height\x18\x02 \x01(\x03R\x06height\x12\x14\n" +
+	"\x05block\x18\x03 \x01(\tR\x05block\x12\x16\n" +
+	"\x06digest\x18\x04 \x01(\tR\x06digest\"9\n" +
 	"\x12ExportIndexRequest\x12#\n" +
 	"\anetwork\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\anetwork\"+\n" +
 	"\x13ExportIndexResponse\x12\x14\n" +
-	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\x9d\x06\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\x89\a\n" +
 	"\fAdminService\x12[\n" +
 	"\x06Ingest\x12\x17.spoor.v1.IngestRequest\x1a\x15.spoor.v1.IngestEvent\"\x1f\x88\xb5\x18\x03\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/index:ingest0\x01\x12a\n" +
 	"\vIndexStatus\x12\x1c.spoor.v1.IndexStatusRequest\x1a\x1d.spoor.v1.IndexStatusResponse\"\x15\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\v\x12\t/v1/index\x12j\n" +
 	"\vVerifyIndex\x12\x1c.spoor.v1.VerifyIndexRequest\x1a\x1a.spoor.v1.VerifyIndexEvent\"\x1f\x88\xb5\x18\x03\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/index:verify0\x01\x12j\n" +
-	"\vExportIndex\x12\x1c.spoor.v1.ExportIndexRequest\x1a\x1d.spoor.v1.ExportIndexResponse\"\x1c\x88\xb5\x18\x03\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/index:export0\x01\x12]\n" +
+	"\vExportIndex\x12\x1c.spoor.v1.ExportIndexRequest\x1a\x1d.spoor.v1.ExportIndexResponse\"\x1c\x88\xb5\x18\x03\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/index:export0\x01\x12j\n" +
+	"\vBackupIndex\x12\x1c.spoor.v1.BackupIndexRequest\x1a\x1a.spoor.v1.BackupIndexEvent\"\x1f\x88\xb5\x18\x03\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/index:backup0\x01\x12]\n" +
 	"\tCreateKey\x12\x1a.spoor.v1.CreateKeyRequest\x1a\x1b.spoor.v1.CreateKeyResponse\"\x17\x88\xb5\x18\x03\x82\xd3\xe4\x93\x02\r:\x01*\"\b/v1/keys\x12W\n" +
 	"\bListKeys\x12\x19.spoor.v1.ListKeysRequest\x1a\x1a.spoor.v1.ListKeysResponse\"\x14\x88\xb5\x18\x03\x82\xd3\xe4\x93\x02\n" +
 	"\x12\b/v1/keys\x12[\n" +
@@ -2427,7 +2725,7 @@ func file_spoor_v1_admin_service_proto_rawDescGZIP() []byte {
 	return file_spoor_v1_admin_service_proto_rawDescData
 }
 
-var file_spoor_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_spoor_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_spoor_v1_admin_service_proto_goTypes = []any{
 	(*CreateKeyRequest)(nil),      // 0: spoor.v1.CreateKeyRequest
 	(*CreateKeyResponse)(nil),     // 1: spoor.v1.CreateKeyResponse
@@ -2454,23 +2752,27 @@ var file_spoor_v1_admin_service_proto_goTypes = []any{
 	(*VerifyIndexEvent)(nil),      // 22: spoor.v1.VerifyIndexEvent
 	(*VerifyIndexResult)(nil),     // 23: spoor.v1.VerifyIndexResult
 	(*NetworkVerification)(nil),   // 24: spoor.v1.NetworkVerification
-	(*ExportIndexRequest)(nil),    // 25: spoor.v1.ExportIndexRequest
-	(*ExportIndexResponse)(nil),   // 26: spoor.v1.ExportIndexResponse
-	(Role)(0),                     // 27: spoor.v1.Role
-	(*timestamppb.Timestamp)(nil), // 28: google.protobuf.Timestamp
-	(*Progress)(nil),              // 29: spoor.v1.Progress
-	(*AsOf)(nil),                  // 30: spoor.v1.AsOf
-	(*durationpb.Duration)(nil),   // 31: google.protobuf.Duration
-	(*Coverage)(nil),              // 32: spoor.v1.Coverage
+	(*BackupIndexRequest)(nil),    // 25: spoor.v1.BackupIndexRequest
+	(*BackupIndexEvent)(nil),      // 26: spoor.v1.BackupIndexEvent
+	(*BackupIndexResult)(nil),     // 27: spoor.v1.BackupIndexResult
+	(*NetworkBackup)(nil),         // 28: spoor.v1.NetworkBackup
+	(*ExportIndexRequest)(nil),    // 29: spoor.v1.ExportIndexRequest
+	(*ExportIndexResponse)(nil),   // 30: spoor.v1.ExportIndexResponse
+	(Role)(0),                     // 31: spoor.v1.Role
+	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
+	(*Progress)(nil),              // 33: spoor.v1.Progress
+	(*AsOf)(nil),                  // 34: spoor.v1.AsOf
+	(*durationpb.Duration)(nil),   // 35: google.protobuf.Duration
+	(*Coverage)(nil),              // 36: spoor.v1.Coverage
 }
 var file_spoor_v1_admin_service_proto_depIdxs = []int32{
-	27, // 0: spoor.v1.CreateKeyRequest.role:type_name -> spoor.v1.Role
-	28, // 1: spoor.v1.CreateKeyRequest.expires:type_name -> google.protobuf.Timestamp
+	31, // 0: spoor.v1.CreateKeyRequest.role:type_name -> spoor.v1.Role
+	32, // 1: spoor.v1.CreateKeyRequest.expires:type_name -> google.protobuf.Timestamp
 	2,  // 2: spoor.v1.CreateKeyResponse.key:type_name -> spoor.v1.Key
-	27, // 3: spoor.v1.Key.role:type_name -> spoor.v1.Role
-	28, // 4: spoor.v1.Key.created:type_name -> google.protobuf.Timestamp
-	28, // 5: spoor.v1.Key.expires:type_name -> google.protobuf.Timestamp
-	28, // 6: spoor.v1.Key.revoked:type_name -> google.protobuf.Timestamp
+	31, // 3: spoor.v1.Key.role:type_name -> spoor.v1.Role
+	32, // 4: spoor.v1.Key.created:type_name -> google.protobuf.Timestamp
+	32, // 5: spoor.v1.Key.expires:type_name -> google.protobuf.Timestamp
+	32, // 6: spoor.v1.Key.revoked:type_name -> google.protobuf.Timestamp
 	2,  // 7: spoor.v1.ListKeysResponse.keys:type_name -> spoor.v1.Key
 	7,  // 8: spoor.v1.ListKeysResponse.tenants:type_name -> spoor.v1.Tenant
 	7,  // 9: spoor.v1.UpdateTenantRequest.tenant:type_name -> spoor.v1.Tenant
@@ -2478,44 +2780,49 @@ var file_spoor_v1_admin_service_proto_depIdxs = []int32{
 	12, // 11: spoor.v1.IngestRequest.tron:type_name -> spoor.v1.TronCsv
 	10, // 12: spoor.v1.IngestRequest.evm:type_name -> spoor.v1.EvmCsv
 	9,  // 13: spoor.v1.IngestRequest.node:type_name -> spoor.v1.Node
-	29, // 14: spoor.v1.IngestEvent.progress:type_name -> spoor.v1.Progress
+	33, // 14: spoor.v1.IngestEvent.progress:type_name -> spoor.v1.Progress
 	16, // 15: spoor.v1.IngestEvent.result:type_name -> spoor.v1.IngestResult
 	14, // 16: spoor.v1.IngestEvent.follow:type_name -> spoor.v1.FollowStatus
 	15, // 17: spoor.v1.IngestEvent.sighting:type_name -> spoor.v1.Sighting
-	30, // 18: spoor.v1.FollowStatus.as_of:type_name -> spoor.v1.AsOf
-	31, // 19: spoor.v1.FollowStatus.time_left:type_name -> google.protobuf.Duration
-	28, // 20: spoor.v1.Sighting.time:type_name -> google.protobuf.Timestamp
-	30, // 21: spoor.v1.IngestResult.as_of:type_name -> spoor.v1.AsOf
-	32, // 22: spoor.v1.IngestResult.coverage:type_name -> spoor.v1.Coverage
+	34, // 18: spoor.v1.FollowStatus.as_of:type_name -> spoor.v1.AsOf
+	35, // 19: spoor.v1.FollowStatus.time_left:type_name -> google.protobuf.Duration
+	32, // 20: spoor.v1.Sighting.time:type_name -> google.protobuf.Timestamp
+	34, // 21: spoor.v1.IngestResult.as_of:type_name -> spoor.v1.AsOf
+	36, // 22: spoor.v1.IngestResult.coverage:type_name -> spoor.v1.Coverage
 	19, // 23: spoor.v1.IndexStatusResponse.networks:type_name -> spoor.v1.NetworkStatus
-	30, // 24: spoor.v1.NetworkStatus.as_of:type_name -> spoor.v1.AsOf
-	32, // 25: spoor.v1.NetworkStatus.coverage:type_name -> spoor.v1.Coverage
+	34, // 24: spoor.v1.NetworkStatus.as_of:type_name -> spoor.v1.AsOf
+	36, // 25: spoor.v1.NetworkStatus.coverage:type_name -> spoor.v1.Coverage
 	20, // 26: spoor.v1.NetworkStatus.files:type_name -> spoor.v1.ImportedFile
 	14, // 27: spoor.v1.NetworkStatus.follow:type_name -> spoor.v1.FollowStatus
-	29, // 28: spoor.v1.VerifyIndexEvent.progress:type_name -> spoor.v1.Progress
+	33, // 28: spoor.v1.VerifyIndexEvent.progress:type_name -> spoor.v1.Progress
 	23, // 29: spoor.v1.VerifyIndexEvent.result:type_name -> spoor.v1.VerifyIndexResult
 	24, // 30: spoor.v1.VerifyIndexResult.networks:type_name -> spoor.v1.NetworkVerification
-	8,  // 31: spoor.v1.AdminService.Ingest:input_type -> spoor.v1.IngestRequest
-	17, // 32: spoor.v1.AdminService.IndexStatus:input_type -> spoor.v1.IndexStatusRequest
-	21, // 33: spoor.v1.AdminService.VerifyIndex:input_type -> spoor.v1.VerifyIndexRequest
-	25, // 34: spoor.v1.AdminService.ExportIndex:input_type -> spoor.v1.ExportIndexRequest
-	0,  // 35: spoor.v1.AdminService.CreateKey:input_type -> spoor.v1.CreateKeyRequest
-	3,  // 36: spoor.v1.AdminService.ListKeys:input_type -> spoor.v1.ListKeysRequest
-	5,  // 37: spoor.v1.AdminService.RevokeKey:input_type -> spoor.v1.RevokeKeyRequest
-	6,  // 38: spoor.v1.AdminService.UpdateTenant:input_type -> spoor.v1.UpdateTenantRequest
-	13, // 39: spoor.v1.AdminService.Ingest:output_type -> spoor.v1.IngestEvent
-	18, // 40: spoor.v1.AdminService.IndexStatus:output_type -> spoor.v1.IndexStatusResponse
-	22, // 41: spoor.v1.AdminService.VerifyIndex:output_type -> spoor.v1.VerifyIndexEvent
-	26, // 42: spoor.v1.AdminService.ExportIndex:output_type -> spoor.v1.ExportIndexResponse
-	1,  // 43: spoor.v1.AdminService.CreateKey:output_type -> spoor.v1.CreateKeyResponse
-	4,  // 44: spoor.v1.AdminService.ListKeys:output_type -> spoor.v1.ListKeysResponse
-	2,  // 45: spoor.v1.AdminService.RevokeKey:output_type -> spoor.v1.Key
-	7,  // 46: spoor.v1.AdminService.UpdateTenant:output_type -> spoor.v1.Tenant
-	39, // [39:47] is the sub-list for method output_type
-	31, // [31:39] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	33, // 31: spoor.v1.BackupIndexEvent.progress:type_name -> spoor.v1.Progress
+	27, // 32: spoor.v1.BackupIndexEvent.result:type_name -> spoor.v1.BackupIndexResult
+	28, // 33: spoor.v1.BackupIndexResult.networks:type_name -> spoor.v1.NetworkBackup
+	8,  // 34: spoor.v1.AdminService.Ingest:input_type -> spoor.v1.IngestRequest
+	17, // 35: spoor.v1.AdminService.IndexStatus:input_type -> spoor.v1.IndexStatusRequest
+	21, // 36: spoor.v1.AdminService.VerifyIndex:input_type -> spoor.v1.VerifyIndexRequest
+	29, // 37: spoor.v1.AdminService.ExportIndex:input_type -> spoor.v1.ExportIndexRequest
+	25, // 38: spoor.v1.AdminService.BackupIndex:input_type -> spoor.v1.BackupIndexRequest
+	0,  // 39: spoor.v1.AdminService.CreateKey:input_type -> spoor.v1.CreateKeyRequest
+	3,  // 40: spoor.v1.AdminService.ListKeys:input_type -> spoor.v1.ListKeysRequest
+	5,  // 41: spoor.v1.AdminService.RevokeKey:input_type -> spoor.v1.RevokeKeyRequest
+	6,  // 42: spoor.v1.AdminService.UpdateTenant:input_type -> spoor.v1.UpdateTenantRequest
+	13, // 43: spoor.v1.AdminService.Ingest:output_type -> spoor.v1.IngestEvent
+	18, // 44: spoor.v1.AdminService.IndexStatus:output_type -> spoor.v1.IndexStatusResponse
+	22, // 45: spoor.v1.AdminService.VerifyIndex:output_type -> spoor.v1.VerifyIndexEvent
+	30, // 46: spoor.v1.AdminService.ExportIndex:output_type -> spoor.v1.ExportIndexResponse
+	26, // 47: spoor.v1.AdminService.BackupIndex:output_type -> spoor.v1.BackupIndexEvent
+	1,  // 48: spoor.v1.AdminService.CreateKey:output_type -> spoor.v1.CreateKeyResponse
+	4,  // 49: spoor.v1.AdminService.ListKeys:output_type -> spoor.v1.ListKeysResponse
+	2,  // 50: spoor.v1.AdminService.RevokeKey:output_type -> spoor.v1.Key
+	7,  // 51: spoor.v1.AdminService.UpdateTenant:output_type -> spoor.v1.Tenant
+	43, // [43:52] is the sub-list for method output_type
+	34, // [34:43] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_spoor_v1_admin_service_proto_init() }
@@ -2545,13 +2852,17 @@ func file_spoor_v1_admin_service_proto_init() {
 		(*VerifyIndexEvent_Progress)(nil),
 		(*VerifyIndexEvent_Result)(nil),
 	}
+	file_spoor_v1_admin_service_proto_msgTypes[26].OneofWrappers = []any{
+		(*BackupIndexEvent_Progress)(nil),
+		(*BackupIndexEvent_Result)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_spoor_v1_admin_service_proto_rawDesc), len(file_spoor_v1_admin_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   27,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -23,6 +23,7 @@ const (
 	AdminService_IndexStatus_FullMethodName  = "/spoor.v1.AdminService/IndexStatus"
 	AdminService_VerifyIndex_FullMethodName  = "/spoor.v1.AdminService/VerifyIndex"
 	AdminService_ExportIndex_FullMethodName  = "/spoor.v1.AdminService/ExportIndex"
+	AdminService_BackupIndex_FullMethodName  = "/spoor.v1.AdminService/BackupIndex"
 	AdminService_CreateKey_FullMethodName    = "/spoor.v1.AdminService/CreateKey"
 	AdminService_ListKeys_FullMethodName     = "/spoor.v1.AdminService/ListKeys"
 	AdminService_RevokeKey_FullMethodName    = "/spoor.v1.AdminService/RevokeKey"
@@ -44,6 +45,9 @@ type AdminServiceClient interface {
 	VerifyIndex(ctx context.Context, in *VerifyIndexRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[VerifyIndexEvent], error)
 	// ExportIndex writes the logical rows of one network in canonical order; equal indexes have equal exports.
 	ExportIndex(ctx context.Context, in *ExportIndexRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportIndexResponse], error)
+	// BackupIndex writes everything in the data directory that cannot be fetched again, and every network as of one tip, into one file on the
+	// server's machine, while the server goes on. The file has the secrets of the directory. Refused to everybody but clients at the socket file.
+	BackupIndex(ctx context.Context, in *BackupIndexRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BackupIndexEvent], error)
 	// CreateKey makes an API key of a tenant, or enters a client certificate for it. The secret is in this answer and nowhere else.
 	CreateKey(ctx context.Context, in *CreateKeyRequest, opts ...grpc.CallOption) (*CreateKeyResponse, error)
 	// ListKeys lists keys, the expired and revoked ones too, and tenants.
@@ -129,6 +133,25 @@ func (c *adminServiceClient) ExportIndex(ctx context.Context, in *ExportIndexReq
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type AdminService_ExportIndexClient = grpc.ServerStreamingClient[ExportIndexResponse]
 
+func (c *adminServiceClient) BackupIndex(ctx context.Context, in *BackupIndexRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BackupIndexEvent], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &AdminService_ServiceDesc.Streams[3], AdminService_BackupIndex_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[BackupIndexRequest, BackupIndexEvent]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AdminService_BackupIndexClient = grpc.ServerStreamingClient[BackupIndexEvent]
+
 func (c *adminServiceClient) CreateKey(ctx context.Context, in *CreateKeyRequest, opts ...grpc.CallOption) (*CreateKeyResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(CreateKeyResponse)
@@ -184,6 +207,9 @@ type AdminServiceServer interface {
 	VerifyIndex(*VerifyIndexRequest, grpc.ServerStreamingServer[VerifyIndexEvent]) error
 	// ExportIndex writes the logical rows of one network in canonical order; equal indexes have equal exports.
 	ExportIndex(*ExportIndexRequest, grpc.ServerStreamingServer[ExportIndexResponse]) error
+	// BackupIndex writes everything in the data directory that cannot be fetched again, and every network as of one tip, into one file on the
+	// server's machine, while the server goes on. The file has the secrets of the directory. Refused to everybody but clients at the socket file.
+	BackupIndex(*BackupIndexRequest, grpc.ServerStreamingServer[BackupIndexEvent]) error
 	// CreateKey makes an API key of a tenant, or enters a client certificate for it. The secret is in this answer and nowhere else.
 	CreateKey(context.Context, *CreateKeyRequest) (*CreateKeyResponse, error)
 	// ListKeys lists keys, the expired and revoked ones too, and tenants.
@@ -213,6 +239,9 @@ func (UnimplementedAdminServiceServer) VerifyIndex(*VerifyIndexRequest, grpc.Ser
 }
 func (UnimplementedAdminServiceServer) ExportIndex(*ExportIndexRequest, grpc.ServerStreamingServer[ExportIndexResponse]) error {
 	return status.Error(codes.Unimplemented, "method ExportIndex not implemented")
+}
+func (UnimplementedAdminServiceServer) BackupIndex(*BackupIndexRequest, grpc.ServerStreamingServer[BackupIndexEvent]) error {
+	return status.Error(codes.Unimplemented, "method BackupIndex not implemented")
 }
 func (UnimplementedAdminServiceServer) CreateKey(context.Context, *CreateKeyRequest) (*CreateKeyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateKey not implemented")
@@ -297,6 +326,17 @@ func _AdminService_ExportIndex_Handler(srv interface{}, stream grpc.ServerStream
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type AdminService_ExportIndexServer = grpc.ServerStreamingServer[ExportIndexResponse]
+
+func _AdminService_BackupIndex_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(BackupIndexRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(AdminServiceServer).BackupIndex(m, &grpc.GenericServerStream[BackupIndexRequest, BackupIndexEvent]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AdminService_BackupIndexServer = grpc.ServerStreamingServer[BackupIndexEvent]
 
 func _AdminService_CreateKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CreateKeyRequest)
@@ -412,6 +452,11 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "ExportIndex",
 			Handler:       _AdminService_ExportIndex_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "BackupIndex",
+			Handler:       _AdminService_BackupIndex_Handler,
 			ServerStreams: true,
 		},
 	},
