@@ -78,9 +78,10 @@ func BenchmarkTransfers(b *testing.B) {
 	b.Run("ours", func(b *testing.B) {
 		for b.Loop() {
 			var bloom types.Bloom
+			var room logRoom
 			for i, raw := range raws {
 				var rec receipt
-				if !rec.split(raw, m.txs[i].kind, &bloom) {
+				if !rec.split(raw, m.txs[i].kind, &bloom, &room) {
 					b.Fatal(i)
 				}
 				for _, l := range rec.logs {

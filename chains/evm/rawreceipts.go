@@ -30,10 +30,10 @@ func decodeRaw(subject string, h *header, txs []*transaction, raws []hexutil.Byt
 	if sum := root(list); sum != h.ReceiptHash {
 		return nil, refuse(ledger.FaultRoot, subject, "receiptsRoot %s, the receipts make %s", h.ReceiptHash, sum)
 	}
-	all, bloom := make([]*receipt, len(txs)), types.Bloom{}
+	all, bloom, room := make([]*receipt, len(txs)), types.Bloom{}, &logRoom{}
 	for i, raw := range raws {
 		rec := &receipt{encoded: raw, blobPrice: blobPrice}
-		if !rec.split(raw, txs[i].kind, &bloom) {
+		if !rec.split(raw, txs[i].kind, &bloom, room) {
 			return nil, refuse(ledger.FaultMalformed, subject, "receipt %d is not one of a transaction of type %d", i, txs[i].kind)
 		}
 		all[i] = rec
@@ -46,7 +46,7 @@ func decodeRaw(subject string, h *header, txs []*transaction, raws []hexutil.Byt
 
 // split reads the bytes of a receipt (EIP-2718: its type, then the list of status
 // or state root, cumulative gas, bloom filter, logs). Logs share memory with the bytes.
-func (rec *receipt) split(raw []byte, kind uint64, bloom *types.Bloom) bool {
+func (rec *receipt) split(raw []byte, kind uint64, bloom *types.Bloom, room *logRoom) bool {
 	if kind != 0 {
 		if len(raw) == 0 || uint64(raw[0]) != kind {
 			return false
@@ -73,20 +73,45 @@ func (rec *receipt) split(raw []byte, kind uint64, bloom *types.Bloom) bool {
 	if err != nil || len(rest) != 0 {
 		return false
 	}
-	return rec.splitLogs(logs)
+	return rec.splitLogs(logs, room)
 }
 
-// splitLogs reads the logs of a receipt into one piece of memory.
-func (rec *receipt) splitLogs(b []byte) bool {
+// logRoom is memory for the logs of a block, a few hundred at once.
+type logRoom struct {
+	logs   []types.Log
+	refs   []*types.Log
+	topics []common.Hash
+}
+
+// The pieces that logRoom takes.
+const (
+	roomLogs   = 256
+	mostTopics = 4
+)
+
+// take returns room for n logs, and for at least as many topics as they can have.
+func (r *logRoom) take(n int) (logs []types.Log, refs []*types.Log, topics *[]common.Hash) {
+	if len(r.logs) < n {
+		r.logs, r.refs = make([]types.Log, max(n, roomLogs)), make([]*types.Log, max(n, roomLogs))
+	}
+	logs, refs = r.logs[:n:n], r.refs[:n:n]
+	r.logs, r.refs = r.logs[n:], r.refs[n:]
+	if cap(r.topics)-len(r.topics) < mostTopics*n {
+		r.topics = make([]common.Hash, 0, mostTopics*max(n, roomLogs))
+	}
+	return logs, refs, &r.topics
+}
+
+// splitLogs reads the logs of a receipt.
+func (rec *receipt) splitLogs(b []byte, room *logRoom) bool {
 	n, err := rlp.CountValues(b)
 	if err != nil || n == 0 {
 		return err == nil
 	}
-	const mostTopics = 4
-	logs, topics := make([]types.Log, n), make([]common.Hash, 0, mostTopics*n)
-	rec.logs = make([]*types.Log, n)
+	logs, refs, topics := room.take(n)
+	rec.logs = refs
 	for i := range logs {
-		if b = splitLog(b, &logs[i], &topics); b == nil {
+		if b = splitLog(b, &logs[i], topics); b == nil {
 			return false
 		}
 		rec.logs[i] = &logs[i]
