@@ -269,7 +269,7 @@ func (w *appender) foldTo(ctx context.Context, height uint64) error {
 	defer w.drop()
 	for len(chain) > 0 && chain[0].at.ref.Height <= height && w.batch.units < w.o.BatchSize {
 		y := chain[0]
-		b, err := normalise(w.chain, y.block)
+		b, err := normalise(w.chain, y.whole())
 		if err != nil {
 			return err
 		}

@@ -111,8 +111,8 @@ func (y *young) keys(add func(uint64)) {
 	for ref := range y.spends {
 		add(coinHint(ref))
 	}
-	for k := range y.parties {
-		add(k)
+	for _, p := range y.parties {
+		add(p.hint)
 	}
 }
 

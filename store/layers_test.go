@@ -19,10 +19,10 @@ func TestLayers(t *testing.T) {
 			made++
 			y := newYoung(&ledger.Block{}, mark{})
 			y.at = mark{set: true, ref: ledger.BlockRef{Height: height}}
-			y.byTx[ledger.TxID{rapid.ByteRange(0, 9).Draw(t, "tx")}] = []int{0}
+			y.byTx[ledger.TxID{rapid.ByteRange(0, 9).Draw(t, "tx")}] = 0
 			y.spends[coinRef{ledger.Position(rapid.IntRange(1, 9).Draw(t, "coin")), 2}] = 7
 			owner := ledger.Address{Kind: ledger.KindP2PKH, Payload: string(rapid.ByteRange(0, 9).Draw(t, "owner"))}
-			y.parties[addressHint(owner)] = nil
+			y.parties = append(y.parties, party{addressHint(owner), 0})
 			return y
 		}
 		var chain []*young

@@ -35,7 +35,7 @@ func (s *Snapshot) Orphaned(ctx context.Context, c ledger.Chain, id ledger.TxID)
 	}
 	var found ledger.BlockRef
 	for _, y := range v.other {
-		if ref := y.at.ref; len(y.byTx[id]) > 0 && (found.Chain == "" || above(ref, found)) {
+		if ref := y.at.ref; len(y.having(id)) > 0 && (found.Chain == "" || above(ref, found)) {
 			found = ref
 		}
 	}

@@ -15,17 +15,43 @@ const overlayPart = 512 << 10
 
 // young is a block of the tip overlay: immutable, with its inputs resolved and
 // an index of its own. A reader holds the blocks of its tip; a reorg only
-// chooses others.
+// chooses others. Transactions are kept as they are stored, a few hundred bytes
+// each, and decoded when they are asked for.
 type young struct {
-	block   *ledger.Block // without its raw form
-	prev    mark          // the held block before it
+	block   *ledger.Block // without its raw form; with its transactions only until it is closed
+	body    []byte        // the transactions
+	starts  []uint32      // where each begins
+	places  []ledger.Position
+	prev    mark // the held block before it
 	at      mark
 	raw     rawRef
 	unknown int
-	listed  uint64 // events
-	byTx    map[ledger.TxID][]int
+	listed  uint64                 // events
+	byTx    map[ledger.TxID]uint32 // the last with a hash
+	twins   map[uint32]uint32      // the one before it with the same hash
 	spends  map[coinRef]ledger.Position
-	parties map[uint64][]uint32 // by addressHint: the transactions that may have events of an address, ascending
+	parties []party // sorted, once it is closed
+}
+
+// party says that a transaction may have events of an address.
+type party struct {
+	hint uint64 // addressHint
+	tx   uint32
+}
+
+func (p party) compare(o party) int {
+	return cmp.Or(cmp.Compare(p.hint, o.hint), cmp.Compare(p.tx, o.tx))
+}
+
+// having returns the transactions with a hash, ascending.
+func (y *young) having(id ledger.TxID) []int {
+	i, ok := y.byTx[id]
+	var all []int
+	for ; ok; i, ok = y.twins[i] {
+		all = append(all, int(i))
+	}
+	slices.Reverse(all)
+	return all
 }
 
 type coinRef struct {
@@ -35,20 +61,36 @@ type coinRef struct {
 
 func newYoung(b *ledger.Block, prev mark) *young {
 	return &young{
-		block: b, prev: prev, byTx: make(map[ledger.TxID][]int, len(b.Txs)), spends: map[coinRef]ledger.Position{},
-		parties: map[uint64][]uint32{},
+		block: b, prev: prev, byTx: make(map[ledger.TxID]uint32, len(b.Txs)), twins: map[uint32]uint32{}, spends: map[coinRef]ledger.Position{},
 	}
 }
 
+// tx returns transaction i for its receiver to change.
+func (y *young) tx(i int) ledger.Tx {
+	return decodeTx(&decoder{b: y.body[y.starts[i]:]}, y.block.Ref.Chain)
+}
+
+// whole returns the block with its transactions.
+func (y *young) whole() *ledger.Block {
+	b := *y.block
+	b.Txs = make([]ledger.Tx, len(y.starts))
+	for i := range b.Txs {
+		b.Txs[i] = y.tx(i)
+	}
+	return &b
+}
+
 // index makes the lookups of transaction i, whose inputs are resolved.
-func (y *young) index(i int) {
-	tx := &y.block.Txs[i]
-	y.byTx[tx.ID] = append(y.byTx[tx.ID], i)
+func (y *young) index(i int, tx *ledger.Tx) {
+	y.places = append(y.places, tx.Pos)
+	if twin, ok := y.byTx[tx.ID]; ok {
+		y.twins[uint32(i)] = twin
+	}
+	y.byTx[tx.ID] = uint32(i)
 	for h := range eventsOf(tx) {
 		y.listed++
-		k := addressHint(h.Address)
-		if at := y.parties[k]; len(at) == 0 || at[len(at)-1] != uint32(i) {
-			y.parties[k] = append(at, uint32(i))
+		if p := (party{addressHint(h.Address), uint32(i)}); len(y.parties) == 0 || y.parties[len(y.parties)-1] != p {
+			y.parties = append(y.parties, p)
 		}
 	}
 	if tx.Coinbase {
@@ -68,8 +110,11 @@ func (y *young) index(i int) {
 // events yields the events of an address, in total order.
 func (y *young) events(a ledger.Address) iter.Seq2[ledger.Holder, ledger.Event] {
 	return func(yield func(ledger.Holder, ledger.Event) bool) {
-		for _, i := range y.parties[addressHint(a)] {
-			for h, e := range eventsOf(&y.block.Txs[i]) {
+		k := addressHint(a)
+		at, _ := slices.BinarySearchFunc(y.parties, party{k, 0}, party.compare)
+		for ; at < len(y.parties) && y.parties[at].hint == k; at++ {
+			tx := y.tx(int(y.parties[at].tx))
+			for h, e := range eventsOf(&tx) {
 				if h.Address == a && !yield(h, e) {
 					return
 				}
@@ -78,19 +123,19 @@ func (y *young) events(a ledger.Address) iter.Seq2[ledger.Holder, ledger.Event] 
 	}
 }
 
-// close computes the digests after the last transaction.
+// close computes the digests after the last transaction and packs them all.
 func (y *young) close() {
 	digest, _ := digestOf(y.block)
 	y.at = y.prev.then(y.block.Ref, digest)
-}
-
-// find returns the transaction at a position, nil when it is not of this block.
-func (y *young) find(pos ledger.Position) *ledger.Tx {
-	i, ok := slices.BinarySearchFunc(y.block.Txs, pos, func(tx ledger.Tx, p ledger.Position) int { return cmp.Compare(tx.Pos, p) })
-	if !ok {
-		return nil
+	var e encoder
+	for i := range y.block.Txs {
+		y.starts = append(y.starts, uint32(len(e.b)))
+		encodeTx(&e, &y.block.Txs[i])
 	}
-	return &y.block.Txs[i]
+	y.body = slices.Clone(e.b)
+	slices.SortFunc(y.parties, party.compare)
+	y.parties = slices.Clone(slices.Compact(y.parties))
+	y.block.Txs, y.block.Raw = nil, nil
 }
 
 // ops returns the rows of the block. Each part says how many there are, so that
@@ -100,10 +145,8 @@ func (y *young) ops() []Op {
 	encodeHeader(&e, y.block)
 	e.mark(y.prev)
 	y.raw.encode(&e)
-	e.uint(uint64(len(y.block.Txs)))
-	for i := range y.block.Txs {
-		encodeTx(&e, &y.block.Txs[i])
-	}
+	e.uint(uint64(len(y.starts)))
+	e.raw(y.body)
 	parts := slices.Collect(slices.Chunk(e.b, overlayPart))
 	var ops []Op
 	for i, part := range parts {
@@ -128,7 +171,7 @@ func decodeYoung(c ledger.Chain, value []byte) (*young, error) {
 	y := newYoung(&block, prev)
 	y.raw = raw
 	for i := range block.Txs {
-		y.index(i)
+		y.index(i, &block.Txs[i])
 	}
 	y.close()
 	return y, nil

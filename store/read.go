@@ -46,12 +46,7 @@ func (s *stored) check() error {
 }
 
 func (y *young) stored() *stored {
-	b := *y.block
-	b.Txs = make([]ledger.Tx, len(y.block.Txs))
-	for i := range b.Txs {
-		b.Txs[i] = copyTx(&y.block.Txs[i])
-	}
-	return &stored{&b, y.raw, ledger.Hash{}, y.at}
+	return &stored{y.whole(), y.raw, ledger.Hash{}, y.at}
 }
 
 // fill reads the transactions of a block of the base.

@@ -90,16 +90,19 @@ func newOverlayCoins(b base, ls layers, chain []*young, block *young) *overlayCo
 }
 
 func (o *overlayCoins) coin(op ledger.OutPoint, before ledger.Position) (coin, error) {
-	made, in := o.block.last(op.Tx, before), o.block
-	if made == nil {
-		for y := range o.layers.find(txHint(op.Tx), o.from, o.to) {
-			if tx := y.last(op.Tx, before); tx != nil {
-				made, in = tx, y
-			}
+	if i := o.block.last(op.Tx, before); i >= 0 {
+		return o.youngCoin(&o.block.block.Txs[i], op.Index), nil
+	}
+	var in *young
+	made := -1
+	for y := range o.layers.find(txHint(op.Tx), o.from, o.to) {
+		if i := y.last(op.Tx, before); i >= 0 {
+			in, made = y, i
 		}
 	}
-	if made != nil {
-		return o.youngCoin(made, op.Index, in.block.Ref.Height), nil
+	if in != nil {
+		tx := in.tx(made)
+		return o.youngCoin(&tx, op.Index), nil
 	}
 	c, err := o.base.coin(op, before)
 	if err == nil && c.exists && c.spender == 0 {
@@ -108,21 +111,21 @@ func (o *overlayCoins) coin(op ledger.OutPoint, before ledger.Position) (coin, e
 	return c, err
 }
 
-// last returns the last transaction with a hash that lies before a position, nil for none.
-func (y *young) last(id ledger.TxID, before ledger.Position) *ledger.Tx {
-	for _, i := range slices.Backward(y.byTx[id]) {
-		if tx := &y.block.Txs[i]; tx.Pos < before {
-			return tx
+// last returns the last transaction with a hash that lies before a position, -1 for none.
+func (y *young) last(id ledger.TxID, before ledger.Position) int {
+	for _, i := range slices.Backward(y.having(id)) {
+		if y.places[i] < before {
+			return i
 		}
 	}
-	return nil
+	return -1
 }
 
-func (o *overlayCoins) youngCoin(tx *ledger.Tx, index uint32, height uint64) coin {
+func (o *overlayCoins) youngCoin(tx *ledger.Tx, index uint32) coin {
 	c := coin{held: true, pos: tx.Pos, index: index}
 	if int64(index) < int64(len(tx.Outputs)) {
 		out := &tx.Outputs[index]
-		c.exists, c.owner, c.value, c.spender = true, out.Address, out.Value, o.spender(tx.Pos, index, height)
+		c.exists, c.owner, c.value, c.spender = true, out.Address, out.Value, o.spender(tx.Pos, index, tx.Pos.Height())
 	}
 	return c
 }

@@ -194,8 +194,8 @@ func (s *Snapshot) FindTx(_ context.Context, c ledger.Chain, id ledger.TxID) ([]
 		txs = append(txs, v.spent(tx))
 	}
 	for y := range v.knowing(txHint(id)) {
-		for _, i := range y.byTx[id] {
-			txs = append(txs, v.spent(copyTx(&y.block.Txs[i])))
+		for _, i := range y.having(id) {
+			txs = append(txs, v.spent(y.tx(i)))
 		}
 	}
 	if len(txs) == 0 {
@@ -216,8 +216,8 @@ func (s *Snapshot) TxAt(_ context.Context, c ledger.Chain, pos ledger.Position) 
 func (v *view) txAt(pos ledger.Position) (ledger.Tx, error) {
 	if pos >= v.limit {
 		if y := v.youngAt(pos.Height()); y != nil {
-			if tx := y.find(pos); tx != nil {
-				return v.spent(copyTx(tx)), nil
+			if i, ok := slices.BinarySearch(y.places, pos); ok {
+				return v.spent(y.tx(i)), nil
 			}
 		}
 		return ledger.Tx{}, v.noTx(pos)

@@ -58,7 +58,7 @@ func (n *Network) Status() (Status, error) {
 
 func (st *Status) add(y *young) {
 	st.Blocks++
-	st.Txs += uint64(len(y.block.Txs))
+	st.Txs += uint64(len(y.places))
 	st.UnknownInputs += uint64(y.unknown)
 	st.Events += y.listed
 }

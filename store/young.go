@@ -61,9 +61,8 @@ func (w *appender) young(b *ledger.Block, s state, prev mark, chain []*young) (*
 		if _, err := resolve(&b.Txs[i], from); err != nil {
 			return nil, err
 		}
-		y.index(i)
+		y.index(i, &b.Txs[i])
 	}
-	y.block.Raw = nil
 	y.close()
 	return y, nil
 }
