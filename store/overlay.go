@@ -135,6 +135,8 @@ func (y *young) close() {
 	y.body = slices.Clone(e.b)
 	slices.SortFunc(y.parties, party.compare)
 	y.parties = slices.Clone(slices.Compact(y.parties))
+	// A header may be cut out of the raw block, which is not to stay for it.
+	y.block.Header = slices.Clone(y.block.Header)
 	y.block.Txs, y.block.Raw = nil, nil
 }
 

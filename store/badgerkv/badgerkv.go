@@ -103,6 +103,7 @@ func settings(dir string, o Options) badger.Options {
 // kv is an open store.
 type kv struct {
 	dir     string
+	o       Options
 	reserve uint64
 	chunk   int64 // bytes that go to Badger between two looks at the free space
 	db      *badger.DB
@@ -126,7 +127,7 @@ func open(dir string, o Options) (_ *kv, err error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &kv{dir: dir, reserve: o.Reserve, chunk: o.MemTable / 4, lock: lock, side: side{dir: dir}}
+	k := &kv{dir: dir, o: o, reserve: o.Reserve, chunk: o.MemTable / 4, lock: lock, side: side{dir: dir}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, lock.Close())

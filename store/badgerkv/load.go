@@ -20,6 +20,9 @@ import (
 const (
 	loadBuffer  = 4 << 20 // bytes of rows that go to Badger at once
 	loadVersion = 1       // of every row
+	// loadTable makes tables of the last level 32 times as large, for each of which
+	// Badger sets twice that memory aside, a table a stream.
+	loadTable = 512 << 10
 )
 
 // Load implements store.Loader by Badger's StreamWriter: sorted rows become
@@ -41,6 +44,9 @@ func (k *kv) load(ctx context.Context, write func(to store.Streams) error) (err 
 	if err := k.mustBeEmpty(); err != nil {
 		return err
 	}
+	if err := k.reopen(settings(k.dir, k.o).WithBaseTableSize(loadTable)); err != nil {
+		return err
+	}
 	l := &loading{kv: k, ctx: ctx, to: k.db.NewStreamWriter(), last: map[uint32][]byte{}, buf: z.NewBuffer(2*loadBuffer, "load")}
 	defer func() { err = errors.Join(err, l.buf.Release()) }()
 	if err := l.to.Prepare(); err != nil {
@@ -57,10 +63,26 @@ func (k *kv) load(ctx context.Context, write func(to store.Streams) error) (err 
 	if err := l.to.Flush(); err != nil {
 		return err
 	}
+	if err := k.reopen(settings(k.dir, k.o)); err != nil {
+		return err
+	}
 	if err := k.syncTables(); err != nil {
 		return err
 	}
 	return k.side.update()
+}
+
+// reopen changes Badger's settings. There is no view: whoever loads a store is
+// alone with it.
+func (k *kv) reopen(o badger.Options) error {
+	if err := k.db.Close(); err != nil {
+		return err
+	}
+	db, err := openBadger(o)
+	if err == nil {
+		k.db = db
+	}
+	return err
 }
 
 // mustBeEmpty refuses a store with rows: StreamWriter would delete them.
