@@ -30,7 +30,7 @@ type AppendOptions struct {
 	// batch of the base is published; 0: 200,000.
 	BatchSize int
 	// Memory bounds what a rebuild holds of the rows that it sorts, in bytes, beside
-	// the engine's own; 0: 512 MiB. The rest waits in files.
+	// the engine's own; 0: 256 MiB. The rest waits in files.
 	Memory int64
 	// Job names what is being read, paths and options, so that a rebuild of the same
 	// job goes on where one was cut off; empty: it begins anew.

@@ -50,7 +50,7 @@ var errUnfit = errors.New("store: not for a load")
 const loadBuckets = 256
 
 // defaultMemory is AppendOptions.Memory.
-const defaultMemory = 512 << 20
+const defaultMemory = 256 << 20
 
 // segmentShare is the part of the memory that a segment under way may take.
 const segmentShare = 8

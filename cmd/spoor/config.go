@@ -35,6 +35,8 @@ type Config struct {
 	Bridges []string `yaml:"bridges"`
 	// Prices are CSV files asset,time,usd,source that annotate amounts with dollars.
 	Prices []string `yaml:"prices"`
+	// SortMegabytes is how much of the rows of a large ingest is sorted in memory; the rest waits in files. 0: 256.
+	SortMegabytes int `yaml:"sort_megabytes"`
 	// Follow are the nodes that spoor serve reads, one entry a network.
 	Follow []NodeConfig `yaml:"follow"`
 	// Serve is for spoor serve.

@@ -23,6 +23,8 @@ type intake struct {
 	now    func() time.Time
 	// bridges are registries of bridges besides the bundled one, as evm.NewBridges reads them.
 	bridges [][]byte
+	// memory is for sorting a large ingest, in bytes; 0: the store's default.
+	memory int64
 	// follows holds how far each network is followed.
 	follows *server.Follows
 }

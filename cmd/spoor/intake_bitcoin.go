@@ -45,7 +45,7 @@ func (in *intake) bitcoin(ctx context.Context, req *spoorv1.BitcoinBlocks, progr
 	if err != nil {
 		return nil, err
 	}
-	o := store.AppendOptions{KeepRaw: req.GetKeepRaw(), Target: files.Head().Height, Job: jobOf(req), Progress: in.reporter(chain, "write", int64(files.Len()), "blocks", progress,
+	o := store.AppendOptions{Memory: in.memory, KeepRaw: req.GetKeepRaw(), Target: files.Head().Height, Job: jobOf(req), Progress: in.reporter(chain, "write", int64(files.Len()), "blocks", progress,
 		func(p store.Progress) int64 {
 			return min(int64(p.Blocks-min(before.Blocks, p.Blocks)), int64(files.Len()))
 		})}

@@ -48,7 +48,7 @@ func (in *intake) etl(ctx context.Context, req *spoorv1.EvmCsv, progress progres
 	if err != nil {
 		return nil, err
 	}
-	options := store.AppendOptions{ReorgBound: new(uint64), Target: set.Range().To, Progress: in.reporter(chain, "write", int64(set.Len()), "blocks", progress,
+	options := store.AppendOptions{Memory: in.memory, ReorgBound: new(uint64), Target: set.Range().To, Progress: in.reporter(chain, "write", int64(set.Len()), "blocks", progress,
 		func(p store.Progress) int64 { return int64(p.Blocks - min(before.Blocks, p.Blocks)) })}
 	again, err := fuller(set, before)
 	if err == nil && !again {

@@ -237,7 +237,7 @@ func (in *intake) rebuild(ctx context.Context, chain ledger.Chain, s *exportSet,
 	}
 	s.contents.Assets = set.Assets()
 	s.sort()
-	o := store.AppendOptions{Progress: in.reporter(chain, "write", int64(set.Rows()), "rows", progress, func(p store.Progress) int64 { return int64(p.Txs) })}
+	o := store.AppendOptions{Memory: in.memory, Progress: in.reporter(chain, "write", int64(set.Rows()), "rows", progress, func(p store.Progress) int64 { return int64(p.Txs) })}
 	if err := n.Rebuild(ctx, set.Blocks(), s.contents, o); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -79,6 +80,9 @@ func engine(dir string) (store.KV, error) {
 // openOwner takes the data directory; ledger.ErrBusy when another process has it.
 func openOwner(dir string, config Config, log *slog.Logger) (*owner, error) {
 	limits := config.Serve
+	if config.SortMegabytes < 0 {
+		return nil, ledger.Invalid("sort_megabytes", "0 or more", strconv.Itoa(config.SortMegabytes))
+	}
 	bridges, err := config.bridges()
 	if err != nil {
 		return nil, err
@@ -123,7 +127,7 @@ func openOwner(dir string, config Config, log *slog.Logger) (*owner, error) {
 	if n := tags.Cut(); n > 0 {
 		log.Warn("label log: cut off a batch that was never finished", "bytes", n)
 	}
-	o.intake = &intake{store: st, labels: tags, log: log, now: time.Now, bridges: bridges, follows: server.NewFollows(time.Now)}
+	o.intake = &intake{store: st, labels: tags, log: log, now: time.Now, bridges: bridges, follows: server.NewFollows(time.Now), memory: int64(config.SortMegabytes) << 20}
 	o.server, err = server.New(server.Config{
 		Store: st, Labels: tags, Entities: clusters, Screening: kept, Cases: files, CasesError: broken, Software: "spoor " + version(), Program: ownHash, Keys: keys, Audit: audit, Ingest: o.intake.ingest, Backup: o.backup, Follows: o.intake.follows, Prices: worth, Log: log, Webhooks: hooks,
 		MaxTraces: limits.MaxTraces, MaxEvents: limits.MaxEvents, KeepTraces: limits.KeepTraces, Rate: float64(limits.Rate),
