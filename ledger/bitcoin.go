@@ -184,7 +184,7 @@ func parseSegwit(c Chain, params Params, s string) (Address, error) {
 }
 
 func knownHRP(s string) bool {
-	for _, c := range networks() {
+	for _, c := range Networks() {
 		if hrp := named(c).HRP; hrp != "" && hrp == s {
 			return true
 		}

@@ -104,7 +104,7 @@ func unnamedEVM(c Chain, id string) (Params, bool) {
 	if err != nil || n == 0 || id != strconv.FormatUint(n, 10) {
 		return Params{}, false
 	}
-	for _, other := range networks() {
+	for _, other := range Networks() {
 		if named(other).ChainID == n {
 			return Params{}, false // it has a name, and one network has one name
 		}
@@ -114,14 +114,14 @@ func unnamedEVM(c Chain, id string) (Params, bool) {
 
 func chainNames() []string {
 	var names []string
-	for _, c := range networks() {
+	for _, c := range Networks() {
 		names = append(names, string(c))
 	}
 	return names
 }
 
-// networks are those that have a name.
-func networks() []Chain {
+// Networks lists those that have a name.
+func Networks() []Chain {
 	return []Chain{
 		"bitcoin", "bitcoin-testnet", "bitcoin-signet", "bitcoin-regtest", "bitcoin-simnet",
 		"ethereum", "bnb", "polygon", "arbitrum", "base", "tron", "tron-nile",
