@@ -77,7 +77,8 @@ func categoryNames() (names []string) {
 // makes one, or there is no directory. Nothing is opened for it.
 func (a *app) networks(cmd *cobra.Command) (names []string) {
 	entries, err := os.ReadDir(filepath.Join(first(a.dataDir, defaultData), "networks"))
-	if err == nil && len(entries) > 0 && !(cmd.HasParent() && cmd.Parent().Name() == "ingest") {
+	makes := cmd.HasParent() && cmd.Parent().Name() == "ingest"
+	if err == nil && len(entries) > 0 && !makes {
 		for _, e := range entries {
 			names = append(names, e.Name())
 		}

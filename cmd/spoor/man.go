@@ -28,7 +28,7 @@ man -l reads a page; in share/man/man1 of a folder on its path, man finds it: ma
 			if len(args) > 0 {
 				return ledger.Invalid("--dir", "no command beside it: all pages are written", strings.Join(args, " "))
 			}
-			if err := os.MkdirAll(dir, 0o755); err != nil {
+			if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // everybody reads manuals
 				return err
 			}
 			return writeManuals(dir, cmd.Root())
