@@ -163,6 +163,10 @@ func (c *converter) terminal(t tracer.Terminal) (*spoorv1.Terminal, error) {
 		BalanceNow: t.BalanceNow.String(), ArrivedAt: timeMessage(t.ArrivedAt), Hop: uint32(t.Hop),
 		Finality: c.finality(t.Asset.Chain, t.At.Pos),
 	}
+	if t.Trivial && t.High.IsZero() {
+		m.Low, m.High = "", ""
+	}
+	m.BoundsTrivial = t.Trivial
 	if m.Usd, m.UsdSource, err = c.worth(t.Dirty, t.Asset, t.ArrivedAt); err != nil {
 		return nil, err
 	}

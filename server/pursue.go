@@ -127,7 +127,7 @@ func (p *pursuit) extend(ctx context.Context, q *question) error {
 		}
 	}
 	main := all[q.req.Policy.Name]
-	main.SetBounds(compared)
+	main.Unbound() // that would replay the whole at every block
 	answer, err := q.answer(ctx, main, all, nil)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 
@@ -140,8 +141,26 @@ func (s *traces) run(ctx context.Context, q *question, onHop func(tracer.Hop)) (
 	for _, name := range q.compared() {
 		compared = append(compared, all[name])
 	}
-	main.SetBounds(compared)
+	bounded := []*tracer.Trace{main}
+	if q.message.GetAllPolicies() {
+		bounded = slices.Collect(maps.Values(all))
+	}
+	for _, t := range bounded {
+		if err := q.bound(ctx, t, compared); err != nil {
+			return nil, err
+		}
+	}
 	return q.answer(ctx, main, all, names)
+}
+
+// bound sets what other rules can put at each place: all of them, or upstream the
+// compared ones.
+func (q *question) bound(ctx context.Context, main *tracer.Trace, compared []*tracer.Trace) error {
+	if q.upstream() {
+		main.SetBounds(compared)
+		return nil
+	}
+	return tracer.Bound(ctx, q.view, q.req, main)
 }
 
 // replay runs a question under a policy, the way that it asks for.

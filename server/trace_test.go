@@ -54,15 +54,15 @@ func sheet(rows []*spoorv1.Conservation) string {
 func TestWorkedAccount(t *testing.T) {
 	c := local(t, newWorld(t))
 	for policy, want := range map[string]string{
-		"fifo":        "victim>m 60/60; m>b 30/80; m>c 30/30; b 30 UNSPENT 10..30; c 30 UNSPENT 0..30; seeded 60 = resting 60",
-		"lifo":        "victim>m 60/60; m>a 50/50; m>b 10/80; a 50 UNSPENT 0..50; b 10 UNSPENT 10..30; seeded 60 = resting 60",
-		"dirty-first": "victim>m 60/60; m>a 50/50; m>b 10/80; a 50 UNSPENT 0..50; b 10 UNSPENT 10..30; seeded 60 = resting 60",
-		"tiho":        "victim>m 60/60; m>a 50/50; m>b 10/80; a 50 UNSPENT 0..50; b 10 UNSPENT 10..30; seeded 60 = resting 60",
-		"libr":        "victim>m 60/60; m>b 30/80; m 30 UNSPENT 0..30; b 30 UNSPENT 10..30; seeded 60 = resting 60",
-		"haircut": "victim>m 60/60; m>a 18/50; m>b 30/80; m>c 5/30; b 30 UNSPENT 10..30; a 18 UNSPENT 0..50; " +
+		"fifo":        "victim>m 60/60; m>b 30/80; m>c 30/30; b 30 UNSPENT 0..60; c 30 UNSPENT 0..30; seeded 60 = resting 60",
+		"lifo":        "victim>m 60/60; m>a 50/50; m>b 10/80; a 50 UNSPENT 0..50; b 10 UNSPENT 0..60; seeded 60 = resting 60",
+		"dirty-first": "victim>m 60/60; m>a 50/50; m>b 10/80; a 50 UNSPENT 0..50; b 10 UNSPENT 0..60; seeded 60 = resting 60",
+		"tiho":        "victim>m 60/60; m>a 50/50; m>b 10/80; a 50 UNSPENT 0..50; b 10 UNSPENT 0..60; seeded 60 = resting 60",
+		"libr":        "victim>m 60/60; m>b 30/80; m 30 UNSPENT 0..30; b 30 UNSPENT 0..60; seeded 60 = resting 60",
+		"haircut": "victim>m 60/60; m>a 18/50; m>b 30/80; m>c 5/30; b 30 UNSPENT 0..60; a 18 UNSPENT 0..50; " +
 			"m 7 UNSPENT 0..30; c 5 UNSPENT 0..30; seeded 60 = resting 60",
-		"poison": "victim>m 60/60; m>a 50/50; m>b 80/80; m>c 30/30; b 80 UNSPENT 10..80; a 50 UNSPENT 0..50; " +
-			"m 40 UNSPENT 0..40; c 30 UNSPENT 0..30; seeded 60 = resting 200 not conserving",
+		"poison": "victim>m 60/60; m>a 50/50; m>b 80/80; m>c 30/30; b 80 UNSPENT 0..60; a 50 UNSPENT 0..50; " +
+			"m 40 UNSPENT 0..30; c 30 UNSPENT 0..30; seeded 60 = resting 200 not conserving",
 	} {
 		got := ends("tron", c.trace(t, &spoorv1.TraceRequest{Refs: []string{ref("tron", "v1", "")}, Policy: policy, MinValue: "0"}))
 		if got != want {
@@ -75,12 +75,12 @@ func TestWorkedAccount(t *testing.T) {
 func TestWorkedCoins(t *testing.T) {
 	c := local(t, newWorld(t))
 	for policy, want := range map[string]string{
-		"fifo":        "victim>scam 3/3; scam>a 2/6; scam>b 1/3; a>c 2/6; c 2 UNSPENT 0..3; b 1 UNSPENT 0..2; seeded 3 = resting 3",
-		"haircut":     "victim>scam 3/3; scam>a 2/6; scam>b 1/3; a>c 2/6; c 2 UNSPENT 0..3; b 1 UNSPENT 0..2; seeded 3 = resting 3",
+		"fifo":        "victim>scam 3/3; scam>a 2/6; scam>b 1/3; a>c 2/6; c 2 UNSPENT 0..3; b 1 UNSPENT 0..3; seeded 3 = resting 3",
+		"haircut":     "victim>scam 3/3; scam>a 2/6; scam>b 1/3; a>c 2/6; c 2 UNSPENT 0..3; b 1 UNSPENT 0..3; seeded 3 = resting 3",
 		"lifo":        "victim>scam 3/3; scam>a 3/6; a>c 3/6; c 3 UNSPENT 0..3; seeded 3 = resting 3",
 		"tiho":        "victim>scam 3/3; scam>a 3/6; a>c 3/6; c 3 UNSPENT 0..3; seeded 3 = resting 3",
 		"dirty-first": "victim>scam 3/3; scam>a 3/6; a>c 3/6; c 3 UNSPENT 0..3; seeded 3 = resting 3",
-		"libr":        "victim>scam 3/3; scam>b 2/3; b 2 UNSPENT 0..2; seeded 3 = resting 2 fees 1",
+		"libr":        "victim>scam 3/3; scam>b 2/3; b 2 UNSPENT 0..3; seeded 3 = resting 2 fees 1",
 	} {
 		got := ends("bitcoin", c.trace(t, &spoorv1.TraceRequest{Refs: []string{ref("bitcoin", "pay", ":0")}, Policy: policy, MinValue: "0"}))
 		if got != want {
@@ -94,7 +94,7 @@ func TestFeesToCoinbase(t *testing.T) {
 	c := local(t, newWorld(t))
 	m := &spoorv1.TraceRequest{Refs: []string{ref("bitcoin", "pay", ":0")}, Policy: "libr", MinValue: "0", FeesToCoinbase: true}
 	got := c.trace(t, m)
-	want := "b 2 UNSPENT 0..2; miner 1 UNSPENT 0..1; seeded 3 = resting 3"
+	want := "b 2 UNSPENT 0..3; miner 1 UNSPENT 0..3; seeded 3 = resting 3"
 	if text := ends("bitcoin", got); !strings.HasSuffix(text, want) {
 		t.Errorf("got %s, want it to end in %s", text, want)
 	}

@@ -25,6 +25,7 @@ type account struct {
 	page     []ledger.Event // what comes after seen, read ahead
 	whole    bool           // page reaches to the as-of
 	pageSize int
+	node     int // in the flow graph, since its last payment
 }
 
 // arrivalRef is what a terminal says of the transfer that brought the money.
@@ -141,10 +142,11 @@ func (run *run) transfer(e ledger.Event, asset ledger.Asset, tx *ledger.Tx, seed
 	if err != nil {
 		return err
 	}
+	node := run.flow.paid(payer, asset, e.Amount, run.seedsOf(seeds))
 	if p.dirty().IsZero() {
 		err = run.creditClean(e, asset)
 	} else {
-		a := &arrival{parcel: p, work: work, Hop: Hop{Depth: 1, Chain: asset.Chain, At: e.At, Kind: e.Kind, From: e.From, To: e.To, Asset: asset, Amount: e.Amount}}
+		a := &arrival{parcel: p, work: work, node: node, Hop: Hop{Depth: 1, Chain: asset.Chain, At: e.At, Kind: e.Kind, From: e.From, To: e.To, Asset: asset, Amount: e.Amount}}
 		if fromPayer {
 			a.Parent = payer.hop
 		}
@@ -201,6 +203,7 @@ func (a *account) take(policy Policy, x ledger.Amount) parcel {
 
 func (run *run) creditTraced(a *arrival, e ledger.Event, tx *ledger.Tx) error {
 	if e.Kind == ledger.TransferFee {
+		run.flow.end(a.node, spot{asset: a.Asset}, a.Amount)
 		return run.tally(a.Asset).add(a.parcel.segs, feesField)
 	}
 	t, tx, err := run.describe(a, tx)
@@ -228,6 +231,10 @@ func (run *run) creditTraced(a *arrival, e ledger.Event, tx *ledger.Tx) error {
 		}
 	}
 	payee.last = arrivalRef{a.Tx, a.Index, a.Kind, a.At, a.From, a.Time, a.ID}
+	if g := run.flow; g != nil {
+		g.edge(a.node, payee.node, a.Amount, 1)
+		g.leak(a, run.req.FloorOf(a.Asset))
+	}
 	return run.credit(payee, a.parcel)
 }
 
@@ -255,6 +262,9 @@ func (run *run) openAt(h ledger.Holder, a *arrival, before, seen ledger.Point) (
 	}
 	acct := &account{holder: h, depth: a.Depth, hop: a.ID, openedAt: a.At, seen: seen, opening: b.Amount, sum: b.Amount}
 	acct.held.segs = run.req.Policy.credit(nil, push(nil, Segment{Clean, b.Amount}))
+	if run.flow != nil {
+		acct.node = run.flow.node()
+	}
 	v := run.visited[h]
 	v.deficit = b.Deficit
 	run.visited[h] = v

@@ -11,6 +11,7 @@ type arrival struct {
 	Hop
 	parcel parcel
 	work   *Working // nil: nobody asked how it came about
+	node   int      // in the flow graph
 }
 
 // settle decides what becomes of traced units that reach a payee: they end at
@@ -84,6 +85,10 @@ func (run *run) suspected(a *arrival, tags []ledger.Tag) (bool, error) {
 
 // end books traced units that leave the trace and records where.
 func (run *run) end(a *arrival, reason Reason) error {
+	if g := run.flow; g != nil {
+		g.pending = g.pending || reason == Pending
+		g.end(a.node, spot{a.To, a.Asset, a.At}, a.Amount)
+	}
 	run.ended = append(run.ended, Terminal{
 		Address: a.To, Asset: a.Asset, Dirty: a.Dirty, Low: a.Dirty, High: a.Dirty, Shares: a.Shares, Reason: reason,
 		Tx: a.Tx, Index: a.Index, Kind: a.Kind, At: a.At, Via: a.From, Hop: a.ID, ArrivedAt: a.Time, LastKnown: a.At, Coin: a.Chain.UTXO(),

@@ -65,6 +65,10 @@ func (run *run) closeAs(a *account, reason Reason, at ledger.Point) error {
 	t := a.terminal(reason)
 	t.LastKnown, t.ClosedAt = at, at
 	run.ended = append(run.ended, t)
+	if g := run.flow; g != nil {
+		g.pending = g.pending || reason == Pending
+		g.end(a.node, t.spot(), a.sum)
+	}
 	a.closed = true
 	delete(run.accounts, a.holder)
 	return run.tally(a.holder.Asset).add(a.held.segs, bucketField(reason.Bucket()))

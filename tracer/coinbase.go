@@ -63,6 +63,7 @@ func (run *run) fee(s *spending, p parcel) error {
 		return nil
 	}
 	asset := ledger.NativeAsset(s.tx.Chain)
+	run.flow.end(s.node, spot{asset: asset}, p.total())
 	if !run.req.FeesToCoinbase || s.tx.Coinbase {
 		return run.tally(asset).add(p.segs, feesField)
 	}

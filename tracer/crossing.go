@@ -199,6 +199,11 @@ func (run *run) convert(a *arrival, c *Crossing, paid Hop) error {
 	c.DirtyIn, c.DirtyOut, c.At, c.From = a.Dirty, part, paid.At, paid.From
 	a.Crossing = c
 	run.hop(a)
+	if g := run.flow; g != nil {
+		g.end(a.node, spot{asset: a.Asset, at: ledger.Point{Slot: 1}}, a.Amount)
+		g.leak(a, run.req.FloorOf(a.Asset))
+		g.crossed[c.AssetOut] = true
+	}
 	if err := run.tally(a.Asset).add(a.parcel.segs, convertedOut); err != nil {
 		return err
 	}

@@ -30,7 +30,8 @@ type Replay struct {
 	ahead    bool        // a network was replayed further than another that may still pay into it
 	// OnHop is told of every hop as it is found; nil: nobody.
 	OnHop func(Hop)
-	watch *watch // the place whose hops are to be explained; nil: none
+	flow  *flowGraph // what is recorded for bounds; nil: nothing
+	watch *watch     // the place whose hops are to be explained; nil: none
 }
 
 // place is a transaction of one chain.
@@ -72,7 +73,7 @@ func NewReplay(req Request) (*Replay, error) {
 // last final height are replaced. The copy tells nobody of its hops.
 func (r *Replay) Clone() *Replay {
 	c := *r
-	c.OnHop = nil
+	c.OnHop, c.flow = nil, nil
 	c.seedDone, c.hops, c.ended, c.inputs = slices.Clone(r.seedDone), slices.Clone(r.hops), slices.Clone(r.ended), slices.Clone(r.inputs)
 	c.bridges = slices.Clone(r.bridges)
 	c.visited, c.fees, c.progress = maps.Clone(r.visited), maps.Clone(r.fees), maps.Clone(r.progress)
@@ -306,6 +307,13 @@ func (run *run) markSeeds(p parcel, seeds []int) (parcel, error) {
 		run.seedDone[i] = true
 	}
 	return run.req.lay(p, seeds, run.tallies)
+}
+
+func (run *run) seedsOf(indexes []int) (seeds []Seed) {
+	for _, i := range indexes {
+		seeds = append(seeds, run.req.Seeds[i])
+	}
+	return seeds
 }
 
 func (run *run) tally(a ledger.Asset) *tally { return tallyOf(run.tallies, a) }

@@ -33,9 +33,11 @@ type Terminal struct {
 	Address ledger.Address
 	Asset   ledger.Asset
 	Dirty   ledger.Amount
-	// Low and High bound Dirty over the policies that were compared; equal to
-	// Dirty in a single replay.
+	// Low and High bound what any rule that conserves can put here (Bound); equal
+	// to Dirty before they are computed. Trivial says that they were not to be had:
+	// 0, and all that was seeded or came by crossings.
 	Low, High ledger.Amount
+	Trivial   bool
 	Shares    []Segment
 	Reason    Reason
 	// Tx and Index name the outpoint that holds it or the last transfer that

@@ -26,6 +26,7 @@ type coin struct {
 	depth   int
 	time    int64
 	spentBy ledger.Position
+	node    int // in the flow graph
 }
 
 // feeParcel is a traced fee on its way to the coinbase of its block.
@@ -51,6 +52,7 @@ type spending struct {
 	depth  int // least depth of the traced inputs; 0: none
 
 	converted []*conversion // what bridges pay out in it
+	node      int           // in the flow graph
 
 	// What a hop is explained by, beside in: the slots and what they got.
 	slots  []ledger.Amount
@@ -151,6 +153,12 @@ func (run *run) takeInput(s *spending, in ledger.Input) {
 		return
 	}
 	delete(run.coins, key)
+	if g := run.flow; g != nil {
+		if s.node == 0 {
+			s.node = g.node()
+		}
+		g.edge(c.node, s.node, c.value, 0)
+	}
 	for _, seg := range c.parcel.segs {
 		s.in = push(s.in, seg)
 	}
@@ -187,7 +195,8 @@ func (run *run) output(s *spending, index uint32, carried parcel, seeds []int) e
 	if err != nil || p.dirty().IsZero() {
 		return err
 	}
-	a := &arrival{parcel: p, work: s.working(run.watch, index), Hop: Hop{
+	node := run.flow.made(s.node, ledger.NativeAsset(s.tx.Chain), out.Value, run.seedsOf(seeds))
+	a := &arrival{parcel: p, work: s.working(run.watch, index), node: node, Hop: Hop{
 		Depth: 1, Chain: s.tx.Chain, Tx: s.tx.ID, Index: index,
 		At: ledger.Point{Pos: s.tx.Pos, Slot: index}, Time: s.tx.Time, To: out.Address,
 		Asset: ledger.NativeAsset(s.tx.Chain), Amount: out.Value, Grade: s.tx.Grade,
@@ -214,8 +223,9 @@ func (run *run) output(s *spending, index uint32, carried parcel, seeds []int) e
 	if err != nil || !stays {
 		return err
 	}
+	run.flow.leak(a, run.req.FloorOf(a.Asset))
 	c := &coin{
-		parcel: p, txID: s.tx.ID, owner: out.Address, via: a.From, value: out.Value,
+		node: node, parcel: p, txID: s.tx.ID, owner: out.Address, via: a.From, value: out.Value,
 		hop: a.ID, depth: a.Depth, time: s.tx.Time, spentBy: out.SpentBy,
 	}
 	run.coins[coinKey{s.tx.Chain, s.tx.Pos, index}] = c

@@ -866,9 +866,10 @@ type Terminal struct {
 	Asset *Asset `protobuf:"bytes,2,opt,name=asset,proto3" json:"asset,omitempty"`
 	// Traced base units.
 	Dirty string `protobuf:"bytes,3,opt,name=dirty,proto3" json:"dirty,omitempty"`
-	// Least amount that any conserving policy can put here, in base units; empty when not computed.
+	// Least amount that any conserving policy can put here, in base units: what is left of the seeds when all other places take as much as they can.
+	// Upstream the least of the compared policies. Empty when not computed.
 	Low string `protobuf:"bytes,4,opt,name=low,proto3" json:"low,omitempty"`
-	// Greatest such amount, in base units; empty when not computed.
+	// Greatest such amount, in base units: the greatest flow from the seeds to here. Empty when no bound is known.
 	High string `protobuf:"bytes,5,opt,name=high,proto3" json:"high,omitempty"`
 	// The traced amount by seed; they add up to `dirty`.
 	Shares []*Share `protobuf:"bytes,6,rep,name=shares,proto3" json:"shares,omitempty"`
@@ -902,7 +903,9 @@ type Terminal struct {
 	// Value of the traced part at its arrival, US dollars and cents; an annotation, empty when no price is known.
 	Usd string `protobuf:"bytes,20,opt,name=usd,proto3" json:"usd,omitempty"`
 	// Where the price comes from.
-	UsdSource     string `protobuf:"bytes,21,opt,name=usd_source,json=usdSource,proto3" json:"usd_source,omitempty"`
+	UsdSource string `protobuf:"bytes,21,opt,name=usd_source,json=usdSource,proto3" json:"usd_source,omitempty"`
+	// Whether low and high are only 0 and what was seeded or received: a budget ended, the asset was crossed into, or there is too much to compute.
+	BoundsTrivial bool `protobuf:"varint,22,opt,name=bounds_trivial,json=boundsTrivial,proto3" json:"bounds_trivial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1082,6 +1085,13 @@ func (x *Terminal) GetUsdSource() string {
 		return x.UsdSource
 	}
 	return ""
+}
+
+func (x *Terminal) GetBoundsTrivial() bool {
+	if x != nil {
+		return x.BoundsTrivial
+	}
+	return false
 }
 
 // Conservation is one row of the sheet of a (network, asset):
@@ -2078,7 +2088,7 @@ const file_spoor_v1_trace_proto_rawDesc = "" +
 	"\tasset_out\x18\r \x01(\v2\x0f.spoor.v1.AssetR\bassetOut\x12\x1d\n" +
 	"\n" +
 	"amount_out\x18\x0e \x01(\tR\tamountOut\x12\x1b\n" +
-	"\tdirty_out\x18\x0f \x01(\tR\bdirtyOut\"\x81\x05\n" +
+	"\tdirty_out\x18\x0f \x01(\tR\bdirtyOut\"\xa8\x05\n" +
 	"\bTerminal\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12%\n" +
 	"\x05asset\x18\x02 \x01(\v2\x0f.spoor.v1.AssetR\x05asset\x12\x14\n" +
@@ -2105,7 +2115,8 @@ const file_spoor_v1_trace_proto_rawDesc = "" +
 	"\bfinality\x18\x13 \x01(\tR\bfinality\x12\x10\n" +
 	"\x03usd\x18\x14 \x01(\tR\x03usd\x12\x1d\n" +
 	"\n" +
-	"usd_source\x18\x15 \x01(\tR\tusdSource\"\x8d\x03\n" +
+	"usd_source\x18\x15 \x01(\tR\tusdSource\x12%\n" +
+	"\x0ebounds_trivial\x18\x16 \x01(\bR\rboundsTrivial\"\x8d\x03\n" +
 	"\fConservation\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12%\n" +
 	"\x05asset\x18\x02 \x01(\v2\x0f.spoor.v1.AssetR\x05asset\x12\x12\n" +
