@@ -62,8 +62,8 @@ rest: ## let others judge the JSON interface: a generated client and schemathesi
 validate: ## let others judge evidence packages: PACKAGES="a.zip b.zip"
 	.ci/validate $(PACKAGES)
 
-bench: ## run the benchmarks; DATA=DIR adds those on data of your own
-	SPOOR_BENCH_DATA=$(DATA) $(GO) test -run '^$$' -bench . -benchmem -count 3 ./...
+bench: ## measure, beside peers where there are any: TXS=, SLOPE=, ROWS= sizes, DATA=DIR of your own (docs/performance.md)
+	DATA=$(DATA) .ci/bench
 
 cover: ## print the test coverage by package and write cover.html
 	$(GO) test -coverprofile cover.out ./...

@@ -95,11 +95,38 @@ func (b base) txOf(pos ledger.Position, rec *record) (ledger.Tx, error) {
 	return tx, names.err
 }
 
-// naming turns ids into what they stand for and keeps the first error.
+// naming turns ids into what they stand for and keeps the first error. It
+// remembers the last rows of names: those who come one after the other often
+// stand in one.
 type naming struct {
 	base
 	err  error
 	seen map[uint64]ledger.Address
+	near [16]nameRow
+}
+
+type nameRow struct {
+	row     uint64
+	entries [][]byte
+}
+
+// nearby returns the address of an id from a row of names that is at hand.
+func (n *naming) nearby(id uint64) (ledger.Address, error) {
+	r := &n.near[id/perRow%uint64(len(n.near))]
+	if r.entries == nil || r.row != id/perRow {
+		value, err := n.rows.row(listKey(tableAddrOf, id))
+		if err == nil {
+			r.entries, err = decodeList(value)
+		}
+		if err != nil {
+			return addressOf(n.rows, n.head.chain, id) // in its words
+		}
+		r.row = id / perRow
+	}
+	if at := id % perRow; at < uint64(len(r.entries)) && len(r.entries[at]) > 0 {
+		return addressFrom(n.head.chain, r.entries[at]), nil
+	}
+	return addressOf(n.rows, n.head.chain, id)
 }
 
 func (n *naming) address(id uint64) ledger.Address {
@@ -107,8 +134,12 @@ func (n *naming) address(id uint64) ledger.Address {
 		return ledger.Address{}
 	}
 	if n.memo != nil {
-		var a ledger.Address
-		a, n.err = n.name(id)
+		a := n.memo.name(id)
+		if a.IsZero() {
+			if a, n.err = n.nearby(id); n.err == nil && id < n.head.nextAddr {
+				n.memo.keep(id, a)
+			}
+		}
 		return a
 	}
 	if a, ok := n.seen[id]; ok {

@@ -61,7 +61,7 @@ type maker struct {
 func Write(w io.Writer, o Options) (Stats, error) {
 	genesis := chaincfg.SimNetParams.GenesisBlock
 	m := &maker{w: bufio.NewWriterSize(w, 1<<20), rng: rand.New(rand.NewPCG(o.Seed, 1)), prev: genesis.Header, owner: services} //nolint:gosec // the same bytes for the same seed
-	var young [][]coin // coins of coinbases that are not mature
+	var young [][]coin                                                                                                          // coins of coinbases that are not mature
 	for height := int32(1); height <= funding || m.stats.Txs < o.Txs; height++ {
 		if len(young) >= maturity {
 			m.coins = append(m.coins, young[0]...)

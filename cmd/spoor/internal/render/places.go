@@ -107,6 +107,9 @@ func (v *traceView) facts(at *place) []string {
 			facts = append(facts, "other rules: "+coins(r.GetLow(), r.GetAsset())+" to "+coins(r.GetHigh(), r.GetAsset()))
 		}
 	}
+	if low, high := at.GetLow(), at.GetHigh(); len(at.arrivals) == 1 && high != "" && low != high && !at.GetBoundsTrivial() && !v.upstream() {
+		facts = append(facts, "any rule: "+coins(low, at.GetAsset())+" to "+coins(high, at.GetAsset()))
+	}
 	if b := at.GetBalanceNow(); b != "" && at.GetReason() == "UNSPENT" && len(at.arrivals) == 1 && b != at.GetDirty() {
 		facts = append(facts, "balance at the cut-off: "+money(b, at.GetAsset()))
 	}
