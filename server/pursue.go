@@ -116,15 +116,12 @@ func (p *pursuit) extend(ctx context.Context, q *question) error {
 		names = append(names, q.req.Policy.Name)
 	}
 	all := map[string]*tracer.Trace{}
-	var compared []*tracer.Trace
 	for _, name := range names {
 		t, err := p.replay(ctx, q, name)
 		if err != nil {
 			return fmt.Errorf("trace under %s: %w", name, err)
 		}
-		if all[name] = t; slices.Contains(tracer.ComparedPolicies(), name) {
-			compared = append(compared, t)
-		}
+		all[name] = t
 	}
 	main := all[q.req.Policy.Name]
 	main.Unbound() // that would replay the whole at every block

@@ -129,10 +129,12 @@ func (f *Files) Head() ledger.BlockRef {
 // Len returns the number of blocks.
 func (f *Files) Len() int { return len(f.chain) }
 
-// Size returns the bytes of the raw blocks.
-func (f *Files) Size() (n int64) {
+// Size returns the bytes of the raw blocks from a height on.
+func (f *Files) Size(from uint64) (n int64) {
 	for _, i := range f.chain {
-		n += int64(f.entries[i].size)
+		if e := &f.entries[i]; e.height >= from {
+			n += int64(e.size)
+		}
 	}
 	return n
 }

@@ -68,7 +68,11 @@ func jobOf(req *spoorv1.BitcoinBlocks) string {
 // make the next generation, whose rows are sorted in one go; and where a block
 // below the tip is missing there is no other way.
 func takeIn(ctx context.Context, n *store.Network, files *archive.Files, t *tally, before store.Status, o store.AppendOptions) error {
-	if uint64(files.Size()) >= max(leastSorted, before.Txs*rawTx/2) {
+	above := uint64(0)
+	if !before.Empty {
+		above = before.Tip.Height + 1
+	}
+	if uint64(files.Size(above)) >= max(leastSorted, before.Txs*rawTx/2) {
 		err := rebuild(ctx, n, files, t, o)
 		if err == nil || ctx.Err() != nil || errors.Is(err, ledger.ErrExhausted) {
 			return err

@@ -7,6 +7,7 @@ package simchain
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -24,8 +25,9 @@ import (
 
 // Options size a chain.
 type Options struct {
-	Txs  int    // transactions besides coinbases
-	Seed uint64 // of the choices
+	Txs      int    // transactions besides coinbases
+	PerBlock int    // of them; 0: 2,000
+	Seed     uint64 // of the choices
 }
 
 // Stats count what was written.
@@ -35,7 +37,7 @@ const (
 	funding  = 120 // blocks whose coinbases are split into outputs to begin with
 	shares   = 400 // outputs of each of them
 	maturity = 100 // simnet's
-	perBlock = 2000
+	usual    = 2000 // transactions a block
 	interval = 601 * time.Second // one above the target, so that the difficulty stays the least
 	services = 1000              // owners who get one output in six; the first of them one in 25 of all
 )
@@ -60,8 +62,10 @@ type maker struct {
 // its length before it, as blk*.dat files have them.
 func Write(w io.Writer, o Options) (Stats, error) {
 	genesis := chaincfg.SimNetParams.GenesisBlock
-	m := &maker{w: bufio.NewWriterSize(w, 1<<20), rng: rand.New(rand.NewPCG(o.Seed, 1)), prev: genesis.Header, owner: services} //nolint:gosec // the same bytes for the same seed
-	var young [][]coin                                                                                                          // coins of coinbases that are not mature
+	rng := rand.New(rand.NewPCG(o.Seed, 1)) //nolint:gosec // the same bytes for the same seed
+	m := &maker{w: bufio.NewWriterSize(w, 1<<20), rng: rng, prev: genesis.Header, owner: services}
+	perBlock := cmp.Or(o.PerBlock, usual)
+	var young [][]coin // coins of coinbases that are not mature
 	for height := int32(1); height <= funding || m.stats.Txs < o.Txs; height++ {
 		if len(young) >= maturity {
 			m.coins = append(m.coins, young[0]...)
