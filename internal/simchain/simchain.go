@@ -34,10 +34,10 @@ type Options struct {
 type Stats struct{ Blocks, Txs, Inputs, Outputs, Bytes int }
 
 const (
-	funding  = 120 // blocks whose coinbases are split into outputs to begin with
-	shares   = 400 // outputs of each of them
-	maturity = 100 // simnet's
-	usual    = 2000 // transactions a block
+	funding  = 120               // blocks whose coinbases are split into outputs to begin with
+	shares   = 400               // outputs of each of them
+	maturity = 100               // simnet's
+	usual    = 2000              // transactions a block
 	interval = 601 * time.Second // one above the target, so that the difficulty stays the least
 	services = 1000              // owners who get one output in six; the first of them one in 25 of all
 )
