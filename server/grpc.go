@@ -80,6 +80,7 @@ type Config struct {
 
 	MaxTraces  int     // traces at a time; 8
 	MaxEvents  int     // events of one trace, per chain; tracer.DefaultEvents
+	TraceBytes int64   // memory of the traces that run, together; 2 GiB
 	KeepTraces int     // finished traces kept for GetTrace; 256
 	Rate       float64 // requests per second and client on a Remote listener; 200, bursts of twice that
 }
@@ -117,6 +118,9 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
+	if cfg.TraceBytes <= 0 {
+		cfg.TraceBytes = 2 << 30
+	}
 	cfg.MaxTraces, cfg.MaxEvents = orDefault(cfg.MaxTraces, 8), orDefault(cfg.MaxEvents, tracer.DefaultEvents)
 	cfg.KeepTraces = orDefault(cfg.KeepTraces, 256)
 	if cfg.Follows == nil {
@@ -145,7 +149,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Entities != nil {
 		s.data.clusters = newClusterer(s.data, cfg.Log)
 	}
-	s.traces = &traces{data: s.data, jobs: s.jobs, pages: s.pages, slots: make(chan struct{}, cfg.MaxTraces), held: map[string]int{}, maxEvents: cfg.MaxEvents, follows: cfg.Follows}
+	s.traces = &traces{data: s.data, jobs: s.jobs, pages: s.pages, slots: make(chan struct{}, cfg.MaxTraces), held: map[string]int{}, maxEvents: cfg.MaxEvents, memory: newMemory(cfg.TraceBytes), follows: cfg.Follows}
 	s.cases = &caseService{data: s.data, cases: cfg.Cases, broken: cfg.CasesError, pages: s.pages, software: cfg.Software, program: cfg.Program, slot: s.traces.slot}
 	if s.screens, err = s.newScreens(); err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -103,6 +104,45 @@ func TestSlots(t *testing.T) {
 			t.Errorf("after the places were given back: %s", state)
 		}
 		return
+	}
+}
+
+// TestMemoryShared: sixty-four traces at a time have memory for a few of them.
+// Those that hold more than their share are refused with the time to wait, and all
+// of them come to their answer, which is that of a trace alone.
+func TestMemoryShared(t *testing.T) {
+	cfg := quiet(t, longWorld(t, 80))
+	cfg.MaxTraces, cfg.TraceBytes = 64, 2<<20
+	c := serve(t, cfg, server.LocalTrust())
+	alone, err := c.stream(t.Context(), longTrace())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wait sync.WaitGroup
+	var refused atomic.Int64
+	for range 64 {
+		wait.Go(func() {
+			for {
+				got, err := c.stream(t.Context(), longTrace())
+				if err == nil {
+					if len(got.hops) != len(alone.hops) || !proto.Equal(got.result, alone.result) {
+						t.Errorf("%d hops and another answer than alone", len(got.hops))
+					}
+					return
+				}
+				retry, ok := detail[*errdetails.RetryInfo](err)
+				if status.Code(err) != codes.ResourceExhausted || !ok || retry.GetRetryDelay().AsDuration() <= 0 {
+					t.Errorf("%v, retry %v", err, retry)
+					return
+				}
+				refused.Add(1)
+				time.Sleep(50 * time.Millisecond)
+			}
+		})
+	}
+	wait.Wait()
+	if refused.Load() == 0 {
+		t.Error("none was refused")
 	}
 }
 

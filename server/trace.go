@@ -22,6 +22,7 @@ type traces struct {
 	pages     pager
 	slots     chan struct{} // one per trace that may run at a time
 	maxEvents int
+	memory    *memory
 	follows   *Follows
 
 	mu   sync.Mutex
@@ -116,6 +117,9 @@ func (s *traces) slot(ctx context.Context) (release func(), err error) {
 
 // run replays a question under its policy and under those it is compared with.
 func (s *traces) run(ctx context.Context, q *question, onHop func(tracer.Hop)) (*spoorv1.Trace, error) {
+	held := s.memory.join()
+	defer held.leave()
+	q.req.Grow = held.grow
 	main, err := q.replay(ctx, q.req.Policy, onHop)
 	if err != nil {
 		return nil, err

@@ -136,6 +136,9 @@ func (r *Replay) Advance(ctx context.Context, idx Index) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if err := run.grown(); err != nil {
+			return err
+		}
 		if err := run.step(); err != nil {
 			return err
 		}
@@ -143,13 +146,42 @@ func (r *Replay) Advance(ctx context.Context, idx Index) error {
 	return run.compareNetworks()
 }
 
+// What the parts of a replay take in memory, in bytes, about: the values and what
+// hangs on them.
+const (
+	hopBytes     = 800
+	endBytes     = 700
+	coinBytes    = 600
+	accountBytes = 900
+	eventBytes   = 200
+	segmentBytes = 40
+)
+
+// grown tells the request how much the replay holds, after every so many steps
+// that looking at each open account costs little beside them.
+func (run *run) grown() error {
+	if run.req.Grow == nil {
+		return nil
+	}
+	if run.sizeIn--; run.sizeIn > 0 {
+		return nil
+	}
+	run.sizeIn = 64 + len(run.accounts)
+	size := int64(len(run.hops)*hopBytes + len(run.ended)*endBytes + len(run.coins)*coinBytes)
+	for _, a := range run.accounts {
+		size += int64(accountBytes + cap(a.page)*eventBytes + cap(a.held.segs)*segmentBytes)
+	}
+	return run.req.Grow(size)
+}
+
 // run is one call of Advance.
 type run struct {
 	*Replay
-	ctx   context.Context
-	idx   Index
-	queue queue
-	tags  map[ledger.Address][]ledger.Tag
+	sizeIn int // steps until the size is told again
+	ctx    context.Context
+	idx    Index
+	queue  queue
+	tags   map[ledger.Address][]ledger.Tag
 
 	clocks  map[clockKey]int64
 	only    ledger.Chain // the one network in play; empty: none yet

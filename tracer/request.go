@@ -47,6 +47,9 @@ type Request struct {
 	StopAt  map[ledger.Address]bool
 	// Heuristics lets crossings of tier T2 extend the trace; they are wrong at times.
 	Heuristics bool
+	// Grow is told from time to time how many bytes a replay holds, about; its error
+	// ends the replay. nil: nobody is told.
+	Grow func(bytes int64) error
 	// FeesToCoinbase follows miner fees into the coinbase instead of ending them.
 	FeesToCoinbase bool
 }

@@ -62,6 +62,8 @@ type ServeConfig struct {
 	MaxTraces int `yaml:"max_traces"`
 	// MaxEvents is how many events one trace may replay on one network; 0: 1,000,000.
 	MaxEvents int `yaml:"max_events"`
+	// TraceMegabytes is the memory of the traces that run, together; 0: 2048.
+	TraceMegabytes int `yaml:"trace_megabytes"`
 	// KeepTraces is how many finished traces are kept for GetTrace; 0: 256.
 	KeepTraces int `yaml:"keep_traces"`
 	// Rate is requests per second and client; 0: 200.

@@ -27,7 +27,7 @@ func TestExampleConfig(t *testing.T) {
 		Bridges: []string{"/etc/spoor/bridges.yaml"}, Prices: []string{"/etc/spoor/prices.csv"},
 		Data: "/var/lib/spoor", Output: "table", Timezone: "Asia/Bangkok",
 		SortMegabytes: 256,
-		Serve:         ServeConfig{Listen: "127.0.0.1:9090", Webhooks: []WebhookConfig{{Tenant: "local", URL: "https://compliance.example/spoor", Secret: "/etc/spoor/webhook.secret"}}, REST: "127.0.0.1:8080", Metrics: "127.0.0.1:9091", Role: "investigator", MaxTraces: 8, MaxEvents: 1_000_000, KeepTraces: 256, Rate: 200, AuditMegabytes: 64},
+		Serve:         ServeConfig{Listen: "127.0.0.1:9090", Webhooks: []WebhookConfig{{Tenant: "local", URL: "https://compliance.example/spoor", Secret: "/etc/spoor/webhook.secret"}}, REST: "127.0.0.1:8080", Metrics: "127.0.0.1:9091", Role: "investigator", MaxTraces: 8, MaxEvents: 1_000_000, TraceMegabytes: 2048, KeepTraces: 256, Rate: 200, AuditMegabytes: 64},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

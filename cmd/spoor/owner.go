@@ -130,7 +130,7 @@ func openOwner(dir string, config Config, log *slog.Logger) (*owner, error) {
 	o.intake = &intake{store: st, labels: tags, log: log, now: time.Now, bridges: bridges, follows: server.NewFollows(time.Now), memory: int64(config.SortMegabytes) << 20}
 	o.server, err = server.New(server.Config{
 		Store: st, Labels: tags, Entities: clusters, Screening: kept, Cases: files, CasesError: broken, Software: "spoor " + version(), Program: ownHash, Keys: keys, Audit: audit, Ingest: o.intake.ingest, Backup: o.backup, Follows: o.intake.follows, Prices: worth, Log: log, Webhooks: hooks,
-		MaxTraces: limits.MaxTraces, MaxEvents: limits.MaxEvents, KeepTraces: limits.KeepTraces, Rate: float64(limits.Rate),
+		MaxTraces: limits.MaxTraces, MaxEvents: limits.MaxEvents, TraceBytes: int64(limits.TraceMegabytes) << 20, KeepTraces: limits.KeepTraces, Rate: float64(limits.Rate),
 	})
 	if err != nil {
 		return nil, errors.Join(err, o.closeCases(), kept.Close(), o.closeAccess(), tags.Close(), st.Close())
