@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -178,7 +177,7 @@ func TestLoadGoesOn(t *testing.T) {
 		dir := t.TempDir()
 		s, n := open(t, dir, memkv.New(), "bitcoin")
 		defer s.Close()
-		cause := errors.New("the source is gone")
+		cause := fmt.Errorf("the source is gone: %w", ledger.ErrUnavailable)
 		failing := func(yield func(*ledger.Block, error) bool) {
 			for _, b := range chain[:cut] {
 				if !yield(b, nil) {
@@ -252,10 +251,10 @@ func TestLoadDoubtsSegments(t *testing.T) {
 					return
 				}
 			}
-			yield(nil, io.ErrUnexpectedEOF)
+			yield(nil, ledger.ErrUnavailable)
 		}
 		o := sortedOptions(chain)
-		if err := n.Rebuild(t.Context(), failing, n.Contents(), o); !errors.Is(err, io.ErrUnexpectedEOF) {
+		if err := n.Rebuild(t.Context(), failing, n.Contents(), o); !errors.Is(err, ledger.ErrUnavailable) {
 			t.Fatal(err)
 		}
 		held, err := filepath.Glob(dir + "/networks/tron/load-*/segment-*")
@@ -321,7 +320,8 @@ func TestLoadRefuses(t *testing.T) {
 		s, n := open(t, t.TempDir(), memkv.New(), "bitcoin")
 		defer s.Close()
 		want := n.Append(t.Context(), series(blocks...), store.AppendOptions{ReorgBound: new(uint64)})
-		s, m := open(t, t.TempDir(), memkv.New(), "bitcoin")
+		dir := t.TempDir()
+		s, m := open(t, dir, memkv.New(), "bitcoin")
 		defer s.Close()
 		got := m.Rebuild(t.Context(), series(blocks...), m.Contents(), sortedOptions(chain))
 		if want == nil || got == nil || got.Error() != want.Error() {
@@ -329,6 +329,9 @@ func TestLoadRefuses(t *testing.T) {
 		}
 		if st, err := m.Status(); err != nil || !st.Empty {
 			t.Errorf("%s: %+v, %v", name, st, err)
+		}
+		if left, _ := filepath.Glob(dir + "/networks/bitcoin/load-*"); len(left) > 0 {
+			t.Errorf("%s: left %v", name, left)
 		}
 	}
 }

@@ -78,10 +78,16 @@ func (n *Network) load(ctx context.Context, dir string, blocks pulled, c Content
 		return nil, err
 	}
 	next, err := n.loadIn(ctx, work, dir, blocks, c, o)
-	if errors.Is(err, errOther) || errors.Is(err, errUnfit) {
+	if err != nil && !goesOn(ctx, err) {
 		err = errors.Join(err, os.RemoveAll(dir), os.RemoveAll(work))
 	}
 	return next, err
+}
+
+// goesOn reports an end after which the same job may be asked for again with more
+// success; its segments are kept for it.
+func goesOn(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || errors.Is(err, ledger.ErrUnavailable) || errors.Is(err, ledger.ErrExhausted)
 }
 
 // loadDir makes the directory of the segments of a job; those of others go.
@@ -93,9 +99,6 @@ func (n *Network) loadDir(c Contents, o AppendOptions) (string, error) {
 	e.bytes(c.encode())
 	sum := sha256.Sum256(e.b)
 	name := fmt.Sprintf("load-%x", sum[:8])
-	if o.Job == "" {
-		name = "load-once"
-	}
 	keep := name
 	if o.Job == "" {
 		keep = ""

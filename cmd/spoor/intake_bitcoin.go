@@ -94,11 +94,10 @@ const (
 
 // rebuild makes the next generation of the blocks held and those of the files.
 func rebuild(ctx context.Context, n *store.Network, files *archive.Files, t *tally, o store.AppendOptions) error {
-	given := t.count(withoutRaw(files.All(ctx), o.KeepRaw))
-	if t.before == nil {
-		return n.Rebuild(ctx, given, n.Contents(), o)
+	if t.before == nil { // raw forms are hashed even where they are not kept
+		return n.Rebuild(ctx, t.count(files.All(ctx)), n.Contents(), o)
 	}
-	merged := store.MergeBlocks(n.Blocks(ctx), given)
+	merged := store.MergeBlocks(n.Blocks(ctx), t.count(withoutRaw(files.All(ctx), o.KeepRaw)))
 	o.KeepRaw = true // of the blocks that have raw forms: those that are kept already stay kept
 	return n.Rebuild(ctx, merged, n.Contents(), o)
 }
