@@ -10,9 +10,10 @@ import (
 	"github.com/spoortrace/spoor/ledger"
 )
 
-// Index is what is served; a tracer.Index is one.
+// Index is what is served; a *store.Snapshot is one.
 type Index interface {
 	AsOf(ctx context.Context, chain ledger.Chain) (ledger.BlockRef, error)
+	BlockRef(ctx context.Context, chain ledger.Chain, height uint64) (ledger.BlockRef, error)
 	FindTx(ctx context.Context, chain ledger.Chain, id ledger.TxID) ([]ledger.Tx, error)
 	TxAt(ctx context.Context, chain ledger.Chain, pos ledger.Position) (ledger.Tx, error)
 	BlockTxs(ctx context.Context, chain ledger.Chain, height uint64) iter.Seq2[ledger.Tx, error]
