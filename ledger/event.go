@@ -54,10 +54,14 @@ type Range struct{ From, To uint64 }
 
 // Claim states what a set of transfers is complete for: every transfer of the
 // account (of all accounts when it is zero) inside the range is in it. It is
-// the word of whoever imported the file; nothing checks it.
+// the word of whoever imported the file, or of the service that was asked.
 type Claim struct {
 	Account Address
 	Range   Range
+	Asset   Asset // of which asset; zero: of all
+	// Tx narrows the claim to the coins that the account got in a transaction: it is
+	// known what became of each of them. Zero: it is about all that the account did.
+	Tx TxID
 }
 
 // Tag is one attribution: somebody says that an address (or a transaction) is

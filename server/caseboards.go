@@ -176,8 +176,8 @@ func (b *boards) stale(ctx context.Context) (bool, error) {
 
 // touched reports that blocks after one touch a holder, or that it was replaced.
 func (b *boards) touched(ctx context.Context, v *view, from, to ledger.BlockRef) (bool, error) {
-	if v.export(to.Chain) || from.Chain != to.Chain {
-		return true, nil
+	if extent, err := v.Extent(to.Chain); err != nil || extent.Export || from.Chain != to.Chain {
+		return true, err
 	}
 	ref, err := v.BlockRef(ctx, to.Chain, from.Height)
 	if err = ignoreAbsent(err); err != nil || ref.Hash != from.Hash {

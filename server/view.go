@@ -85,9 +85,10 @@ func (v *view) leaveOut(tags []ledger.Tag) []ledger.Tag {
 
 func (v *view) labelSequence() uint64 { return v.tags.Sequence() }
 
+// export reports a network whose heights are milliseconds.
 func (v *view) export(c ledger.Chain) bool {
 	extent, err := v.Extent(c)
-	return err == nil && extent.Export
+	return err == nil && extent.Export && !extent.Heights
 }
 
 // final is the height up to which no reorganisation replaces a block; nil: none.

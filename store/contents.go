@@ -12,9 +12,14 @@ type Contents struct {
 	// Export makes the network a set of imported files: heights are Unix
 	// milliseconds, coverage is what the claims say, and it only changes by Rebuild.
 	Export bool
-	Claims []ledger.Claim
-	Files  []File             // the files of the set, each of them kept
-	Assets []ledger.AssetInfo // what the files say of their tokens: symbol and decimals
+	// Fetched says that the set is what services answered, of single transactions
+	// and accounts, and not files.
+	Fetched bool
+	// Heights says that its heights are the chain's, and not milliseconds.
+	Heights bool
+	Claims  []ledger.Claim
+	Files   []File             // the files of the set, each of them kept
+	Assets  []ledger.AssetInfo // what the set says of its tokens: symbol and decimals
 }
 
 // File is an imported file that the network keeps.
@@ -46,7 +51,33 @@ func (c *Contents) encode() []byte {
 		e.string(a.Symbol)
 		e.uint(uint64(a.Decimals))
 	}
+	if c.Fetched {
+		c.encodeFetched(&e)
+	}
 	return e.b
+}
+
+// encodeFetched adds what only sets of answers have, so that the row of any other
+// set is as it always was.
+func (c *Contents) encodeFetched(e *encoder) {
+	e.bool(c.Heights)
+	for _, v := range c.Claims {
+		e.bool(v.Asset.Chain != "")
+		e.address(v.Asset.Contract)
+		e.string(v.Asset.TokenID)
+		e.raw(v.Tx[:])
+	}
+}
+
+func (c *Contents) decodeFetched(chain ledger.Chain, in *decoder) {
+	c.Fetched, c.Heights = true, in.bool()
+	for i := range c.Claims {
+		v := &c.Claims[i]
+		if in.bool() {
+			v.Asset.Chain = chain
+		}
+		v.Asset.Contract, v.Asset.TokenID, v.Tx = in.address(chain), in.string(), in.hash()
+	}
 }
 
 func decodeContents(c ledger.Chain, value []byte) (*Contents, error) {
@@ -65,6 +96,9 @@ func decodeContents(c ledger.Chain, value []byte) (*Contents, error) {
 		info := ledger.InfoOf(ledger.Asset{Chain: c, Contract: in.address(c), TokenID: in.string()})
 		info.Symbol, info.Decimals = in.string(), int(in.uint())
 		v.Assets[i] = info
+	}
+	if len(in.b) > 0 {
+		v.decodeFetched(c, &in)
 	}
 	return v, in.end("contents")
 }

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"sync"
 
 	"github.com/spoortrace/spoor/ledger"
 )
@@ -20,7 +22,7 @@ func (s *Snapshot) Covered(_ context.Context, h ledger.Holder, from ledger.Posit
 	}
 	first, last := from.Height(), v.asOf.ref.Height
 	if v.head.export {
-		return v.claimed(h.Address, first, last), nil
+		return v.claimed(h, from)
 	}
 	if first > last || first == last && runStart(v.spans, last) > 1 {
 		return false, nil
@@ -53,12 +55,24 @@ func runStart(spans []Span, height uint64) uint64 {
 	return first
 }
 
-// claimed reports whether claims that touch each other hold from first to last.
-func (v *view) claimed(a ledger.Address, first, last uint64) bool {
+// claimed reports whether claims that touch each other hold from a position to
+// the as-of. A claim about coins is asked for by the transaction that made them.
+func (v *view) claimed(h ledger.Holder, from ledger.Position) (bool, error) {
+	first, last := from.Height(), v.asOf.ref.Height
+	var made ledger.TxID
+	if h.Address.Chain.UTXO() {
+		tx, err := v.txAt(from)
+		if err != nil && !errors.Is(err, ledger.ErrNotFound) {
+			return false, err
+		}
+		made = tx.ID
+	}
 	var ranges []ledger.Range
-	for _, c := range v.meta.Claims {
-		if c.Account.IsZero() || c.Account == a {
-			ranges = append(ranges, c.Range)
+	for _, claims := range [][]ledger.Claim{v.claimsOf(ledger.Address{}), v.claimsOf(h.Address)} {
+		for _, c := range claims {
+			if (c.Asset == ledger.Asset{} || c.Asset == h.Asset) && (c.Tx == ledger.TxID{} || c.Tx == made) {
+				ranges = append(ranges, c.Range)
+			}
 		}
 	}
 	slices.SortFunc(ranges, func(x, y ledger.Range) int {
@@ -72,5 +86,21 @@ func (v *view) claimed(a ledger.Address, first, last uint64) bool {
 			first = max(first, r.To)
 		}
 	}
-	return first > last
+	return first > last, nil
+}
+
+// claims are those of a view by account: a fetched index has one for every coin.
+type claims struct {
+	once sync.Once
+	of   map[ledger.Address][]ledger.Claim
+}
+
+func (v *view) claimsOf(a ledger.Address) []ledger.Claim {
+	v.claims.once.Do(func() {
+		v.claims.of = map[ledger.Address][]ledger.Claim{}
+		for _, c := range v.meta.Claims {
+			v.claims.of[c.Account] = append(v.claims.of[c.Account], c)
+		}
+	})
+	return v.claims.of[a]
 }

@@ -36,7 +36,11 @@ func (s *Snapshot) Export(ctx context.Context, c ledger.Chain, to io.Writer) err
 	}
 	for _, claim := range v.meta.Claims {
 		var l lines
-		l.word("C").owner(claim.Account).uint(claim.Range.From).uint(claim.Range.To).end()
+		l.word("C").owner(claim.Account).uint(claim.Range.From).uint(claim.Range.To)
+		if v.meta.Fetched {
+			l.word(claim.Asset.String()).word(claim.Tx.String())
+		}
+		l.end()
 		_, _ = w.Write(l.b) // the first error stays for Flush
 	}
 	for _, f := range v.meta.Files {

@@ -9,10 +9,12 @@ import (
 
 // Extent is what a snapshot holds of a network, for saying what an answer rests on.
 type Extent struct {
-	Export bool
-	Spans  []Span         // runs of blocks linked by hash; none in an export
-	Claims []ledger.Claim // of an export
-	Files  []File         // of an export
+	Export  bool
+	Fetched bool           // an export that is made of what services answered
+	Heights bool           // an export whose heights are the chain's, and not milliseconds
+	Spans   []Span         // runs of blocks linked by hash; none in an export
+	Claims  []ledger.Claim // of an export
+	Files   []File         // of an export
 	// Final is the last height of the base, which no reorganisation replaces; nil
 	// while everything is in the overlay, and in an export.
 	Final         *uint64
@@ -29,8 +31,12 @@ func (s *Snapshot) Extent(c ledger.Chain) (Extent, error) {
 	for _, y := range v.held {
 		unknown += uint64(y.unknown)
 	}
-	e := Extent{Export: v.head.export, Spans: v.spans, Claims: v.meta.Claims, Files: v.meta.Files, UnknownInputs: unknown}
-	if v.head.folded.set && !v.head.export {
+	e := Extent{Export: v.head.export, Fetched: v.meta.Fetched, Heights: v.meta.Heights, Spans: v.spans, Claims: v.meta.Claims, Files: v.meta.Files, UnknownInputs: unknown}
+	switch params, _ := c.Params(); {
+	case e.Heights && v.head.folded.set:
+		final := v.head.folded.ref.Height - min(params.ReorgBound, v.head.folded.ref.Height)
+		e.Final = &final
+	case v.head.folded.set && !v.head.export:
 		final := min(v.head.folded.ref.Height, v.asOf.ref.Height)
 		e.Final = &final
 	}

@@ -31,6 +31,7 @@ type view struct {
 	spans  []Span
 	asOf   mark
 	dir    string
+	claims *claims
 	close  func() error
 }
 
@@ -90,7 +91,7 @@ func (x *index) view(height uint64) (*view, error) {
 		limit = ledger.EndOf(height)
 	}
 	v.base, v.other, v.layers = newBase(r, &s.head, limit), s.siblings(), s.layers
-	v.memo, v.homes = x.memoOf(&s.head), &homes{}
+	v.memo, v.homes, v.claims = x.memoOf(&s.head), &homes{}, &claims{}
 	for _, y := range s.chain {
 		if y.at.ref.Height > height {
 			break

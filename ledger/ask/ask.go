@@ -29,16 +29,16 @@ const (
 
 // Question is one thing to know of one chain. It is comparable.
 type Question struct {
-	Kind   Kind          `json:"kind"`
-	Tx     ledger.TxID   `json:"tx"`
-	Holder ledger.Holder `json:"holder"`
+	Kind   Kind
+	Tx     ledger.TxID
+	Holder ledger.Holder
 	// Range is half-open, of heights; where a service tells no heights (see
 	// Service.Clocked), of Unix milliseconds.
-	Range ledger.Range `json:"range"`
+	Range ledger.Range
 	// Part and Cursor are the adapter's own: which of several lists, and where in
 	// it to go on. Both are empty when a question is put first.
-	Part   string `json:"part"`
-	Cursor string `json:"cursor"`
+	Part   string
+	Cursor string
 }
 
 // String prints the question for people, its place in a list left out.

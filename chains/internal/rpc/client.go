@@ -27,6 +27,12 @@ type Options struct {
 	// Headers are sent with every request: "Name: value", or "Name: @FILE" to take
 	// the value from a file that others cannot read.
 	Headers []string
+	// Parameters are added to the query of every request that Ask sends: "name:
+	// value" or "name: @FILE".
+	Parameters []string
+	// Proxy is a URL with scheme http, https or socks5 that everything goes through;
+	// empty: nothing does, whatever the environment says.
+	Proxy string
 	// CA is a PEM file with the certificates to trust; empty: the system's.
 	CA string
 	// Timeout is how long to wait for an answer to begin, and for each further
@@ -48,9 +54,12 @@ type Client struct {
 	http    *http.Client
 	o       Options
 	headers http.Header
+	query   url.Values // of Parameters
 	limit   *rate.Limiter
 	ids     atomic.Uint64
 	single  atomic.Bool // the node takes no batches
+	sent    atomic.Uint64
+	got     atomic.Uint64
 
 	mu             sync.Mutex
 	user, password string
@@ -91,7 +100,17 @@ func Dial(o Options) (*Client, error) {
 	if c.headers, err = readHeaders(o.Headers); err != nil {
 		return nil, err
 	}
+	if c.query, err = readParameters(o.Parameters); err != nil {
+		return nil, err
+	}
 	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16, TLSHandshakeTimeout: o.Timeout}
+	if o.Proxy != "" {
+		through, err := url.Parse(o.Proxy)
+		if err != nil || through.Host == "" || through.Scheme != "http" && through.Scheme != "https" && through.Scheme != "socks5" {
+			return nil, ledger.Invalid("proxy", "a URL such as socks5://127.0.0.1:9050", redacted(o.Proxy))
+		}
+		transport.Proxy = http.ProxyURL(through)
+	}
 	if o.CA != "" {
 		if transport.TLSClientConfig, err = trusting(o.CA); err != nil {
 			return nil, err
@@ -146,6 +165,20 @@ func readHeaders(lines []string) (http.Header, error) {
 		headers.Set(name, value)
 	}
 	return headers, nil
+}
+
+// readParameters reads lines as headers have them; names of parameters keep their case.
+func readParameters(lines []string) (url.Values, error) {
+	query := url.Values{}
+	for _, line := range lines {
+		one, err := readHeaders([]string{line})
+		if err != nil {
+			return nil, err
+		}
+		name, _, _ := strings.Cut(line, ":")
+		query.Set(strings.TrimSpace(name), one.Get(strings.TrimSpace(name)))
+	}
+	return query, nil
 }
 
 // readSecret reads a key from a file that others cannot read.
