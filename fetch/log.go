@@ -23,7 +23,7 @@ import (
 type Record struct {
 	Seq      uint64       `json:"seq"`    // from 1, in the order of the log
 	Source   string       `json:"source"` // name of the source
-	Pin      uint64       `json:"pin"`    // Seq of the head's answer that it was asked under; 0 of that itself
+	Pin      uint64       `json:"pin"`    // number of the pin that it was asked under
 	Question ask.Question `json:"question"`
 	Path     string       `json:"path"` // of the request, below the source's URL
 	Post     string       `json:"post,omitempty"`
@@ -37,6 +37,7 @@ type Record struct {
 type entry struct {
 	source   string
 	question ask.Question
+	pin      uint64
 }
 
 // Log is the answers of one network in a file, appended and never changed. A
@@ -100,7 +101,7 @@ func (l *Log) load() error {
 
 func (l *Log) add(r Record) {
 	l.records = append(l.records, r)
-	l.last[entry{r.Source, r.Question}] = len(l.records) - 1
+	l.last[entry{r.Source, r.Question, r.Pin}] = len(l.records) - 1
 }
 
 // errTorn is a frame that reaches to the file's end or beyond it and does not hold.
@@ -175,11 +176,12 @@ func hexSum(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Find returns the newest answer to a request, and false when there is none.
-func (l *Log) Find(source string, q ask.Question) (Record, bool) {
+// Find returns the newest answer to a request under a pin, and false when there
+// is none.
+func (l *Log) Find(source string, q ask.Question, pin uint64) (Record, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	i, ok := l.last[entry{source, q}]
+	i, ok := l.last[entry{source, q, pin}]
 	if !ok {
 		return Record{}, false
 	}

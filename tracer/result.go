@@ -27,10 +27,12 @@ func (r *Replay) Result(ctx context.Context, idx Index) (*Trace, error) {
 		}
 	}
 	for h, v := range r.visited {
+		t.Opened = append(t.Opened, h)
 		if !v.deficit.IsZero() {
 			t.Openings = append(t.Openings, Opening{h, v.deficit})
 		}
 	}
+	slices.SortFunc(t.Opened, ledger.Holder.Compare)
 	slices.SortFunc(t.Openings, func(a, b Opening) int { return a.Holder.Compare(b.Holder) })
 	return t, t.order(f.clock)
 }

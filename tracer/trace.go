@@ -77,9 +77,10 @@ type Trace struct {
 	Seeds     []Seed
 	AsOf      []ledger.BlockRef // one per chain of the seeds, by name
 	Hops      []Hop
-	Terminals []Terminal // most money first inside an asset
-	Sheets    []Sheet    // one per (network, asset)
-	Openings  []Opening  // assumed, by holder
-	Inputs    []Inputs   // assumed, in replay order
-	Events    int        // events that replay looked at
+	Terminals []Terminal      // most money first inside an asset
+	Sheets    []Sheet         // one per (network, asset)
+	Openings  []Opening       // assumed, by holder
+	Opened    []ledger.Holder // accounts whose ledger was opened: their whole history counts; sorted
+	Inputs    []Inputs        // assumed, in replay order
+	Events    int             // events that replay looked at
 }

@@ -13,6 +13,7 @@ var mayImport = map[string][]string{
 	"ledger":    {},
 	"chains":    {"ledger"},
 	"store":     {"ledger"},
+	"fetch":     {"ledger", "store", "tracer"},
 	"labels":    {"ledger", "internal"},
 	"tracer":    {"ledger"},
 	"prices":    {"ledger"},

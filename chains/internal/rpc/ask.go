@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-
 )
 
 // Ask puts a question to an API below the URL, with the client's parameters
@@ -47,4 +46,3 @@ func (c *Client) address(path string) string {
 
 // Used is how many requests were sent, and how many bytes came back, unpacked.
 func (c *Client) Used() (requests, bytes uint64) { return c.sent.Load(), c.got.Load() }
-

@@ -1,0 +1,273 @@
+package fetch
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spoortrace/spoor/ledger"
+	"github.com/spoortrace/spoor/ledger/ask"
+)
+
+// answered is an answer with the record that it was read from.
+type answered struct {
+	Record
+	ask.Answer
+}
+
+// facts are what services said of one network, as of a pin. They follow from the
+// log and the pin alone.
+type facts struct {
+	chain   ledger.Chain
+	clocked bool
+	pin     ledger.BlockRef
+	txs     map[ledger.TxID]*fact
+	spends  map[ledger.OutPoint]ask.Spend
+	lists   map[ledger.Holder][]ledger.Range // that were read to their end
+	assets  map[ledger.Asset]ledger.AssetInfo
+	counts  map[ledger.Holder]uint64 // how many transactions, about
+	// disputes are questions on which two sources do not agree, and how.
+	disputes map[ask.Question]string
+}
+
+// fact is one transaction, and which answers tell of it.
+type fact struct {
+	ask.Placed
+	from []string // "NAME answer N", in the order of the log
+}
+
+func newFacts(c ledger.Chain, clocked bool, pin ledger.BlockRef) *facts {
+	return &facts{
+		chain: c, clocked: clocked, pin: pin, txs: map[ledger.TxID]*fact{}, spends: map[ledger.OutPoint]ask.Spend{},
+		lists: map[ledger.Holder][]ledger.Range{}, assets: map[ledger.Asset]ledger.AssetInfo{}, counts: map[ledger.Holder]uint64{}, disputes: map[ask.Question]string{},
+	}
+}
+
+// tronBlock is how often TRON makes a block, in milliseconds.
+const tronBlock = 3000
+
+// settled is the last height (millisecond) that no reorganisation reaches under a
+// pin: what was said of it holds for ever.
+func (f *facts) settled(pin uint64) uint64 {
+	params, _ := f.chain.Params()
+	bound := params.ReorgBound
+	if f.clocked {
+		bound *= tronBlock
+	}
+	return pin - min(bound, pin)
+}
+
+// admit takes in the answers to one question that was read to its end, asked
+// under a pin at a height. Of another pin than the facts' own only what is deep
+// enough is taken.
+func (f *facts) admit(q ask.Question, answers []answered, pin uint64, current bool) {
+	if f.disputes[q] != "" {
+		return
+	}
+	until := f.pin.Height
+	if !current {
+		until = min(until, f.settled(pin))
+	}
+	for _, a := range answers {
+		if q.Kind == ask.Count {
+			f.counts[q.Holder] = a.Count
+		}
+		for _, p := range a.Txs {
+			if p.Block.Height <= until {
+				f.place(p, a.Source+" answer "+strconv.FormatUint(a.Seq, 10))
+			}
+		}
+		for _, s := range a.Spends {
+			f.spend(s, until, current)
+		}
+		for _, info := range a.Assets {
+			f.assets[info.Asset] = info
+		}
+	}
+	if q.Kind == ask.History {
+		r := ledger.Range{From: q.Range.From, To: min(q.Range.To, until+1)}
+		if r.From < r.To {
+			f.lists[q.Holder] = join(append(f.lists[q.Holder], r))
+		}
+	}
+}
+
+// spend takes in what became of an output. That nobody has spent it, or only
+// lately, is known under the pin that it was asked under and no other.
+func (f *facts) spend(s ask.Spend, until uint64, current bool) {
+	switch {
+	case s.Spent && s.Height <= until:
+		f.spends[s.Of] = s
+	case current:
+		f.spends[s.Of] = ask.Spend{Of: s.Of}
+	}
+}
+
+// place takes in a transaction. Of two forms the whole one stands; of two blocks
+// the one that was told last; lists of transfers are joined.
+func (f *facts) place(p ask.Placed, from string) {
+	old := f.txs[p.Tx.ID]
+	switch {
+	case old == nil, old.Block.Height != p.Block.Height, p.Whole && (!old.Whole || p.Indexed):
+		f.txs[p.Tx.ID] = &fact{p, []string{from}}
+		return
+	case !old.Whole && !p.Whole:
+		old.Tx.Transfers = joined(old.Tx.Transfers, p.Tx.Transfers)
+	}
+	if old.Block.Hash == (ledger.Hash{}) {
+		old.Block.Hash = p.Block.Hash
+	}
+	if !slices.Contains(old.from, from) {
+		old.from = append(old.from, from)
+	}
+}
+
+// movement is what makes two transfers of one transaction the same where nothing
+// tells their index.
+type movement struct {
+	kind     ledger.TransferKind
+	from, to ledger.Address
+	asset    ledger.Asset
+	amount   ledger.Amount
+}
+
+func movementOf(t ledger.Transfer) movement { return movement{t.Kind, t.From, t.To, t.Asset, t.Amount} }
+
+// joined adds to one list of a transaction's transfers what another has besides.
+// Each list has all transfers of an account: equal ones stand as often as in the
+// list that has most of them.
+func joined(have, more []ledger.Transfer) []ledger.Transfer {
+	left := map[movement]int{}
+	for _, t := range have {
+		left[movementOf(t)]++
+	}
+	all := slices.Clone(have)
+	for _, t := range more {
+		if m := movementOf(t); left[m] > 0 {
+			left[m]--
+			continue
+		}
+		t.Index, t.Slot = uint32(len(all)), uint32(len(all))
+		all = append(all, t)
+	}
+	return all
+}
+
+// join unites ranges that touch.
+func join(ranges []ledger.Range) []ledger.Range {
+	slices.SortFunc(ranges, func(a, b ledger.Range) int { return cmp.Compare(a.From, b.From) })
+	all := ranges[:0]
+	for _, r := range ranges {
+		if n := len(all); n > 0 && r.From <= all[n-1].To {
+			all[n-1].To = max(all[n-1].To, r.To)
+			continue
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// missing is what is not held of an account's history up to the pin.
+func (f *facts) missing(h ledger.Holder) (ledger.Range, bool) {
+	need := ledger.Range{To: f.pin.Height + 1}
+	if have := f.lists[h]; len(have) > 0 && have[0].From == 0 {
+		need.From = have[0].To
+	}
+	return need, need.From < need.To
+}
+
+// overdrawn reports an account of a token whose whole history, as it was told,
+// pays out more than came in: it was not whole. Inside one block the order may be
+// unknown, so that blocks are compared. A native coin comes in ways that no list
+// has (rewards), and is not judged.
+func (f *facts) overdrawn(h ledger.Holder, events []movementAt) bool {
+	if h.Asset.Native() {
+		return false
+	}
+	var in, out ledger.Amount
+	for i, e := range events {
+		var err error
+		if e.to == h.Address {
+			in, err = in.Add(e.amount)
+		} else {
+			out, err = out.Add(e.amount)
+		}
+		if err != nil {
+			return true
+		}
+		if last := i == len(events)-1 || events[i+1].height != e.height; last && in.Less(out) {
+			return true
+		}
+	}
+	return false
+}
+
+type movementAt struct {
+	movement
+	height uint64
+}
+
+// movements lists what the holders whose history is held received and paid, in
+// order of height.
+func (f *facts) movements() map[ledger.Holder][]movementAt {
+	all := map[ledger.Holder][]movementAt{}
+	for _, t := range f.txs {
+		for _, m := range t.Tx.Transfers {
+			if m.Status == ledger.StatusFailed || m.Amount.IsZero() || m.From == m.To {
+				continue
+			}
+			for _, a := range []ledger.Address{m.From, m.To} {
+				if h := (ledger.Holder{Address: a, Asset: m.Asset}); len(f.lists[h]) > 0 {
+					all[h] = append(all[h], movementAt{movementOf(m), t.Block.Height})
+				}
+			}
+		}
+	}
+	for _, events := range all {
+		slices.SortStableFunc(events, func(a, b movementAt) int { return cmp.Compare(a.height, b.height) })
+	}
+	return all
+}
+
+// claims say what the index of the facts is complete for, sorted.
+func (f *facts) claims() []ledger.Claim {
+	var all []ledger.Claim
+	if f.chain.UTXO() {
+		all = f.coinClaims()
+	} else {
+		events := f.movements()
+		for h, ranges := range f.lists {
+			if ranges[0].From == 0 && f.overdrawn(h, events[h]) {
+				continue
+			}
+			for _, r := range ranges {
+				all = append(all, ledger.Claim{Account: h.Address, Asset: h.Asset, Range: r})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b ledger.Claim) int {
+		return cmp.Or(a.Account.Compare(b.Account), a.Asset.Compare(b.Asset), strings.Compare(a.Tx.String(), b.Tx.String()), cmp.Compare(a.Range.From, b.Range.From))
+	})
+	return all
+}
+
+// coinClaims are one for each owner of outputs of a transaction of which it is
+// known what became of all of them: unspent, or the spender is held.
+func (f *facts) coinClaims() []ledger.Claim {
+	var all []ledger.Claim
+	for id, t := range f.txs {
+		open := map[ledger.Address]bool{}
+		for i, o := range t.Tx.Outputs {
+			s, known := f.spends[ledger.OutPoint{Tx: id, Index: uint32(i)}]
+			settled := known && (!s.Spent || f.txs[s.By] != nil)
+			open[o.Address] = open[o.Address] || !settled
+		}
+		for a, is := range open {
+			if !is {
+				all = append(all, ledger.Claim{Account: a, Asset: ledger.NativeAsset(f.chain), Tx: id, Range: ledger.Range{To: f.pin.Height + 1}})
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,535 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/spoortrace/spoor/ledger"
+	"github.com/spoortrace/spoor/ledger/ask"
+	"github.com/spoortrace/spoor/store"
+	"github.com/spoortrace/spoor/tracer"
+)
+
+// Fetcher brings into a data directory's index what traces ask for. It is safe
+// for concurrent use.
+type Fetcher struct {
+	store    *store.Store
+	networks map[ledger.Chain]*network
+	options  Options
+}
+
+// Open opens the logs of answers in a data directory, one for each network that
+// has sources. The sources of a network are asked in their order: the next one
+// when one fails.
+func Open(dir string, s *store.Store, sources []Source, o Options) (*Fetcher, error) {
+	f := &Fetcher{store: s, networks: map[ledger.Chain]*network{}, options: o.filled()}
+	by := map[ledger.Chain][]Source{}
+	for _, one := range sources {
+		c := one.Service.Chain()
+		for _, other := range by[c] {
+			if other.Name == one.Name {
+				return nil, ledger.Invalid("sources", "a name for each source of "+string(c), one.Name+" twice")
+			}
+		}
+		by[c] = append(by[c], one)
+	}
+	for c, of := range by {
+		n, err := openNetwork(dir, c, of, f.options)
+		if err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		f.networks[c] = n
+	}
+	return f, nil
+}
+
+// Close makes the logs durable and closes them.
+func (f *Fetcher) Close() error {
+	var all error
+	for _, n := range f.networks {
+		all = errors.Join(all, n.log.Close())
+	}
+	return all
+}
+
+// Budget is what one run may use; 0: no limit.
+type Budget struct {
+	Requests, Bytes int64
+	Time            time.Duration
+}
+
+// Run is one trace that is fetched for.
+type Run struct {
+	Refs   []tracer.Ref // its payments
+	Budget Budget
+	// Anew asks for the newest block and for whatever may have changed since the
+	// pin before; else a young pin is gone on with.
+	Anew bool
+	// Trace traces over the index as it is now; several traces where several rules
+	// are compared.
+	Trace func(ctx context.Context) ([]*tracer.Trace, error)
+	// Progress hears how far it is, from one goroutine at a time; nil: nobody does.
+	Progress func(Progress)
+}
+
+// Progress is how far a run is.
+type Progress struct {
+	Requests, Bytes int64
+	Round           int           // how often the trace was run
+	Hops            int           // that the trace has
+	Waiting         int           // transactions and accounts that are still to be asked for, as far as known
+	Resolved        int64         // parts of a million of the payments of which it is known where they are
+	Left            time.Duration // at the present speed; 0: not known
+}
+
+// Outcome is what a run leaves.
+type Outcome struct {
+	Requests, Bytes int64
+	Rounds          int
+	// Open says of accounts and outpoints (as TX:INDEX) why their money is
+	// NOT_COVERED.
+	Accounts map[ledger.Holder]string
+	Coins    map[ledger.OutPoint]string
+	Disputes []string // on what sources disagree, of the networks of the run
+}
+
+// run is one call of Pursue.
+type run struct {
+	*Fetcher
+	Run
+	budget  *budget
+	out     *Outcome
+	pins    map[ledger.Chain]*pin
+	failed  map[string]bool // wants that were given up
+	began   time.Time
+	asked   int
+	spent   error // why nothing more is asked
+	whole   map[ledger.Chain]bool
+	guarded sync.Mutex
+}
+
+// Pursue fetches what a trace needs, until nothing is missing or the budget is
+// used up; then the index has it, and the outcome says why the rest has not. An
+// error means that the trace could not be run: ledger.ErrNotFound for a payment
+// that no source knows.
+func (f *Fetcher) Pursue(ctx context.Context, r Run) (*Outcome, error) {
+	now := f.options.Now
+	x := &run{
+		Fetcher: f, Run: r, pins: map[ledger.Chain]*pin{}, failed: map[string]bool{}, began: now(),
+		budget: &budget{o: r.Budget, end: now().Add(r.Budget.Time), now: now},
+		out:    &Outcome{Accounts: map[ledger.Holder]string{}, Coins: map[ledger.OutPoint]string{}},
+	}
+	if err := x.seeds(ctx); err != nil {
+		return nil, err
+	}
+	for {
+		if err := x.bring(ctx); err != nil {
+			return nil, err
+		}
+		traces, err := x.Trace(ctx)
+		if err != nil {
+			return nil, err
+		}
+		x.out.Rounds++
+		wants := x.wants(traces)
+		x.tell(traces[0], len(wants))
+		if len(wants) == 0 || x.spent != nil {
+			x.close(wants)
+			return x.out, nil
+		}
+		if err := x.fetch(ctx, x.portion(wants)); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// portion is how much of what is wanted is asked for before the trace runs again:
+// little at first, so that the first hops are there at once, and at most a
+// quarter of what is held later, so that running the trace costs little beside
+// the asking.
+func (x *run) portion(wants []want) []want {
+	held := 0
+	for c := range x.pins {
+		n := x.networks[c]
+		n.mu.Lock()
+		held += len(n.facts.txs)
+		n.mu.Unlock()
+	}
+	return wants[:min(len(wants), max(16, held/4))]
+}
+
+// seeds asks for the payments' transactions.
+func (x *run) seeds(ctx context.Context) error {
+	for _, ref := range x.Refs {
+		if err := x.seed(ctx, ref); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *run) seed(ctx context.Context, ref tracer.Ref) error {
+	chains := slices.Sorted(maps.Keys(x.networks))
+	if ref.Chain != "" {
+		chains = []ledger.Chain{ref.Chain}
+	}
+	var missing error
+	for _, c := range chains {
+		n := x.networks[c]
+		if n == nil {
+			return ledger.Invalid("ref", "a network that has a source: "+x.names(), string(c))
+		}
+		p, err := x.pin(ctx, n)
+		if err != nil {
+			return err
+		}
+		q := ask.Question{Kind: ask.Tx, Tx: ref.Tx}
+		if n.holds(ref.Tx) {
+			return nil
+		}
+		err = n.resolve(ctx, p, q, x.budget)
+		if err == nil {
+			return n.confirmed(ref)
+		}
+		if !errors.Is(err, ledger.ErrNotFound) {
+			return err
+		}
+		missing = errors.Join(missing, fmt.Errorf("%s: %w", c, err))
+	}
+	if missing == nil {
+		return ledger.Invalid("ref", "a network that has a source; there is none", ref.Text)
+	}
+	return missing
+}
+
+func (x *run) names() string {
+	text := ""
+	for _, c := range slices.Sorted(maps.Keys(x.networks)) {
+		text += " " + string(c)
+	}
+	if text == "" {
+		return "there is none in the settings"
+	}
+	return text[1:]
+}
+
+// pin is the network's pin for this run, settled on at its first use.
+func (x *run) pin(ctx context.Context, n *network) (*pin, error) {
+	if p := x.pins[n.chain]; p != nil {
+		return p, nil
+	}
+	fresh := x.options.Fresh
+	if x.Anew {
+		fresh = -1
+	}
+	p, err := n.start(ctx, fresh, x.budget)
+	if err == nil {
+		x.pins[n.chain] = p
+	}
+	return p, err
+}
+
+// holds reports a transaction that is held whole.
+func (n *network) holds(id ledger.TxID) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	t := n.facts.txs[id]
+	return t != nil && t.Whole
+}
+
+// confirmed refuses a payment that is in no block up to the pin.
+func (n *network) confirmed(ref tracer.Ref) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.facts.txs[ref.Tx] == nil {
+		return fmt.Errorf("%s is in no block of %s up to %d: %w", ref.Text, n.chain, n.pin.ref.Height, ledger.ErrPrecondition)
+	}
+	return nil
+}
+
+// bring puts what was answered into the index.
+func (x *run) bring(ctx context.Context) error {
+	for _, c := range slices.Sorted(maps.Keys(x.pins)) {
+		if err := x.networks[c].bring(ctx, x.store); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// want is something that a trace ends at for want of data.
+type want struct {
+	chain  ledger.Chain
+	coin   *ledger.OutPoint // what became of it
+	holder *ledger.Holder   // its history
+	tx     *ledger.TxID     // the whole of it
+	dirty  ledger.Amount    // traced units that wait for it
+}
+
+// key names a want.
+func (w want) key() string {
+	switch {
+	case w.coin != nil:
+		return "coin " + w.coin.Tx.String() + ":" + strconv.FormatUint(uint64(w.coin.Index), 10)
+	case w.holder != nil:
+		return "account " + w.holder.Address.Qualified() + " " + w.holder.Asset.String()
+	}
+	return "tx " + w.tx.String()
+}
+
+// wants are what the traces miss, most money first.
+func (x *run) wants(traces []*tracer.Trace) []want {
+	all := map[string]want{}
+	add := func(w want) {
+		k := w.key()
+		if old, ok := all[k]; ok {
+			w.dirty = ledger.Max(w.dirty, old.dirty)
+		}
+		if !x.failed[k] {
+			all[k] = w
+		}
+	}
+	for _, t := range traces {
+		for i := range t.Terminals {
+			if e := &t.Terminals[i]; e.Reason == tracer.NotCovered && e.Coin {
+				add(want{chain: e.Asset.Chain, coin: &ledger.OutPoint{Tx: e.Tx, Index: e.Index}, dirty: e.Dirty})
+			}
+		}
+		came := map[ledger.Holder]ledger.Amount{}
+		for _, h := range t.Hops {
+			k := ledger.Holder{Address: h.To, Asset: h.Asset}
+			if sum, err := came[k].Add(h.Dirty); err == nil {
+				came[k] = sum
+			}
+			if x.partial(h.Chain, h.Tx) {
+				add(want{chain: h.Chain, tx: &h.Tx, dirty: h.Dirty})
+			}
+		}
+		for _, h := range t.Opened {
+			if x.incomplete(h) {
+				add(want{chain: h.Address.Chain, holder: &h, dirty: came[h]})
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Values(all), byAmount)
+}
+
+// partial reports a transaction of accounts of which only some transfers are held.
+func (x *run) partial(c ledger.Chain, id ledger.TxID) bool {
+	n := x.networks[c]
+	if n == nil || c.UTXO() || x.pins[c] == nil {
+		return false
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	t := n.facts.txs[id]
+	return t != nil && !t.Whole
+}
+
+// incomplete reports an account whose history is not held up to the pin.
+func (x *run) incomplete(h ledger.Holder) bool {
+	n := x.networks[h.Address.Chain]
+	if n == nil || x.pins[h.Address.Chain] == nil {
+		return n != nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	_, is := n.facts.missing(h)
+	return is
+}
+
+// fetch asks for wants, several at a time, in their order.
+func (x *run) fetch(ctx context.Context, wants []want) error {
+	wants = slices.DeleteFunc(wants, func(w want) bool {
+		_, err := x.pin(ctx, x.networks[w.chain])
+		if err != nil {
+			x.giveUp(w, err)
+		}
+		return err != nil
+	})
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	work := make(chan want)
+	var wait sync.WaitGroup
+	for range x.parallel() {
+		wait.Go(func() {
+			for w := range work {
+				if err := x.get(ctx, w); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	for _, w := range wants {
+		select {
+		case work <- w:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil || x.used() {
+			break
+		}
+	}
+	close(work)
+	wait.Wait()
+	return context.Cause(ctx)
+}
+
+func (x *run) parallel() int {
+	most := 1
+	for c := range x.pins {
+		most = max(most, x.networks[c].parallel())
+	}
+	return most
+}
+
+func (x *run) used() bool {
+	x.guarded.Lock()
+	defer x.guarded.Unlock()
+	return x.spent != nil
+}
+
+// get asks for one want. What fails is given up for this run, with the reason;
+// only the context's end, or an answer that could not be kept, is an error.
+func (x *run) get(ctx context.Context, w want) error {
+	n, p := x.networks[w.chain], x.pins[w.chain]
+	var err error
+	switch {
+	case w.coin != nil:
+		err = n.spender(ctx, p, *w.coin, x.budget)
+	case w.holder != nil:
+		err = n.history(ctx, p, *w.holder, x.budget)
+	default:
+		err = n.resolve(ctx, p, ask.Question{Kind: ask.Tx, Tx: *w.tx}, x.budget)
+	}
+	x.guarded.Lock()
+	defer x.guarded.Unlock()
+	x.asked++
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, ErrBudget):
+		x.spent = err
+		return nil
+	case errors.Is(err, ledger.ErrCorrupt):
+		return err
+	}
+	x.giveUp(w, err)
+	return nil
+}
+
+// giveUp records why a want is not to be had. A transaction that stays partial
+// says nothing of where money rests.
+func (x *run) giveUp(w want, err error) {
+	x.failed[w.key()] = true
+	switch {
+	case w.coin != nil:
+		x.out.Coins[*w.coin] = err.Error()
+	case w.holder != nil:
+		x.out.Accounts[*w.holder] = err.Error()
+	}
+}
+
+// spender finds out what became of a coin, and gets the transaction that spends it.
+func (n *network) spender(ctx context.Context, p *pin, coin ledger.OutPoint, b *budget) error {
+	n.mu.Lock()
+	s, known := n.facts.spends[coin]
+	n.mu.Unlock()
+	if !known {
+		if err := n.resolve(ctx, p, ask.Question{Kind: ask.Spends, Tx: coin.Tx}, b); err != nil {
+			return err
+		}
+		n.mu.Lock()
+		s, known = n.facts.spends[coin]
+		n.mu.Unlock()
+	}
+	if !known {
+		return ledger.Untrue(ledger.FaultMissing, "spends "+coin.Tx.String(), fmt.Sprintf("nothing is said of output %d", coin.Index))
+	}
+	if !s.Spent || n.holds(s.By) {
+		return nil
+	}
+	return n.resolve(ctx, p, ask.Question{Kind: ask.Tx, Tx: s.By}, b)
+}
+
+// history gets what is missing of an account's history, unless it is too long.
+func (n *network) history(ctx context.Context, p *pin, h ledger.Holder, b *budget) error {
+	n.mu.Lock()
+	count, counted := n.facts.counts[h]
+	r, is := n.facts.missing(h)
+	n.mu.Unlock()
+	if !is {
+		return nil
+	}
+	if !counted {
+		err := n.resolve(ctx, p, ask.Question{Kind: ask.Count, Holder: h}, b)
+		if fault, _ := ledger.FaultOf(err); err != nil && fault != ledger.FaultUnsupported {
+			return err
+		}
+		n.mu.Lock()
+		count = n.facts.counts[h]
+		n.mu.Unlock()
+	}
+	if count > uint64(n.options.MaxHistory) {
+		return &TooManyError{Holder: h, Count: count, Most: uint64(n.options.MaxHistory)}
+	}
+	return n.resolve(ctx, p, ask.Question{Kind: ask.History, Holder: h, Range: r}, b)
+}
+
+// tell reports progress.
+func (x *run) tell(t *tracer.Trace, waiting int) {
+	x.out.Requests, x.out.Bytes = x.budget.requests.Load(), x.budget.bytes.Load()
+	if x.Progress == nil {
+		return
+	}
+	p := Progress{Requests: x.out.Requests, Bytes: x.out.Bytes, Round: x.out.Rounds, Hops: len(t.Hops), Waiting: waiting, Resolved: resolved(t)}
+	if x.asked > 0 {
+		p.Left = x.options.Now().Sub(x.began) / time.Duration(x.asked) * time.Duration(waiting)
+	}
+	x.Progress(p)
+}
+
+// resolved is the part of the first payment's asset of which it is known where it is.
+func resolved(t *tracer.Trace) int64 {
+	var all, open ledger.Amount
+	for _, e := range t.Terminals {
+		if e.Asset != t.Seeds[0].Asset {
+			continue
+		}
+		all = all.Plus(e.Dirty)
+		if e.Reason == tracer.NotCovered {
+			open = open.Plus(e.Dirty)
+		}
+	}
+	if all.IsZero() {
+		return 0
+	}
+	part, _ := all.Minus(open).MulDiv(ledger.NewAmount(1_000_000), all)
+	n, _ := part.Uint64()
+	return int64(n)
+}
+
+// close says of what is left why it was not asked for.
+func (x *run) close(left []want) {
+	for _, w := range left {
+		if x.spent != nil {
+			x.giveUp(w, x.spent)
+		}
+	}
+	for c := range x.pins {
+		n := x.networks[c]
+		n.mu.Lock()
+		for q, said := range n.facts.disputes {
+			x.out.Disputes = append(x.out.Disputes, q.String()+": "+said)
+		}
+		n.mu.Unlock()
+	}
+	slices.Sort(x.out.Disputes)
+}

@@ -1,0 +1,417 @@
+package fetch
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/spoortrace/spoor/ledger"
+	"github.com/spoortrace/spoor/ledger/ask"
+	"github.com/spoortrace/spoor/store"
+)
+
+// Options of a Fetcher. Zero values: see each.
+type Options struct {
+	// Compare is how many of a hundred questions are put to a second source, too; 0: 2,
+	// below 0: none. Which ones follows from the question.
+	Compare int
+	// MaxHistory is how many transfers an account may have to be read whole; 0:
+	// 20,000. Beyond it is a super-node: money that comes there ends NOT_COVERED.
+	MaxHistory int
+	// Fresh is how old a pin may be to be gone on with; 0: an hour.
+	Fresh time.Duration
+	// Now is the clock; nil: the system's.
+	Now func() time.Time
+}
+
+const (
+	defaultCompare    = 2
+	defaultMaxHistory = 20_000
+	defaultFresh      = time.Hour
+)
+
+func (o Options) filled() Options {
+	if o.Compare == 0 {
+		o.Compare = defaultCompare
+	}
+	if o.MaxHistory == 0 {
+		o.MaxHistory = defaultMaxHistory
+	}
+	if o.Fresh == 0 {
+		o.Fresh = defaultFresh
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// TooManyError says that an account has more transfers than are read.
+type TooManyError struct {
+	Holder      ledger.Holder
+	Count, Most uint64
+	Seen        bool // so many were read, and there are more; else the service counted them
+}
+
+func (e *TooManyError) Error() string {
+	if e.Seen {
+		return fmt.Sprintf("%s has more than %d transfers; accounts of up to %d are read", e.Holder.Address, e.Count, e.Most)
+	}
+	return fmt.Sprintf("%s has about %d transactions; accounts of up to %d are read", e.Holder.Address, e.Count, e.Most)
+}
+
+// ErrBudget says that a run has used what it was given.
+var ErrBudget = errors.New("the budget is used up")
+
+// budget is what one run may still use.
+type budget struct {
+	requests, bytes atomic.Int64
+	o               Budget
+	end             time.Time
+	now             func() time.Time
+}
+
+func (b *budget) take() error {
+	switch {
+	case b.o.Requests > 0 && b.requests.Load() >= b.o.Requests:
+		return fmt.Errorf("%w: %d requests", ErrBudget, b.o.Requests)
+	case b.o.Bytes > 0 && b.bytes.Load() >= b.o.Bytes:
+		return fmt.Errorf("%w: %d bytes", ErrBudget, b.o.Bytes)
+	case b.o.Time > 0 && b.now().After(b.end):
+		return fmt.Errorf("%w: %s", ErrBudget, b.o.Time)
+	}
+	b.requests.Add(1)
+	return nil
+}
+
+// pin is the block that everything is as of.
+type pin struct {
+	ref    ledger.BlockRef
+	seq    uint64 // its number: one above that of the last answer before it
+	source string
+	time   int64 // Unix milliseconds, when it was asked for
+}
+
+// network is what is known of one network, and who is asked.
+type network struct {
+	chain   ledger.Chain
+	clocked bool
+	options Options
+	sources []*source
+	log     *Log
+
+	mu    sync.Mutex // guards what follows
+	pin   *pin
+	facts *facts
+	built bool // the index is that of the facts
+	// flights are the questions under way.
+	flights map[ask.Question]*flight
+}
+
+func openNetwork(dir string, c ledger.Chain, sources []Source, o Options) (*network, error) {
+	log, err := OpenLog(filepath.Join(dir, "fetched", string(c)+".answers"))
+	if err != nil {
+		return nil, err
+	}
+	n := &network{chain: c, options: o, log: log, flights: map[ask.Question]*flight{}}
+	for _, s := range sources {
+		if s.Parallel == 0 {
+			s.Parallel = defaultParallel
+		}
+		n.sources = append(n.sources, &source{Source: s, now: o.Now})
+		n.clocked = s.Service.Clocked()
+	}
+	for _, s := range n.sources {
+		if s.Service.Clocked() != n.clocked {
+			return nil, errors.Join(ledger.Invalid("sources", "sources of "+string(c)+" that all tell heights, or all tell times", s.Name), log.Close())
+		}
+	}
+	return n, nil
+}
+
+func (n *network) source(name string) *source {
+	for _, s := range n.sources {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// start settles on a pin: the last one where it is young enough, else the newest
+// block that a source has now.
+func (n *network) start(ctx context.Context, fresh time.Duration, b *budget) (*pin, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.pin == nil {
+		if err := n.recall(); err != nil {
+			return nil, err
+		}
+	}
+	now := n.options.Now()
+	if n.pin != nil && now.Sub(time.UnixMilli(n.pin.time)) <= fresh {
+		return n.pin, nil
+	}
+	var failed []error
+	for _, s := range n.inTurn() {
+		p, err := n.newest(ctx, s, b)
+		if err == nil {
+			return p, n.setPin(p)
+		}
+		if ctx.Err() != nil || errors.Is(err, ErrBudget) {
+			return nil, err
+		}
+		failed = append(failed, err)
+	}
+	return nil, errors.Join(failed...)
+}
+
+// newest asks a source for its head.
+func (n *network) newest(ctx context.Context, s *source, b *budget) (*pin, error) {
+	all, err := n.walk(ctx, s, &pin{seq: uint64(len(n.log.Records())) + 1}, ask.Question{Kind: ask.Head}, b)
+	if err != nil {
+		return nil, err
+	}
+	return pinOf(all)
+}
+
+// pinOf reads a pin from the answers to a question for the head.
+func pinOf(all []answered) (*pin, error) {
+	for _, a := range all {
+		if a.Head != nil {
+			return &pin{ref: a.Head.Tip, seq: all[0].Pin, source: a.Source, time: a.Time}, nil
+		}
+	}
+	return nil, ledger.Untrue(ledger.FaultContents, "head", "no answer names the newest block")
+}
+
+// recall reads the last pin from the log. The first answer of a pin names it.
+func (n *network) recall() error {
+	var last *pin
+	for _, r := range n.log.Records() {
+		if last != nil && r.Pin == last.seq || r.Question != (ask.Question{Kind: ask.Head}) || n.source(r.Source) == nil {
+			continue
+		}
+		p, err := n.pinUnder(r)
+		if err != nil {
+			return err
+		}
+		if p != nil {
+			last = p
+		}
+	}
+	if last == nil {
+		return nil
+	}
+	return n.setPin(last)
+}
+
+// pinUnder reads the pin that an answer begins; nil where it was not read to its
+// end: nothing was asked under it.
+func (n *network) pinUnder(r Record) (*pin, error) {
+	all, err := n.retrace(n.source(r.Source), r.Pin, r.Question)
+	switch {
+	case errors.Is(err, ledger.ErrCorrupt):
+		return nil, err
+	case err != nil:
+		return nil, nil //nolint:nilnil,nilerr // absent
+	}
+	return pinOf(all)
+}
+
+// retrace reads a question's answers from the log alone, of one pin.
+func (n *network) retrace(s *source, pin uint64, q ask.Question) ([]answered, error) {
+	var all []answered
+	todo, seen := []ask.Question{q}, map[ask.Question]bool{}
+	for len(todo) > 0 {
+		r, ok := n.log.Find(s.Name, todo[0], pin)
+		if !ok || seen[todo[0]] {
+			return nil, fmt.Errorf("answer to %s: %w", todo[0], ledger.ErrNotFound)
+		}
+		seen[todo[0]] = true
+		a, err := n.reread(s, r)
+		if err != nil {
+			return nil, err
+		}
+		all, todo = append(all, a), append(todo[1:], a.Next...)
+	}
+	return all, nil
+}
+
+// setPin makes the facts anew under a pin.
+func (n *network) setPin(p *pin) error {
+	f := newFacts(n.chain, n.clocked, p.ref)
+	pins := map[uint64]uint64{p.seq: p.ref.Height}
+	for _, r := range n.log.Records() {
+		s := n.source(r.Source)
+		switch {
+		case r.Source == comparison:
+			body, err := n.log.Body(r)
+			if err != nil {
+				return err
+			}
+			f.disputes[r.Question] = string(body)
+			continue
+		case s == nil || r.Question.Part != "" || r.Question.Cursor != "":
+			continue // of a source that is not asked any more, or a further page
+		case r.Question.Kind == ask.Head && pins[r.Pin] == 0:
+			old, err := n.pinUnder(r)
+			if err != nil {
+				return err
+			}
+			if old != nil {
+				pins[r.Pin] = old.ref.Height
+			}
+			continue
+		}
+		all, err := n.retrace(s, r.Pin, r.Question)
+		if errors.Is(err, ledger.ErrCorrupt) {
+			return err
+		}
+		if height, ok := pins[r.Pin]; ok && err == nil { // else it was not read to its end
+			f.admit(r.Question, all, height, r.Pin == p.seq)
+		}
+	}
+	n.pin, n.facts, n.built = p, f, false
+	return nil
+}
+
+// take admits the answers to a question.
+func (n *network) take(q ask.Question, all []answered, under *pin, dispute string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if dispute != "" {
+		n.facts.disputes[q] = dispute
+		return fmt.Errorf("%s: %w: %s", q, ErrDispute, dispute)
+	}
+	n.facts.admit(q, all, under.ref.Height, under.seq == n.pin.seq)
+	n.built = false
+	return nil
+}
+
+// ErrDispute says that two sources answer a question differently. Neither answer
+// is taken.
+var ErrDispute = errors.New("sources disagree")
+
+// comparison is the name under which disagreements stand in the log.
+const comparison = "comparison"
+
+// compare puts a question to a second source where its turn has come, and returns
+// in which way the answers differ; nothing where they agree, or nobody else knows.
+func (n *network) compare(ctx context.Context, first *source, pin *pin, q ask.Question, all []answered, b *budget) (string, error) {
+	sum := fnv.New32a()
+	fmt.Fprint(sum, q.String())
+	if q.Kind == ask.Count || int(sum.Sum32()%100) >= n.options.Compare {
+		return "", nil
+	}
+	for _, s := range n.inTurn() {
+		if s == first || !s.well() {
+			continue
+		}
+		err := n.ready(ctx, s, pin, b)
+		var other []answered
+		if err == nil {
+			other, err = n.walk(ctx, s, pin, q, b)
+		}
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		if err != nil {
+			continue
+		}
+		said := n.differ(pin, q, all, other)
+		if said == "" {
+			return "", nil
+		}
+		said = fmt.Sprintf("%s and %s: %s", first.Name, s.Name, said)
+		_, err = n.log.Append(Record{Source: comparison, Pin: pin.seq, Question: q, Time: n.options.Now().UnixMilli()}, []byte(said))
+		return said, err
+	}
+	return "", nil
+}
+
+// differ says what two sources' answers do not have in common, as far as both tell it.
+func (n *network) differ(pin *pin, q ask.Question, a, b []answered) string {
+	sides := [2][]string{}
+	for i, answers := range [][]answered{a, b} {
+		f := newFacts(n.chain, n.clocked, pin.ref)
+		f.admit(q, answers, pin.ref.Height, true)
+		sides[i] = f.lines(q)
+	}
+	for i, line := range sides[0] {
+		if i >= len(sides[1]) || sides[1][i] != line {
+			return "one says " + line
+		}
+	}
+	if len(sides[1]) > len(sides[0]) {
+		return "the other says " + sides[1][len(sides[0])]
+	}
+	return ""
+}
+
+// lines print what facts say in answer to a question, sorted.
+func (f *facts) lines(q ask.Question) []string {
+	var all []string
+	for id, t := range f.txs {
+		if q.Kind == ask.Spends {
+			break
+		}
+		for i, o := range t.Tx.Outputs {
+			all = append(all, fmt.Sprintf("%s at %d: output %d is %s to %s", id, t.Block.Height, i, o.Value, o.Address))
+		}
+		for _, in := range t.Tx.Inputs {
+			all = append(all, fmt.Sprintf("%s at %d spends %s:%d", id, t.Block.Height, in.Prev.Tx, in.Prev.Index))
+		}
+		for _, m := range t.Tx.Transfers {
+			if q.Kind != ask.History || m.Asset == q.Holder.Asset && (m.From == q.Holder.Address || m.To == q.Holder.Address) {
+				all = append(all, fmt.Sprintf("%s at %d: %s of %s from %s to %s", id, t.Block.Height, m.Amount, m.Asset, m.From, m.To))
+			}
+		}
+	}
+	for of, s := range f.spends {
+		if q.Kind == ask.Spends {
+			all = append(all, fmt.Sprintf("%s:%d is spent %t by %s at %d", of.Tx, of.Index, s.Spent, s.By, s.Height))
+		}
+	}
+	slices.SortFunc(all, strings.Compare)
+	return all
+}
+
+// bring makes the index that of the facts.
+func (n *network) bring(ctx context.Context, s *store.Store) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.built {
+		return nil
+	}
+	if err := n.log.Sync(); err != nil {
+		return err
+	}
+	if err := n.facts.build(ctx, s); err != nil {
+		return err
+	}
+	n.built = true
+	return nil
+}
+
+// parallel is how many questions are worth asking at a time.
+func (n *network) parallel() int {
+	most := 0
+	for _, s := range n.sources {
+		most = max(most, s.Parallel)
+	}
+	return most
+}
+
+// byAmount puts what most money waits for first.
+func byAmount(a, b want) int {
+	return cmp.Or(b.dirty.Cmp(a.dirty), cmp.Compare(a.key(), b.key()))
+}
