@@ -5,8 +5,6 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -21,16 +19,15 @@ import (
 
 // Record is one answer as it came, and where it came from.
 type Record struct {
-	Seq      uint64       `json:"seq"`    // from 1, in the order of the log
-	Source   string       `json:"source"` // name of the source
-	Pin      uint64       `json:"pin"`    // number of the pin that it was asked under
-	Question ask.Question `json:"question"`
-	Path     string       `json:"path"` // of the request, below the source's URL
-	Post     string       `json:"post,omitempty"`
-	Time     int64        `json:"time"`   // Unix milliseconds
-	Status   int          `json:"status"` // of HTTP
-	SHA256   string       `json:"sha256"` // of the body, in hex
-	at       int64        // of its frame in the file
+	Seq      uint64       // from 1, in the order of the log
+	Source   string       // name of the source
+	Pin      uint64       // number of the pin that it was asked under
+	Question ask.Question // with Part and Cursor
+	Request  ask.Request
+	Time     int64       // Unix milliseconds
+	Status   int         // of HTTP
+	SHA256   ledger.Hash // of the body
+	at       int64       // of its frame in the file
 }
 
 // entry names a request: the same question reads differently at each source.
@@ -89,8 +86,8 @@ func (l *Log) load() error {
 		if err != nil {
 			return err
 		}
-		var r Record
-		if err := json.Unmarshal(meta, &r); err != nil || r.Seq != uint64(len(l.records))+1 {
+		r, err := decodeRecord(meta)
+		if err != nil || r.Seq != uint64(len(l.records))+1 {
 			return fmt.Errorf("record %d does not read: %w", len(l.records)+1, ledger.ErrCorrupt)
 		}
 		r.at = l.end
@@ -144,7 +141,7 @@ func (l *Log) frame(at int64) (meta, body []byte, next int64, err error) {
 // Append writes an answer behind the others; Seq, SHA256 are filled in. It is
 // with the operating system when Append returns, on the disk after Sync.
 func (l *Log) Append(r Record, body []byte) (Record, error) {
-	r.SHA256 = hexSum(body)
+	r.SHA256 = sha256.Sum256(body)
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
 	_, err := z.Write(body)
@@ -154,7 +151,7 @@ func (l *Log) Append(r Record, body []byte) (Record, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r.Seq, r.at = uint64(len(l.records))+1, l.end
-	meta, err := json.Marshal(r)
+	meta, err := r.encode()
 	if err != nil {
 		return r, fmt.Errorf("fetch: log: %w", err)
 	}
@@ -169,11 +166,6 @@ func (l *Log) Append(r Record, body []byte) (Record, error) {
 	l.end += int64(len(b))
 	l.add(r)
 	return r, nil
-}
-
-func hexSum(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
 }
 
 // Find returns the newest answer to a request under a pin, and false when there
@@ -199,7 +191,7 @@ func (l *Log) Body(r Record) ([]byte, error) {
 		return nil, fmt.Errorf("fetch: answer %d: %w", r.Seq, ledger.ErrCorrupt)
 	}
 	body, err := io.ReadAll(z)
-	if err != nil || hexSum(body) != r.SHA256 {
+	if err != nil || sha256.Sum256(body) != r.SHA256 {
 		return nil, fmt.Errorf("fetch: answer %d is not what came: %w", r.Seq, ledger.ErrCorrupt)
 	}
 	return body, nil

@@ -128,7 +128,7 @@ func (n *network) one(ctx context.Context, s *source, pin *pin, q ask.Question, 
 		return answered{}, err
 	}
 	got.Record, err = n.log.Append(Record{
-		Source: s.Name, Pin: pin.seq, Question: q, Path: request.Path, Post: request.Body, Time: s.now().UnixMilli(), Status: got.Status,
+		Source: s.Name, Pin: pin.seq, Question: q, Request: request, Time: s.now().UnixMilli(), Status: got.Status,
 	}, body)
 	return got, err
 }
@@ -212,8 +212,11 @@ func (n *network) resolve(ctx context.Context, pin *pin, q ask.Question, b *budg
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-other.done:
-		return other.err
 	}
+	if errors.Is(other.err, ErrBudget) || errors.Is(other.err, context.Canceled) {
+		return n.resolve(ctx, pin, q, b) // that one gave up
+	}
+	return other.err
 }
 
 // flight is a question that is being asked.

@@ -1,0 +1,356 @@
+// Package esplora speaks the HTTP API of Esplora, which blockstream.info and
+// mempool.space serve and anyone can run
+// (https://github.com/Blockstream/esplora/blob/master/API.md).
+//
+// A transaction comes with all that its id is the hash of, so that the id is
+// computed again: its outputs, and which coins it spends, cannot be told falsely.
+// Block, the coins' values and owners, and who spends an output are the service's
+// word; a merkle branch can prove the block.
+package esplora
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/btcsuite/btcd/chainhash/v2"
+	"github.com/btcsuite/btcd/wire/v2"
+
+	"github.com/spoortrace/spoor/ledger"
+	"github.com/spoortrace/spoor/ledger/ask"
+)
+
+// Esplora is the API of one network.
+type Esplora struct{ chain ledger.Chain }
+
+// New returns the adapter of a network of the Bitcoin family.
+func New(c ledger.Chain) (*Esplora, error) {
+	if c.Family() != ledger.FamilyBitcoin {
+		return nil, ledger.Invalid("network", "a Bitcoin network for Esplora", string(c))
+	}
+	return &Esplora{c}, nil
+}
+
+// Chain implements ask.Service.
+func (e *Esplora) Chain() ledger.Chain { return e.chain }
+
+// Clocked implements ask.Service: Esplora tells heights.
+func (e *Esplora) Clocked() bool { return false }
+
+// The parts of a proof after the branch: the block's hash at its height, and the
+// header of that hash.
+const (
+	partHash   = "hash"
+	partHeader = "header"
+)
+
+// Request implements ask.Service.
+func (e *Esplora) Request(q ask.Question) (ask.Request, error) {
+	switch {
+	case q.Kind == ask.Head:
+		return ask.Request{Path: "/blocks"}, nil
+	case q.Kind == ask.Block:
+		return ask.Request{Path: "/blocks/" + strconv.FormatUint(q.Range.From, 10)}, nil
+	case q.Kind == ask.Tx:
+		return ask.Request{Path: "/tx/" + q.Tx.String()}, nil
+	case q.Kind == ask.Spends:
+		return ask.Request{Path: "/tx/" + q.Tx.String() + "/outspends"}, nil
+	case q.Kind == ask.Proof && q.Part == "":
+		return ask.Request{Path: "/tx/" + q.Tx.String() + "/merkle-proof"}, nil
+	case q.Kind == ask.Proof && q.Part == partHash:
+		return ask.Request{Path: "/block-height/" + q.Cursor}, nil
+	case q.Kind == ask.Proof && q.Part == partHeader:
+		return ask.Request{Path: "/block/" + q.Cursor + "/header"}, nil
+	}
+	return ask.Request{}, ask.Unsupported(q, "Esplora") // it lists accounts, but coins lead further with less
+}
+
+// Read implements ask.Service.
+func (e *Esplora) Read(q ask.Question, status int, body []byte) (ask.Answer, error) {
+	if status != http.StatusOK {
+		return ask.Answer{}, refused(q, status, body)
+	}
+	switch q.Kind {
+	case ask.Head, ask.Block:
+		return e.readBlock(q, body)
+	case ask.Tx:
+		return e.readTx(q, body)
+	case ask.Spends:
+		return readSpends(q, body)
+	case ask.Proof:
+		return readProof(q, body)
+	case ask.History, ask.Count:
+	}
+	return ask.Answer{}, ask.Unsupported(q, "Esplora")
+}
+
+// refused reads what comes with 400 or 404: a line of text.
+func refused(q ask.Question, status int, body []byte) error {
+	text := strings.TrimSpace(string(body[:min(len(body), 100)]))
+	switch {
+	case strings.HasPrefix(text, "<"):
+		return malformed(q, "a line of text", text)
+	case status == http.StatusNotFound:
+		return fmt.Errorf("%s: %q: %w", q, text, ledger.ErrNotFound)
+	}
+	return ledger.Untrue(ledger.FaultUnsupported, q.String(), fmt.Sprintf("it says %q", text))
+}
+
+func malformed(q ask.Question, want, got string) error {
+	return ledger.Untrue(ledger.FaultMalformed, q.String(), fmt.Sprintf("want %s, got %.80q", want, got))
+}
+
+// decode reads one JSON value and nothing after it.
+func decode(q ask.Question, body []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(body))
+	err := d.Decode(into)
+	if err == nil {
+		_, err = d.Token()
+	}
+	switch {
+	case errors.Is(err, io.EOF) && len(bytes.TrimSpace(body)) > 0:
+		return nil
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return &ledger.SourceError{Fault: ledger.FaultTruncated, Subject: q.String(), Detail: "the JSON ends early"}
+	case err == nil:
+		err = errors.New("something follows the answer")
+	}
+	return &ledger.SourceError{Fault: ledger.FaultMalformed, Subject: q.String(), Detail: "want JSON of Esplora", Err: err}
+}
+
+type blockJSON struct {
+	ID        string  `json:"id"`
+	Height    *uint64 `json:"height"`
+	Timestamp *int64  `json:"timestamp"`
+}
+
+func (e *Esplora) readBlock(q ask.Question, body []byte) (ask.Answer, error) {
+	var blocks []blockJSON
+	if err := decode(q, body, &blocks); err != nil {
+		return ask.Answer{}, err
+	}
+	if len(blocks) == 0 || blocks[0].Height == nil || blocks[0].Timestamp == nil {
+		return ask.Answer{}, malformed(q, "blocks with id, height and timestamp", string(body[:min(len(body), 60)]))
+	}
+	b := blocks[0]
+	if q.Kind == ask.Block && *b.Height != q.Range.From {
+		return ask.Answer{}, &ledger.SourceError{Fault: ledger.FaultLagging, Subject: q.String(), Detail: fmt.Sprintf("the block at %d came", *b.Height)}
+	}
+	hash, err := ledger.ParseTxID(b.ID)
+	if err != nil {
+		return ask.Answer{}, malformed(q, "a block hash", b.ID)
+	}
+	ref := ledger.BlockRef{Chain: e.chain, Height: *b.Height, Hash: ledger.Hash(hash), Time: *b.Timestamp * 1000}
+	return ask.Answer{Head: &ledger.Head{Tip: ref}}, nil
+}
+
+type outputJSON struct {
+	Script *string `json:"scriptpubkey"`
+	Value  *uint64 `json:"value"`
+}
+
+type txJSON struct {
+	ID       string  `json:"txid"`
+	Version  *uint32 `json:"version"`
+	LockTime *uint32 `json:"locktime"`
+	Inputs   []struct {
+		Tx       string      `json:"txid"`
+		Index    *uint32     `json:"vout"`
+		Prev     *outputJSON `json:"prevout"`
+		Script   string      `json:"scriptsig"`
+		Coinbase bool        `json:"is_coinbase"`
+		Sequence *uint32     `json:"sequence"`
+	} `json:"vin"`
+	Outputs []outputJSON `json:"vout"`
+	Fee     *uint64      `json:"fee"`
+	Status  statusJSON   `json:"status"`
+}
+
+type statusJSON struct {
+	Confirmed bool    `json:"confirmed"`
+	Height    *uint64 `json:"block_height"`
+	Hash      string  `json:"block_hash"`
+	Time      *int64  `json:"block_time"`
+}
+
+// ref reads the block that a transaction is in.
+func (s statusJSON) ref(q ask.Question, c ledger.Chain) (ledger.BlockRef, error) {
+	hash, err := ledger.ParseTxID(s.Hash)
+	if err != nil || s.Height == nil || s.Time == nil {
+		return ledger.BlockRef{}, malformed(q, "a status with block_height, block_hash and block_time", s.Hash)
+	}
+	return ledger.BlockRef{Chain: c, Height: *s.Height, Hash: ledger.Hash(hash), Time: *s.Time * 1000}, nil
+}
+
+func (e *Esplora) readTx(q ask.Question, body []byte) (ask.Answer, error) {
+	var t txJSON
+	if err := decode(q, body, &t); err != nil {
+		return ask.Answer{}, err
+	}
+	id, err := t.id(q)
+	if err != nil {
+		return ask.Answer{}, err
+	}
+	if id != q.Tx || t.ID != q.Tx.String() {
+		return ask.Answer{}, ledger.Untrue(ledger.FaultMismatched, q.String(), fmt.Sprintf("what came calls itself %.64s and has the id %s", t.ID, id))
+	}
+	if !t.Status.Confirmed {
+		return ask.Answer{Unconfirmed: true}, nil
+	}
+	p := ask.Placed{Whole: true, Tx: ledger.Tx{ID: id, Chain: e.chain, Grade: ledger.GradeAttested}}
+	if p.Block, err = t.Status.ref(q, e.chain); err != nil {
+		return ask.Answer{}, err
+	}
+	p.Tx.Time = p.Block.Time
+	return ask.Answer{Txs: []ask.Placed{p}}, t.fill(q, &p, e.chain)
+}
+
+// id computes the transaction's id from its parts (witnesses are not in it).
+func (t *txJSON) id(q ask.Question) (ledger.TxID, error) {
+	if t.Version == nil || t.LockTime == nil || len(t.Inputs) == 0 || len(t.Outputs) == 0 {
+		return ledger.TxID{}, malformed(q, "version, locktime, vin and vout", t.ID)
+	}
+	m := wire.MsgTx{Version: int32(*t.Version), LockTime: *t.LockTime}
+	for i, in := range t.Inputs {
+		prev, err := chainhash.NewHashFromStr(in.Tx)
+		script, errHex := hex.DecodeString(in.Script)
+		if err != nil || errHex != nil || len(in.Tx) != 64 || in.Index == nil || in.Sequence == nil {
+			return ledger.TxID{}, malformed(q, fmt.Sprintf("txid, vout, scriptsig and sequence of input %d", i), in.Tx)
+		}
+		m.TxIn = append(m.TxIn, &wire.TxIn{PreviousOutPoint: wire.OutPoint{Hash: *prev, Index: *in.Index}, SignatureScript: script, Sequence: *in.Sequence})
+	}
+	for i, out := range t.Outputs {
+		script, value, err := out.read(q, fmt.Sprintf("output %d", i))
+		if err != nil {
+			return ledger.TxID{}, err
+		}
+		m.TxOut = append(m.TxOut, &wire.TxOut{Value: int64(value), PkScript: script})
+	}
+	return ledger.ParseTxID(m.TxHash().String())
+}
+
+// maxMoney is all the coins that can be, in base units.
+const maxMoney = 21_000_000 * 100_000_000
+
+func (o *outputJSON) read(q ask.Question, what string) (script []byte, value uint64, err error) {
+	if o == nil || o.Script == nil || o.Value == nil {
+		return nil, 0, malformed(q, "scriptpubkey and value of "+what, "")
+	}
+	if *o.Value > maxMoney {
+		return nil, 0, ledger.Untrue(ledger.FaultContents, q.String(), fmt.Sprintf("%s has %d, more than there is", what, *o.Value))
+	}
+	if script, err = hex.DecodeString(*o.Script); err != nil {
+		return nil, 0, malformed(q, "a script of "+what+" in hex", *o.Script)
+	}
+	return script, *o.Value, nil
+}
+
+// fill reads inputs and outputs, and checks that no more goes out than comes in.
+func (t *txJSON) fill(q ask.Question, p *ask.Placed, c ledger.Chain) error {
+	var in, out uint64
+	for i, o := range t.Outputs {
+		script, value, err := o.read(q, fmt.Sprintf("output %d", i))
+		if err != nil {
+			return err
+		}
+		out += value
+		p.Tx.Outputs = append(p.Tx.Outputs, ledger.Output{Address: ledger.ScriptAddress(c, script), Value: ledger.NewAmount(value)})
+	}
+	if p.Tx.Coinbase = t.Inputs[0].Coinbase; p.Tx.Coinbase {
+		return nil
+	}
+	for i, one := range t.Inputs {
+		script, value, err := one.Prev.read(q, fmt.Sprintf("prevout %d", i))
+		if err != nil {
+			return err
+		}
+		in += value
+		prev, err := ledger.ParseTxID(one.Tx)
+		if err != nil {
+			return err
+		}
+		p.Tx.Inputs = append(p.Tx.Inputs, ledger.Input{
+			Prev: ledger.OutPoint{Tx: prev, Index: *one.Index}, Address: ledger.ScriptAddress(c, script), Value: ledger.NewAmount(value), Known: true,
+		})
+	}
+	if in > maxMoney || out > in || t.Fee == nil || *t.Fee != in-out {
+		return ledger.Untrue(ledger.FaultContents, q.String(), fmt.Sprintf("%d come in and %d go out, and the fee is not the rest", in, out))
+	}
+	return nil
+}
+
+func readSpends(q ask.Question, body []byte) (ask.Answer, error) {
+	var outs []struct {
+		Spent  *bool      `json:"spent"`
+		Tx     string     `json:"txid"`
+		Status statusJSON `json:"status"`
+	}
+	if err := decode(q, body, &outs); err != nil {
+		return ask.Answer{}, err
+	}
+	var a ask.Answer
+	for i, o := range outs {
+		if o.Spent == nil {
+			return ask.Answer{}, malformed(q, fmt.Sprintf("spent of output %d", i), "")
+		}
+		s := ask.Spend{Of: ledger.OutPoint{Tx: q.Tx, Index: uint32(i)}}
+		if *o.Spent && o.Status.Confirmed { // what is not in a block may never be
+			by, err := ledger.ParseTxID(o.Tx)
+			if err != nil || o.Status.Height == nil {
+				return ask.Answer{}, malformed(q, fmt.Sprintf("txid and block_height of what spends output %d", i), o.Tx)
+			}
+			s.Spent, s.By, s.Height = true, by, *o.Status.Height
+		}
+		a.Spends = append(a.Spends, s)
+	}
+	if len(outs) == 0 {
+		return a, malformed(q, "one entry for each output", "none")
+	}
+	return a, nil
+}
+
+func readProof(q ask.Question, body []byte) (ask.Answer, error) {
+	text := strings.TrimSpace(string(body))
+	next := q
+	switch q.Part {
+	case partHash:
+		if _, err := ledger.ParseTxID(text); err != nil {
+			return ask.Answer{}, malformed(q, "a block hash", text)
+		}
+		next.Part, next.Cursor = partHeader, text
+		return ask.Answer{Next: []ask.Question{next}}, nil
+	case partHeader:
+		header, err := hex.DecodeString(text)
+		if err != nil || len(header) != wire.MaxBlockHeaderPayload {
+			return ask.Answer{}, malformed(q, "a header of 80 bytes in hex", text)
+		}
+		return ask.Answer{Branch: &ask.Branch{Tx: q.Tx, Header: header}}, nil
+	}
+	var m struct {
+		Height *uint64  `json:"block_height"`
+		Merkle []string `json:"merkle"`
+		Pos    *uint32  `json:"pos"`
+	}
+	if err := decode(q, body, &m); err != nil {
+		return ask.Answer{}, err
+	}
+	if m.Height == nil || m.Pos == nil {
+		return ask.Answer{}, malformed(q, "block_height, merkle and pos", text)
+	}
+	b := &ask.Branch{Tx: q.Tx, Height: *m.Height, Index: *m.Pos}
+	for _, s := range m.Merkle {
+		h, err := ledger.ParseTxID(s)
+		if err != nil {
+			return ask.Answer{}, malformed(q, "hashes in merkle", s)
+		}
+		b.Hashes = append(b.Hashes, ledger.Hash(h))
+	}
+	next.Part, next.Cursor = partHash, strconv.FormatUint(*m.Height, 10)
+	return ask.Answer{Branch: b, Next: []ask.Question{next}}, nil
+}

@@ -1,0 +1,285 @@
+package fetch_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/btcsuite/btcd/wire/v2"
+
+	"github.com/spoortrace/spoor/chains/archive"
+	"github.com/spoortrace/spoor/chains/bitcoin/esplora"
+	"github.com/spoortrace/spoor/chains/service"
+	"github.com/spoortrace/spoor/fetch"
+	"github.com/spoortrace/spoor/internal/publicapi"
+	"github.com/spoortrace/spoor/internal/simchain"
+	"github.com/spoortrace/spoor/ledger"
+	"github.com/spoortrace/spoor/ledger/ask"
+	"github.com/spoortrace/spoor/store"
+	"github.com/spoortrace/spoor/store/memkv"
+	"github.com/spoortrace/spoor/tracer"
+)
+
+// full is a network whose every block is held, and what serves it.
+type full struct {
+	chain ledger.Chain
+	snap  *store.Snapshot
+	raw   rawBlocks
+	ids   []ledger.TxID // of all transactions but coinbases, in order
+}
+
+// rawBlocks are the blocks of a file by height.
+type rawBlocks map[uint64]*wire.MsgBlock
+
+func (r rawBlocks) Block(height uint64) (header []byte, txs []publicapi.RawTx, err error) {
+	b := r[height]
+	if b == nil {
+		return nil, nil, fmt.Errorf("block %d: %w", height, ledger.ErrNotFound)
+	}
+	var head bytes.Buffer
+	err = b.Header.Serialize(&head)
+	for _, t := range b.Transactions {
+		one := publicapi.RawTx{Version: uint32(t.Version), LockTime: t.LockTime}
+		one.ID, _ = ledger.ParseTxID(t.TxHash().String())
+		for _, in := range t.TxIn {
+			prev, _ := ledger.ParseTxID(in.PreviousOutPoint.Hash.String())
+			one.Prevs = append(one.Prevs, ledger.OutPoint{Tx: prev, Index: in.PreviousOutPoint.Index})
+			one.Scripts, one.Sequences = append(one.Scripts, in.SignatureScript), append(one.Sequences, in.Sequence)
+		}
+		txs = append(txs, one)
+	}
+	return head.Bytes(), txs, err
+}
+
+// coins makes a chain of coins with a number of transactions.
+func coins(t testing.TB, txs int) *full {
+	t.Helper()
+	var file bytes.Buffer
+	if _, err := simchain.Write(&file, simchain.Options{Txs: txs, PerBlock: 500, Seed: 7}); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "blk00000.dat")
+	if err := os.WriteFile(name, file.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := &full{chain: "bitcoin-simnet", raw: rawBlocks{}}
+	for rest, height := file.Bytes(), uint64(1); len(rest) > 0; height++ {
+		size := binary.LittleEndian.Uint32(rest[4:])
+		b := &wire.MsgBlock{}
+		if err := b.Deserialize(bytes.NewReader(rest[8 : 8+size])); err != nil {
+			t.Fatal(err)
+		}
+		w.raw[height] = b
+		for _, tx := range b.Transactions[1:] {
+			id, _ := ledger.ParseTxID(tx.TxHash().String())
+			w.ids = append(w.ids, id)
+		}
+		rest = rest[8+size:]
+	}
+	files, err := archive.Open(t.Context(), archive.Options{Chain: w.chain, Blocks: []string{name}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := network(t, w.chain)
+	if err := n.Append(t.Context(), files.All(t.Context()), store.AppendOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.snap = snapshot(t, n)
+	return w
+}
+
+func network(t testing.TB, c ledger.Chain) *store.Network {
+	t.Helper()
+	s, err := store.Open(t.TempDir(), memkv.New(), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	n, err := s.Create(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func snapshot(t testing.TB, n *store.Network) *store.Snapshot {
+	t.Helper()
+	snap, err := n.Snapshot(^uint64(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = snap.Close() })
+	return snap
+}
+
+// api is a server on loopback that counts, with the adapter of what it serves.
+type api struct {
+	*httptest.Server
+	service  ask.Service
+	requests atomic.Int64
+	// twist changes what is answered; nil: nothing does.
+	twist func(http.Handler) http.Handler
+}
+
+func (w *full) esplora(t testing.TB, twist func(http.Handler) http.Handler) *api {
+	t.Helper()
+	service, err := esplora.New(w.chain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serve(t, service, publicapi.Esplora(w.snap, w.raw, w.chain), twist)
+}
+
+func serve(t testing.TB, service ask.Service, h http.Handler, twist func(http.Handler) http.Handler) *api {
+	t.Helper()
+	a := &api{service: service}
+	if twist != nil {
+		h = twist(h)
+	}
+	a.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.requests.Add(1)
+		h.ServeHTTP(w, r)
+	}))
+	t.Cleanup(a.Close)
+	return a
+}
+
+func (a *api) source(t testing.TB, name string) fetch.Source {
+	t.Helper()
+	c, err := service.Dial(service.Options{URL: a.URL, Retries: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return fetch.Source{Name: name, Service: a.service, Transport: c, Parallel: 4}
+}
+
+// place is a data directory that traces are fetched into.
+type place struct {
+	dir     string
+	store   *store.Store
+	fetcher *fetch.Fetcher
+}
+
+func open(t testing.TB, dir string, o fetch.Options, sources ...fetch.Source) *place {
+	t.Helper()
+	s, err := store.Open(dir, memkv.New(), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := fetch.Open(dir, s, sources, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &place{dir, s, f}
+	t.Cleanup(p.close)
+	return p
+}
+
+func (p *place) close() {
+	if p.fetcher != nil {
+		_, _ = p.fetcher.Close(), p.store.Close()
+		p.fetcher = nil
+	}
+}
+
+// request is the question of a test about one payment.
+func request(ctx context.Context, idx tracer.Index, ref tracer.Ref, policy string) (tracer.Request, error) {
+	seeds, err := tracer.Resolve(ctx, idx, idx.Chains(), ref, nil)
+	var many *tracer.AmbiguousError
+	if errors.As(err, &many) {
+		seeds, err = many.Candidates[:1], nil
+	}
+	if err != nil {
+		return tracer.Request{}, err
+	}
+	p, err := tracer.PolicyByName(policy)
+	return tracer.Request{
+		Seeds: seeds, Policy: p, ServicePayees: tracer.DefaultServicePayees, AccountEvents: tracer.DefaultAccountEvents,
+		Hops: tracer.DefaultHops, Events: tracer.DefaultEvents,
+	}, err
+}
+
+// untagged is a snapshot without labels.
+type untagged struct{ *store.Snapshot }
+
+func (untagged) Tags(context.Context, ledger.Address) ([]ledger.Tag, error) { return nil, nil }
+
+// trace runs a trace over what a store holds.
+func trace(ctx context.Context, s *store.Store, ref tracer.Ref, policy string) (*tracer.Trace, error) {
+	snap, err := s.Snapshot(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer snap.Close()
+	req, err := request(ctx, untagged{snap}, ref, policy)
+	if err != nil {
+		return nil, err
+	}
+	return tracer.Run(ctx, untagged{snap}, req, nil)
+}
+
+// pursue fetches for a payment and returns the last trace.
+func (p *place) pursue(ctx context.Context, ref tracer.Ref, policy string, b fetch.Budget) (*tracer.Trace, *fetch.Outcome, error) {
+	var last *tracer.Trace
+	out, err := p.fetcher.Pursue(ctx, fetch.Run{Refs: []tracer.Ref{ref}, Budget: b, Trace: func(ctx context.Context) ([]*tracer.Trace, error) {
+		t, err := trace(ctx, p.store, ref, policy)
+		last = t
+		return []*tracer.Trace{t}, err
+	}})
+	return last, out, err
+}
+
+// told is what a trace says of the money, place by place, whatever the positions.
+func told(t *tracer.Trace) []string {
+	var all []string
+	for _, h := range t.Hops {
+		all = append(all, fmt.Sprintf("hop %s:%d %s > %s %s of %s, depth %d", h.Tx, h.Index, h.From, h.To, h.Dirty, h.Amount, h.Depth))
+	}
+	for _, e := range t.Terminals {
+		holds := "something" // where the trace left, nobody asked what came after
+		if e.Rests {
+			holds = e.BalanceNow.String()
+		}
+		all = append(all, fmt.Sprintf("end %s:%d %s %s of %s, holds %s", e.Tx, e.Index, e.Address, e.Reason, e.Dirty, holds))
+	}
+	for _, s := range t.Sheets {
+		all = append(all, fmt.Sprintf("sheet %+v", s.Total))
+	}
+	slices.Sort(all)
+	return all
+}
+
+func same(t testing.TB, what string, got, want *tracer.Trace) {
+	t.Helper()
+	a, b := told(got), told(want)
+	if !slices.Equal(a, b) {
+		for i := range a {
+			if i >= len(b) || a[i] != b[i] {
+				t.Fatalf("%s: fetched\n%s\nwant\n%s", what, strings.Join(a[i:min(len(a), i+3)], "\n"), strings.Join(b[min(len(b), i):min(len(b), i+3)], "\n"))
+			}
+		}
+		t.Fatalf("%s: fetched %d lines, want %d", what, len(a), len(b))
+	}
+}
+
+// draw picks payments at random, the same for the same seed.
+func draw(ids []ledger.TxID, n int) []ledger.TxID {
+	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
+	var some []ledger.TxID
+	for range n {
+		some = append(some, ids[rng.IntN(len(ids))])
+	}
+	return some
+}
