@@ -49,11 +49,25 @@ func Open(dir string, s *store.Store, sources []Source, o Options) (*Fetcher, er
 	return f, nil
 }
 
+// Names are the sources of the networks, by network and in the order in which they
+// are asked.
+func (f *Fetcher) Names() map[ledger.Chain][]string {
+	names := map[ledger.Chain][]string{}
+	for c, n := range f.networks {
+		for _, s := range n.sources {
+			names[c] = append(names[c], s.Name)
+		}
+	}
+	return names
+}
+
 // Close makes the logs durable and closes them.
 func (f *Fetcher) Close() error {
 	var all error
 	for _, n := range f.networks {
-		all = errors.Join(all, n.log.Close())
+		if n.log != nil {
+			all = errors.Join(all, n.log.Close())
+		}
 	}
 	return all
 }
@@ -96,6 +110,7 @@ type Outcome struct {
 	// NOT_COVERED.
 	Accounts map[ledger.Holder]string
 	Coins    map[ledger.OutPoint]string
+	Sources  []string // of the networks of the run
 	Disputes []string // on what sources disagree, of the networks of the run
 }
 
@@ -110,7 +125,6 @@ type run struct {
 	began   time.Time
 	asked   int
 	spent   error // why nothing more is asked
-	whole   map[ledger.Chain]bool
 	guarded sync.Mutex
 }
 
@@ -139,7 +153,7 @@ func (f *Fetcher) Pursue(ctx context.Context, r Run) (*Outcome, error) {
 		x.out.Rounds++
 		wants := x.wants(traces)
 		x.tell(traces[0], len(wants))
-		if len(wants) == 0 || x.spent != nil {
+		if len(wants) == 0 || x.used() {
 			x.close(wants)
 			return x.out, nil
 		}
@@ -223,6 +237,9 @@ func (x *run) names() string {
 func (x *run) pin(ctx context.Context, n *network) (*pin, error) {
 	if p := x.pins[n.chain]; p != nil {
 		return p, nil
+	}
+	if err := vacant(ctx, x.store, n.chain); err != nil {
+		return nil, err
 	}
 	fresh := x.options.Fresh
 	if x.Anew {
@@ -525,11 +542,15 @@ func (x *run) close(left []want) {
 	}
 	for c := range x.pins {
 		n := x.networks[c]
+		for _, s := range n.sources {
+			x.out.Sources = append(x.out.Sources, s.Name)
+		}
 		n.mu.Lock()
 		for q, said := range n.facts.disputes {
 			x.out.Disputes = append(x.out.Disputes, q.String()+": "+said)
 		}
 		n.mu.Unlock()
 	}
+	slices.Sort(x.out.Sources)
 	slices.Sort(x.out.Disputes)
 }

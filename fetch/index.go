@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -21,22 +22,32 @@ func (f *facts) build(ctx context.Context, s *store.Store) error {
 	if err != nil {
 		return err
 	}
-	status, err := n.Status()
-	if err != nil {
-		return err
-	}
-	if !status.Empty && !status.Contents.Fetched {
-		held := "blocks"
-		if status.Export {
-			held = "exports"
-		}
-		return fmt.Errorf("%s is held as %s in this data directory: trace without --fetch, or fetch into another one (--data): %w", f.chain, held, ledger.ErrPrecondition)
-	}
 	contents := store.Contents{Export: true, Fetched: true, Heights: !f.clocked, Claims: f.claims()}
 	for _, a := range slices.SortedFunc(maps.Keys(f.assets), ledger.Asset.Compare) {
 		contents.Assets = append(contents.Assets, f.assets[a])
 	}
 	return n.Rebuild(ctx, f.blocks(), contents, store.AppendOptions{})
+}
+
+// vacant refuses a network that is held already, as blocks or exports: what is
+// fetched would take their place.
+func vacant(ctx context.Context, s *store.Store, c ledger.Chain) error {
+	n, err := s.Network(ctx, c)
+	if errors.Is(err, ledger.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	status, err := n.Status()
+	if err != nil || status.Empty || status.Contents.Fetched {
+		return err
+	}
+	held := "blocks"
+	if status.Export {
+		held = "exports"
+	}
+	return fmt.Errorf("%s is held as %s in this data directory: trace without --fetch, or fetch into another one (--data): %w", c, held, ledger.ErrPrecondition)
 }
 
 // blocks yields the facts in order of height, the pin's block last. A block has

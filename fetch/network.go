@@ -106,7 +106,8 @@ type network struct {
 	clocked bool
 	options Options
 	sources []*source
-	log     *Log
+	file    string // of the log
+	log     *Log   // opened when it is first needed
 
 	mu    sync.Mutex // guards what follows
 	pin   *pin
@@ -117,11 +118,7 @@ type network struct {
 }
 
 func openNetwork(dir string, c ledger.Chain, sources []Source, o Options) (*network, error) {
-	log, err := OpenLog(filepath.Join(dir, "fetched", string(c)+".answers"))
-	if err != nil {
-		return nil, err
-	}
-	n := &network{chain: c, options: o, log: log, flights: map[ask.Question]*flight{}}
+	n := &network{chain: c, options: o, file: filepath.Join(dir, "fetched", string(c)+".answers"), flights: map[ask.Question]*flight{}}
 	for _, s := range sources {
 		if s.Parallel == 0 {
 			s.Parallel = defaultParallel
@@ -131,7 +128,7 @@ func openNetwork(dir string, c ledger.Chain, sources []Source, o Options) (*netw
 	}
 	for _, s := range n.sources {
 		if s.Service.Clocked() != n.clocked {
-			return nil, errors.Join(ledger.Invalid("sources", "sources of "+string(c)+" that all tell heights, or all tell times", s.Name), log.Close())
+			return nil, ledger.Invalid("sources", "sources of "+string(c)+" that all tell heights, or all tell times", s.Name)
 		}
 	}
 	return n, nil
@@ -151,6 +148,13 @@ func (n *network) source(name string) *source {
 func (n *network) start(ctx context.Context, fresh time.Duration, b *budget) (*pin, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.log == nil {
+		log, err := OpenLog(n.file)
+		if err != nil {
+			return nil, err
+		}
+		n.log = log
+	}
 	if n.pin == nil {
 		if err := n.recall(); err != nil {
 			return nil, err

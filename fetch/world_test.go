@@ -3,7 +3,6 @@ package fetch_test
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -15,8 +14,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-
-	"github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/spoortrace/spoor/chains/archive"
 	"github.com/spoortrace/spoor/chains/bitcoin/esplora"
@@ -35,31 +32,8 @@ import (
 type full struct {
 	chain ledger.Chain
 	snap  *store.Snapshot
-	raw   rawBlocks
+	raw   publicapi.Blocks
 	ids   []ledger.TxID // of all transactions but coinbases, in order
-}
-
-// rawBlocks are the blocks of a file by height.
-type rawBlocks map[uint64]*wire.MsgBlock
-
-func (r rawBlocks) Block(height uint64) (header []byte, txs []publicapi.RawTx, err error) {
-	b := r[height]
-	if b == nil {
-		return nil, nil, fmt.Errorf("block %d: %w", height, ledger.ErrNotFound)
-	}
-	var head bytes.Buffer
-	err = b.Header.Serialize(&head)
-	for _, t := range b.Transactions {
-		one := publicapi.RawTx{Version: uint32(t.Version), LockTime: t.LockTime}
-		one.ID, _ = ledger.ParseTxID(t.TxHash().String())
-		for _, in := range t.TxIn {
-			prev, _ := ledger.ParseTxID(in.PreviousOutPoint.Hash.String())
-			one.Prevs = append(one.Prevs, ledger.OutPoint{Tx: prev, Index: in.PreviousOutPoint.Index})
-			one.Scripts, one.Sequences = append(one.Scripts, in.SignatureScript), append(one.Sequences, in.Sequence)
-		}
-		txs = append(txs, one)
-	}
-	return head.Bytes(), txs, err
 }
 
 // coins makes a chain of coins with a number of transactions.
@@ -73,19 +47,19 @@ func coins(t testing.TB, txs int) *full {
 	if err := os.WriteFile(name, file.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w := &full{chain: "bitcoin-simnet", raw: rawBlocks{}}
-	for rest, height := file.Bytes(), uint64(1); len(rest) > 0; height++ {
-		size := binary.LittleEndian.Uint32(rest[4:])
-		b := &wire.MsgBlock{}
-		if err := b.Deserialize(bytes.NewReader(rest[8 : 8+size])); err != nil {
-			t.Fatal(err)
-		}
-		w.raw[height] = b
-		for _, tx := range b.Transactions[1:] {
-			id, _ := ledger.ParseTxID(tx.TxHash().String())
+	raw, err := publicapi.ReadBlocks(file.Bytes(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &full{chain: "bitcoin-simnet", raw: raw}
+	for height := uint64(1); raw[height] != nil; height++ {
+		for _, tx := range raw[height].Transactions[1:] {
+			id, err := ledger.ParseTxID(tx.TxHash().String())
+			if err != nil {
+				t.Fatal(err)
+			}
 			w.ids = append(w.ids, id)
 		}
-		rest = rest[8+size:]
 	}
 	files, err := archive.Open(t.Context(), archive.Options{Chain: w.chain, Blocks: []string{name}})
 	if err != nil {
@@ -128,8 +102,6 @@ type api struct {
 	*httptest.Server
 	service  ask.Service
 	requests atomic.Int64
-	// twist changes what is answered; nil: nothing does.
-	twist func(http.Handler) http.Handler
 }
 
 func (w *full) esplora(t testing.TB, twist func(http.Handler) http.Handler) *api {
@@ -276,7 +248,7 @@ func same(t testing.TB, what string, got, want *tracer.Trace) {
 
 // draw picks payments at random, the same for the same seed.
 func draw(ids []ledger.TxID, n int) []ledger.TxID {
-	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
+	rng := rand.New(rand.NewPCG(1, 2))
 	var some []ledger.TxID
 	for range n {
 		some = append(some, ids[rng.IntN(len(ids))])

@@ -27,10 +27,16 @@ func (v *view) coverage(ctx context.Context, t *tracer.Trace) ([]*spoorv1.Covera
 		if err != nil {
 			return nil, err
 		}
-		if extent.Export {
+		switch {
+		case extent.Fetched:
+			err = v.traceOfFetched(ctx, m, ref.Chain, t)
+		case extent.Export:
 			traceOfExport(m, extent, ref.Chain, t)
-		} else {
+		default:
 			traceOfBlocks(m, extent, ref, t)
+		}
+		if err != nil {
+			return nil, err
 		}
 		m.TagSets = v.tagSets()
 		all = append(all, m)
@@ -107,6 +113,8 @@ func exportCoverage(m *spoorv1.Coverage, extent store.Extent) {
 		accounts++
 	}
 	switch {
+	case extent.Fetched:
+		m.Detail = "what services answered of " + fetchedOf(extent)
 	case len(extent.Claims) == 0:
 		m.State = ledger.CoverageUnknown.String()
 		m.Detail = plural(len(extent.Files), "export file") + ", stated complete for nothing"
@@ -115,6 +123,59 @@ func exportCoverage(m *spoorv1.Coverage, extent store.Extent) {
 	default:
 		m.Detail = plural(len(extent.Files), "export file") + ", stated complete for " + plural(accounts, "account")
 	}
+}
+
+// fetchedOf counts what services answered whole: transactions with what became of
+// their coins, or histories of accounts.
+func fetchedOf(extent store.Extent) string {
+	coins := map[ledger.TxID]bool{}
+	for _, c := range extent.Claims {
+		if c.Tx != (ledger.TxID{}) {
+			coins[c.Tx] = true
+		}
+	}
+	if len(coins) > 0 {
+		return "the coins of " + plural(len(coins), "transaction")
+	}
+	if len(extent.Claims) == 1 {
+		return "1 history"
+	}
+	return strconv.Itoa(len(extent.Claims)) + " histories"
+}
+
+// traceOfFetched says what a trace lacks of what it asked services for.
+func (v *view) traceOfFetched(ctx context.Context, m *spoorv1.Coverage, c ledger.Chain, t *tracer.Trace) error {
+	m.Missing = nil
+	if open := notCovered(c, t); len(open) > 0 {
+		m.Missing = append(m.Missing, "what became of money at "+addresses(len(open)))
+	}
+	partial := 0
+	for _, h := range t.Opened {
+		if h.Address.Chain != c {
+			continue
+		}
+		whole, err := v.Covered(ctx, h, ledger.At(0, 1))
+		if err != nil {
+			return err
+		}
+		if !whole {
+			partial++
+		}
+	}
+	if partial > 0 {
+		m.Missing = append(m.Missing, "the history of "+plural(partial, "account")+" that the money passed")
+	}
+	if len(m.Missing) == 0 {
+		m.State = ledger.CoverageComplete.String()
+	}
+	return nil
+}
+
+func addresses(n int) string {
+	if n == 1 {
+		return "1 address"
+	}
+	return strconv.Itoa(n) + " addresses"
 }
 
 func traceOfExport(m *spoorv1.Coverage, extent store.Extent, c ledger.Chain, t *tracer.Trace) {

@@ -28,6 +28,7 @@ import (
 	"github.com/spoortrace/spoor/access"
 	"github.com/spoortrace/spoor/cases"
 	"github.com/spoortrace/spoor/entities"
+	"github.com/spoortrace/spoor/fetch"
 	"github.com/spoortrace/spoor/labels"
 	"github.com/spoortrace/spoor/prices"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
@@ -69,6 +70,10 @@ type Config struct {
 	Software string
 	// Program is the SHA-256 of the running program, in hex, which packages state; nil: they do not.
 	Program func() (string, error)
+	// Fetch asks services for what traces lack, owned by the caller; nil: a trace that asks for it is refused.
+	Fetch *fetch.Fetcher
+	// FetchLimits are what one trace may ask for at most.
+	FetchLimits fetch.Budget
 	// Scoring is the judgment of screenings; nil: package risk with its default rules.
 	Scoring *Scoring
 	Log     *slog.Logger // nil: slog.Default()
@@ -149,7 +154,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Entities != nil {
 		s.data.clusters = newClusterer(s.data, cfg.Log)
 	}
-	s.traces = &traces{data: s.data, jobs: s.jobs, pages: s.pages, slots: make(chan struct{}, cfg.MaxTraces), held: map[string]int{}, maxEvents: cfg.MaxEvents, memory: newMemory(cfg.TraceBytes), follows: cfg.Follows}
+	s.traces = &traces{data: s.data, jobs: s.jobs, pages: s.pages, slots: make(chan struct{}, cfg.MaxTraces), held: map[string]int{}, maxEvents: cfg.MaxEvents, memory: newMemory(cfg.TraceBytes), follows: cfg.Follows, fetcher: cfg.Fetch, fetchLimits: cfg.FetchLimits}
 	s.cases = &caseService{data: s.data, cases: cfg.Cases, broken: cfg.CasesError, pages: s.pages, software: cfg.Software, program: cfg.Program, slot: s.traces.slot}
 	if s.screens, err = s.newScreens(); err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/spoortrace/spoor/fetch"
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 	"github.com/spoortrace/spoor/tracer"
@@ -24,6 +25,9 @@ type traces struct {
 	maxEvents int
 	memory    *memory
 	follows   *Follows
+	fetcher   *fetch.Fetcher // nil: nobody is asked
+	// fetchLimits are what one trace may ask for at most.
+	fetchLimits fetch.Budget
 
 	mu   sync.Mutex
 	held map[string]int // slots that each tenant holds
@@ -37,8 +41,15 @@ func (s *traces) StreamTrace(m *spoorv1.StreamTraceRequest, stream spoorv1.Trace
 		return err
 	}
 	defer release()
-	if m.GetFollow() {
+	switch {
+	case m.GetFollow() && m.GetRequest().GetFetch() != nil:
+		return ledger.Invalid("follow", "no fetch beside it", "both")
+	case m.GetFollow():
 		return s.follow(ctx, m.GetRequest(), stream.Send)
+	}
+	out, err := s.fetch(ctx, m.GetRequest(), stream.Send)
+	if err != nil {
+		return err
 	}
 	q, err := s.ask(ctx, m.GetRequest())
 	if err != nil {
@@ -63,6 +74,7 @@ func (s *traces) StreamTrace(m *spoorv1.StreamTraceRequest, stream spoorv1.Trace
 	if err != nil {
 		return err
 	}
+	addFetched(result, out)
 	for _, t := range result.GetTerminals() {
 		if err := stream.Send(&spoorv1.TraceEvent{Event: &spoorv1.TraceEvent_Terminal{Terminal: t}}); err != nil {
 			return err
@@ -75,12 +87,20 @@ func (s *traces) StreamTrace(m *spoorv1.StreamTraceRequest, stream spoorv1.Trace
 // StartTrace begins a trace and answers at once.
 func (s *traces) StartTrace(ctx context.Context, m *spoorv1.StartTraceRequest) (*spoorv1.Trace, error) {
 	return s.jobs.start(ctx, m.GetRequestId(), m.GetRequest(), func() (func(), error) { return s.slot(ctx) }, func(ctx context.Context, onHop func(tracer.Hop)) (*spoorv1.Trace, error) {
+		out, err := s.fetch(ctx, m.GetRequest(), nil)
+		if err != nil {
+			return nil, err
+		}
 		q, err := s.ask(ctx, m.GetRequest())
 		if err != nil {
 			return nil, err
 		}
 		defer q.view.close()
-		return s.run(ctx, q, onHop)
+		t, err := s.run(ctx, q, onHop)
+		if err == nil {
+			addFetched(t, out)
+		}
+		return t, err
 	})
 }
 
@@ -204,6 +224,9 @@ func (q *question) answer(ctx context.Context, main *tracer.Trace, all map[strin
 	conv := q.view.converter(ctx)
 	m, err := conv.trace(main)
 	if err != nil {
+		return nil, err
+	}
+	if err := q.view.blankBalances(m, main.Terminals); err != nil {
 		return nil, err
 	}
 	m.Request, m.State = q.message, stateDone

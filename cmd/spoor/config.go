@@ -37,6 +37,10 @@ type Config struct {
 	Prices []string `yaml:"prices"`
 	// SortMegabytes is how much of the rows of a large ingest is sorted in memory; the rest waits in files. 0: 256.
 	SortMegabytes int `yaml:"sort_megabytes"`
+	// Sources are services that trace --fetch asks, those of a network in the order in which they stand; none: public ones that need no key.
+	Sources []SourceConfig `yaml:"sources"`
+	// Fetch is for trace --fetch.
+	Fetch FetchConfig `yaml:"fetch"`
 	// Follow are the nodes that spoor serve reads, one entry a network.
 	Follow []NodeConfig `yaml:"follow"`
 	// Serve is for spoor serve.

@@ -71,6 +71,18 @@ func (in *intake) held(ctx context.Context, c ledger.Chain) (*store.Network, err
 	return n, err
 }
 
+// create opens a network, or makes it. What was fetched of it piece by piece is set
+// aside: blocks and exports are more than that. The answers themselves stay in
+// their log.
+func (in *intake) create(ctx context.Context, c ledger.Chain) (*store.Network, error) {
+	n, err := in.store.Create(ctx, c)
+	if err != nil || !n.Contents().Fetched {
+		return n, err
+	}
+	in.log.Info("what was fetched of the network is set aside for what is ingested", "network", c)
+	return n, n.Rebuild(ctx, func(func(*ledger.Block, error) bool) {}, store.Contents{}, store.AppendOptions{})
+}
+
 // reporter turns the store's progress into messages: at most one in a tenth of
 // a second, since a publication may follow every block.
 func (in *intake) reporter(c ledger.Chain, phase string, total int64, unit string, progress progressFunc, done func(store.Progress) int64) func(store.Progress) {

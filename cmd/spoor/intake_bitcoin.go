@@ -33,7 +33,7 @@ func (in *intake) bitcoin(ctx context.Context, req *spoorv1.BitcoinBlocks, progr
 	if err != nil {
 		return nil, err
 	}
-	n, err := in.store.Create(ctx, chain)
+	n, err := in.create(ctx, chain)
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ func (in *intake) etl(ctx context.Context, req *spoorv1.EvmCsv, progress progres
 	if err != nil {
 		return nil, err
 	}
-	n, err := in.store.Create(ctx, chain)
+	n, err := in.create(ctx, chain)
 	if err != nil {
 		return nil, err
 	}

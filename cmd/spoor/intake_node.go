@@ -54,7 +54,7 @@ func (in *intake) read(ctx context.Context, chain ledger.Chain, req *spoorv1.Nod
 	if err != nil {
 		return nil, err
 	}
-	n, err := in.store.Create(ctx, chain)
+	n, err := in.create(ctx, chain)
 	if err != nil {
 		return nil, err
 	}

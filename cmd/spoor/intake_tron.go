@@ -154,10 +154,13 @@ func exportContents(n *store.Network) (store.Contents, error) {
 	if err != nil {
 		return store.Contents{}, err
 	}
-	if !status.Export && !status.Empty {
+	if !status.Export && !status.Empty { // what was fetched is an export, too
 		return store.Contents{}, fmt.Errorf("%s holds blocks, not exports: %w", n.Chain(), ledger.ErrPrecondition)
 	}
 	contents := n.Contents()
+	if contents.Fetched {
+		contents = store.Contents{}
+	}
 	contents.Export = true
 	return contents, nil
 }
@@ -224,7 +227,7 @@ func (in *intake) rebuild(ctx context.Context, chain ledger.Chain, s *exportSet,
 	if err != nil {
 		return err
 	}
-	n, err := in.store.Create(ctx, chain)
+	n, err := in.create(ctx, chain)
 	if err != nil {
 		return err
 	}

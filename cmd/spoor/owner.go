@@ -19,6 +19,7 @@ import (
 	"github.com/spoortrace/spoor/access"
 	"github.com/spoortrace/spoor/cases"
 	"github.com/spoortrace/spoor/entities"
+	"github.com/spoortrace/spoor/fetch"
 	"github.com/spoortrace/spoor/labels"
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/screening"
@@ -47,6 +48,9 @@ type owner struct {
 	pipe   *bufconn.Listener
 	serves errgroup.Group
 	intake *intake
+	// fetcher asks services for what traces lack; hangUp closes its connections.
+	fetcher *fetch.Fetcher
+	hangUp  func()
 
 	follows errgroup.Group
 	log     *slog.Logger
@@ -128,7 +132,11 @@ func openOwner(dir string, config Config, log *slog.Logger) (*owner, error) {
 		log.Warn("label log: cut off a batch that was never finished", "bytes", n)
 	}
 	o.intake = &intake{store: st, labels: tags, log: log, now: time.Now, bridges: bridges, follows: server.NewFollows(time.Now), memory: int64(config.SortMegabytes) << 20}
+	if o.fetcher, o.hangUp, err = config.fetcher(dir, st); err != nil {
+		return nil, errors.Join(err, o.closeCases(), kept.Close(), o.closeAccess(), clusters.Close(), tags.Close(), st.Close())
+	}
 	o.server, err = server.New(server.Config{
+		Fetch: o.fetcher, FetchLimits: config.Fetch.limits(),
 		Store: st, Labels: tags, Entities: clusters, Screening: kept, Cases: files, CasesError: broken, Software: "spoor " + version(), Program: ownHash, Keys: keys, Audit: audit, Ingest: o.intake.ingest, Backup: o.backup, Follows: o.intake.follows, Prices: worth, Log: log, Webhooks: hooks,
 		MaxTraces: limits.MaxTraces, MaxEvents: limits.MaxEvents, TraceBytes: int64(limits.TraceMegabytes) << 20, KeepTraces: limits.KeepTraces, Rate: float64(limits.Rate),
 	})
@@ -235,7 +243,8 @@ func (o *owner) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	o.server.Stop(ctx)
-	return errors.Join(o.serves.Wait(), o.closeCases(), o.screening.Close(), o.closeAccess(), o.labels.Close(), o.entities.Close(), o.store.Close())
+	defer o.hangUp()
+	return errors.Join(o.serves.Wait(), o.fetcher.Close(), o.closeCases(), o.screening.Close(), o.closeAccess(), o.labels.Close(), o.entities.Close(), o.store.Close())
 }
 
 // bytesIn adds up the files of a folder; a missing one is empty.

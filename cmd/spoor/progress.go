@@ -73,6 +73,21 @@ func (m *meter) show(p *spoorv1.Progress) {
 	m.bar.SetCurrent(p.GetDone())
 }
 
+// line prints a line above the bars.
+func (m *meter) line(text string) {
+	w := m.app.errOut
+	if m.bars != nil {
+		w = m.bars
+	}
+	_, _ = fmt.Fprintln(w, text)
+}
+
+// fetching shows how far the asking for a trace is.
+func (m *meter) fetching(p *spoorv1.FetchProgress) {
+	m.note.Store(fmt.Sprintf(" %d requests, %d KB, %d hops, %d.%d %% of the money found", p.GetRequests(), p.GetBytes()>>10, p.GetHops(), p.GetResolvedPpm()/10_000, p.GetResolvedPpm()/1000%10))
+	m.show(&spoorv1.Progress{Phase: "ask", Done: p.GetRequests(), Total: p.GetRequests() + p.GetWaiting(), Unit: "requests"})
+}
+
 // pace says how many units a second the phase has made, and how long it will
 // take at that rate: 0 while either is unknown.
 func (m *meter) pace(p *spoorv1.Progress) (rate int64, left time.Duration) {
@@ -89,8 +104,8 @@ func (m *meter) pace(p *spoorv1.Progress) (rate int64, left time.Duration) {
 
 // tell puts height, rate and time left behind the bar.
 func (m *meter) tell(p *spoorv1.Progress, rate int64, left time.Duration) {
-	if p.GetUnit() == "height" {
-		return // a follower has a note of its own
+	if p.GetUnit() == "height" || p.GetUnit() == "requests" {
+		return // they have a note of their own
 	}
 	var note string
 	if h := p.GetHeight(); h > 0 {

@@ -58,7 +58,7 @@ func scripts(t *testing.T, p testscript.Params, remote bool) {
 			env.Setenv("SPOOR_DATA", filepath.Join(env.WorkDir, "data"))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": exits, "printed": printed, "cut": cut, "flip": flip, "unzip": unzip, "served": served},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": exits, "printed": printed, "cut": cut, "flip": flip, "unzip": unzip, "served": served, "esplora": serveEsplora},
 	})
 }
 

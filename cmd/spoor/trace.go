@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -28,6 +29,9 @@ type traceFlags struct {
 	prices        []string
 	follow        bool
 	upstream      bool
+	fetch         bool
+	ask           spoorv1.Fetch
+	maxTime       time.Duration
 }
 
 func (a *app) traceCommand() *cobra.Command {
@@ -73,6 +77,11 @@ NOT_COVERED in the answer and no reason for another status.`,
 	f.BoolVar(&a.style.All, "all", false, "tables with every hop and place, however many")
 	f.BoolVar(&flags.upstream, "upstream", false, "ask where the payments' money came from")
 	f.BoolVar(&flags.follow, "follow", false, "go on as blocks arrive, until SIGINT: hops are TENTATIVE, then FINAL, or RETRACTED by a reorganisation")
+	f.BoolVar(&flags.fetch, "fetch", false, "ask the sources of the settings (else public ones) for what the index lacks of the trace, and for nothing else")
+	f.Int64Var(&flags.ask.MaxRequests, "max-requests", 0, "with --fetch: greatest number of requests; what is left is NOT_COVERED and says why (default 10,000)")
+	f.Int64Var(&flags.ask.MaxBytes, "max-bytes", 0, "with --fetch: greatest number of bytes that are read (default 1 GiB)")
+	f.DurationVar(&flags.maxTime, "max-time", 0, "with --fetch: greatest time (default 1h)")
+	f.BoolVar(&flags.ask.Anew, "anew", false, "with --fetch: as of the newest block, though the cut-off of an earlier --fetch is young")
 	f.StringArrayVar(&flags.prices, "prices", nil, "`FILE` of prices (asset,time,usd,source) that annotate amounts; may be repeated; not through a server")
 	f.StringVar(&flags.sheet, "sheet", "hops", "what -o csv writes: hops, terminals or conservation")
 	return cmd
@@ -104,6 +113,9 @@ func (a *app) trace(cmd *cobra.Command, req *spoorv1.TraceRequest, flags *traceF
 	if flags.upstream {
 		req.Direction = spoorv1.Direction_DIRECTION_UPSTREAM
 	}
+	if err := a.asks(req, flags); err != nil {
+		return err
+	}
 	if flags.follow && flags.upstream {
 		return &usageError{errors.New("--follow: want no --upstream beside it: what came before does not change")}
 	}
@@ -111,7 +123,7 @@ func (a *app) trace(cmd *cobra.Command, req *spoorv1.TraceRequest, flags *traceF
 		return &usageError{errors.New("--follow: want neither --as-of nor --all-policies beside it, and -o table or json")}
 	}
 	a.config.Prices = append(a.config.Prices, flags.prices...)
-	l, err := a.connect(cmd.Context(), false)
+	l, err := a.connect(cmd.Context(), flags.fetch)
 	if err != nil {
 		return err
 	}
@@ -133,6 +145,25 @@ func (a *app) trace(cmd *cobra.Command, req *spoorv1.TraceRequest, flags *traceF
 		return err
 	}
 	return pending(t)
+}
+
+// asks reads the flags of --fetch.
+func (a *app) asks(req *spoorv1.TraceRequest, flags *traceFlags) error {
+	given := flags.ask.GetMaxRequests() != 0 || flags.ask.GetMaxBytes() != 0 || flags.maxTime != 0 || flags.ask.GetAnew()
+	switch {
+	case !flags.fetch && given:
+		return &usageError{errors.New("--max-requests, --max-bytes, --max-time and --anew: want --fetch beside them")}
+	case !flags.fetch:
+		return nil
+	case flags.follow || flags.upstream || req.GetAsOf() != "":
+		return &usageError{errors.New("--fetch: want neither --follow nor --upstream nor --as-of beside it")}
+	case flags.maxTime != 0 && flags.maxTime < time.Second:
+		return ledger.Invalid("--max-time", "a second or more", flags.maxTime.String())
+	}
+	flags.ask.MaxSeconds = int64(flags.maxTime / time.Second)
+	req.Fetch = &flags.ask
+	a.sayWhoLearns()
+	return nil
 }
 
 func (a *app) printTrace(t *spoorv1.Trace, csv func(io.Writer, *spoorv1.Trace) error) error {
@@ -158,6 +189,9 @@ func traceTable(w io.Writer, t *spoorv1.Trace, s render.Style) error {
 	return render.Policies(w, t, nil, s)
 }
 
+// foundShown is how many hops are shown as they are found.
+const foundShown = 20
+
 // traceBy runs a trace over a link and puts its pieces together.
 func (a *app) traceBy(ctx context.Context, l *link, req *spoorv1.TraceRequest) (*spoorv1.Trace, error) {
 	m := a.meter()
@@ -166,7 +200,7 @@ func (a *app) traceBy(ctx context.Context, l *link, req *spoorv1.TraceRequest) (
 	if err != nil {
 		return nil, err
 	}
-	t := &spoorv1.Trace{}
+	t, found := &spoorv1.Trace{}, 0
 	for {
 		event, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
@@ -185,6 +219,12 @@ func (a *app) traceBy(ctx context.Context, l *link, req *spoorv1.TraceRequest) (
 			t.Terminals = append(t.Terminals, e.Terminal)
 		case *spoorv1.TraceEvent_Progress:
 			m.show(e.Progress)
+		case *spoorv1.TraceEvent_Found:
+			if found++; found <= foundShown {
+				m.line(render.FoundLine(e.Found, a.style))
+			}
+		case *spoorv1.TraceEvent_Fetching:
+			m.fetching(e.Fetching)
 		case *spoorv1.TraceEvent_Result:
 			e.Result.Hops, e.Result.Terminals = t.GetHops(), t.GetTerminals()
 			return e.Result, nil

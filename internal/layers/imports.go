@@ -26,8 +26,8 @@ var mayImport = map[string][]string{
 	"evidence":  {"ledger", "tracer", "cases"},
 	"proto":     {},
 	"internal":  {"ledger"},
-	"server":    {"ledger", "store", "labels", "prices", "tracer", "entities", "access", "screening", "rates", "cases", "evidence", "proto"},
-	"cmd":       {"ledger", "chains", "store", "labels", "prices", "tracer", "entities", "access", "screening", "rates", "evaluate", "cases", "evidence", "proto", "server", "internal", "testdata"}, // testdata/demo is bundled
+	"server":    {"ledger", "store", "fetch", "labels", "prices", "tracer", "entities", "access", "screening", "rates", "cases", "evidence", "proto"},
+	"cmd":       {"ledger", "chains", "store", "fetch", "labels", "prices", "tracer", "entities", "access", "screening", "rates", "evaluate", "cases", "evidence", "proto", "server", "internal", "testdata"}, // testdata/demo is bundled
 }
 
 // concrete are folders that only cmd and tests may know, so that a new chain or engine is one line in one switch.

@@ -112,7 +112,9 @@ type TraceRequest struct {
 	// Whether traced miner fees flow on to the coinbase of their block instead of ending in `fees`.
 	FeesToCoinbase bool `protobuf:"varint,15,opt,name=fees_to_coinbase,json=feesToCoinbase,proto3" json:"fees_to_coinbase,omitempty"`
 	// Whether crossings of tier T2 (a bridge's other leg by recipient, amount and time) extend the trace; they are wrong at times.
-	Heuristics    bool `protobuf:"varint,16,opt,name=heuristics,proto3" json:"heuristics,omitempty"`
+	Heuristics bool `protobuf:"varint,16,opt,name=heuristics,proto3" json:"heuristics,omitempty"`
+	// What the index lacks is asked of the operator's sources while the trace runs; absent: nothing is asked of anybody.
+	Fetch         *Fetch `protobuf:"bytes,17,opt,name=fetch,proto3" json:"fetch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -259,6 +261,268 @@ func (x *TraceRequest) GetHeuristics() bool {
 	return false
 }
 
+func (x *TraceRequest) GetFetch() *Fetch {
+	if x != nil {
+		return x.Fetch
+	}
+	return nil
+}
+
+// Fetch has a trace ask the operator's sources for what it touches, most money first, and put it into the index. Not upstream, nor with as_of.
+type Fetch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Greatest number of requests; 0: the server's limit.
+	MaxRequests int64 `protobuf:"varint,1,opt,name=max_requests,json=maxRequests,proto3" json:"max_requests,omitempty"`
+	// Greatest number of bytes that are read; 0: the server's limit.
+	MaxBytes int64 `protobuf:"varint,2,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
+	// Greatest time, in seconds; 0: the server's limit.
+	MaxSeconds int64 `protobuf:"varint,3,opt,name=max_seconds,json=maxSeconds,proto3" json:"max_seconds,omitempty"`
+	// Whether the cut-off is the newest block; else a cut-off that was asked for lately is gone on with.
+	Anew          bool `protobuf:"varint,4,opt,name=anew,proto3" json:"anew,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Fetch) Reset() {
+	*x = Fetch{}
+	mi := &file_spoor_v1_trace_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Fetch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Fetch) ProtoMessage() {}
+
+func (x *Fetch) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Fetch.ProtoReflect.Descriptor instead.
+func (*Fetch) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Fetch) GetMaxRequests() int64 {
+	if x != nil {
+		return x.MaxRequests
+	}
+	return 0
+}
+
+func (x *Fetch) GetMaxBytes() int64 {
+	if x != nil {
+		return x.MaxBytes
+	}
+	return 0
+}
+
+func (x *Fetch) GetMaxSeconds() int64 {
+	if x != nil {
+		return x.MaxSeconds
+	}
+	return 0
+}
+
+func (x *Fetch) GetAnew() bool {
+	if x != nil {
+		return x.Anew
+	}
+	return false
+}
+
+// FetchProgress is how far the asking has come.
+type FetchProgress struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Requests sent so far.
+	Requests int64 `protobuf:"varint,1,opt,name=requests,proto3" json:"requests,omitempty"`
+	// Bytes read so far.
+	Bytes int64 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// How often the trace was run on what is held.
+	Rounds int32 `protobuf:"varint,3,opt,name=rounds,proto3" json:"rounds,omitempty"`
+	// Hops that it has.
+	Hops int64 `protobuf:"varint,4,opt,name=hops,proto3" json:"hops,omitempty"`
+	// Transactions and accounts still to be asked for, as far as known.
+	Waiting int64 `protobuf:"varint,5,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	// Parts in a million of the payments of which it is known where they are.
+	ResolvedPpm int64 `protobuf:"varint,6,opt,name=resolved_ppm,json=resolvedPpm,proto3" json:"resolved_ppm,omitempty"`
+	// Seconds left at the present speed; 0 while unknown.
+	SecondsLeft   int64 `protobuf:"varint,7,opt,name=seconds_left,json=secondsLeft,proto3" json:"seconds_left,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchProgress) Reset() {
+	*x = FetchProgress{}
+	mi := &file_spoor_v1_trace_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchProgress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchProgress) ProtoMessage() {}
+
+func (x *FetchProgress) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchProgress.ProtoReflect.Descriptor instead.
+func (*FetchProgress) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *FetchProgress) GetRequests() int64 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
+}
+
+func (x *FetchProgress) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *FetchProgress) GetRounds() int32 {
+	if x != nil {
+		return x.Rounds
+	}
+	return 0
+}
+
+func (x *FetchProgress) GetHops() int64 {
+	if x != nil {
+		return x.Hops
+	}
+	return 0
+}
+
+func (x *FetchProgress) GetWaiting() int64 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+func (x *FetchProgress) GetResolvedPpm() int64 {
+	if x != nil {
+		return x.ResolvedPpm
+	}
+	return 0
+}
+
+func (x *FetchProgress) GetSecondsLeft() int64 {
+	if x != nil {
+		return x.SecondsLeft
+	}
+	return 0
+}
+
+// FetchReport is what the asking for one trace came to.
+type FetchReport struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Requests sent; what was asked before is not asked again.
+	Requests int64 `protobuf:"varint,1,opt,name=requests,proto3" json:"requests,omitempty"`
+	// Bytes read.
+	Bytes int64 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// How often the trace was run.
+	Rounds int32 `protobuf:"varint,3,opt,name=rounds,proto3" json:"rounds,omitempty"`
+	// Names of the sources of the networks that were asked.
+	Sources []string `protobuf:"bytes,4,rep,name=sources,proto3" json:"sources,omitempty"`
+	// Questions that two sources answer differently, with both answers; neither was taken.
+	Disputes      []string `protobuf:"bytes,5,rep,name=disputes,proto3" json:"disputes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchReport) Reset() {
+	*x = FetchReport{}
+	mi := &file_spoor_v1_trace_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchReport) ProtoMessage() {}
+
+func (x *FetchReport) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchReport.ProtoReflect.Descriptor instead.
+func (*FetchReport) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *FetchReport) GetRequests() int64 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
+}
+
+func (x *FetchReport) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *FetchReport) GetRounds() int32 {
+	if x != nil {
+		return x.Rounds
+	}
+	return 0
+}
+
+func (x *FetchReport) GetSources() []string {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+func (x *FetchReport) GetDisputes() []string {
+	if x != nil {
+		return x.Disputes
+	}
+	return nil
+}
+
 // Share is the part of one seed in a traced amount.
 type Share struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -272,7 +536,7 @@ type Share struct {
 
 func (x *Share) Reset() {
 	*x = Share{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[1]
+	mi := &file_spoor_v1_trace_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -284,7 +548,7 @@ func (x *Share) String() string {
 func (*Share) ProtoMessage() {}
 
 func (x *Share) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[1]
+	mi := &file_spoor_v1_trace_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -297,7 +561,7 @@ func (x *Share) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Share.ProtoReflect.Descriptor instead.
 func (*Share) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{1}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Share) GetSeed() uint32 {
@@ -341,7 +605,7 @@ type Seed struct {
 
 func (x *Seed) Reset() {
 	*x = Seed{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[2]
+	mi := &file_spoor_v1_trace_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -353,7 +617,7 @@ func (x *Seed) String() string {
 func (*Seed) ProtoMessage() {}
 
 func (x *Seed) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[2]
+	mi := &file_spoor_v1_trace_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -366,7 +630,7 @@ func (x *Seed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Seed.ProtoReflect.Descriptor instead.
 func (*Seed) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{2}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Seed) GetId() uint32 {
@@ -489,7 +753,7 @@ type Hop struct {
 
 func (x *Hop) Reset() {
 	*x = Hop{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[3]
+	mi := &file_spoor_v1_trace_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -501,7 +765,7 @@ func (x *Hop) String() string {
 func (*Hop) ProtoMessage() {}
 
 func (x *Hop) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[3]
+	mi := &file_spoor_v1_trace_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -514,7 +778,7 @@ func (x *Hop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hop.ProtoReflect.Descriptor instead.
 func (*Hop) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{3}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Hop) GetId() uint32 {
@@ -724,7 +988,7 @@ type Crossing struct {
 
 func (x *Crossing) Reset() {
 	*x = Crossing{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[4]
+	mi := &file_spoor_v1_trace_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -736,7 +1000,7 @@ func (x *Crossing) String() string {
 func (*Crossing) ProtoMessage() {}
 
 func (x *Crossing) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[4]
+	mi := &file_spoor_v1_trace_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -749,7 +1013,7 @@ func (x *Crossing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Crossing.ProtoReflect.Descriptor instead.
 func (*Crossing) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{4}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Crossing) GetKind() string {
@@ -906,13 +1170,15 @@ type Terminal struct {
 	UsdSource string `protobuf:"bytes,21,opt,name=usd_source,json=usdSource,proto3" json:"usd_source,omitempty"`
 	// Whether low and high are only 0 and what was seeded or received: a budget ended, the asset was crossed into, or there is too much to compute.
 	BoundsTrivial bool `protobuf:"varint,22,opt,name=bounds_trivial,json=boundsTrivial,proto3" json:"bounds_trivial,omitempty"`
+	// Why it is NOT_COVERED, where the trace asked sources; empty elsewhere.
+	Why           string `protobuf:"bytes,23,opt,name=why,proto3" json:"why,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Terminal) Reset() {
 	*x = Terminal{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[5]
+	mi := &file_spoor_v1_trace_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -924,7 +1190,7 @@ func (x *Terminal) String() string {
 func (*Terminal) ProtoMessage() {}
 
 func (x *Terminal) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[5]
+	mi := &file_spoor_v1_trace_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -937,7 +1203,7 @@ func (x *Terminal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Terminal.ProtoReflect.Descriptor instead.
 func (*Terminal) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{5}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Terminal) GetAddress() string {
@@ -1094,6 +1360,13 @@ func (x *Terminal) GetBoundsTrivial() bool {
 	return false
 }
 
+func (x *Terminal) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
 // Conservation is one row of the sheet of a (network, asset):
 // seeded - collided + converted_in = resting + stopped + burnt + fees + converted_out + pruned + pending, exactly, in base units.
 type Conservation struct {
@@ -1132,7 +1405,7 @@ type Conservation struct {
 
 func (x *Conservation) Reset() {
 	*x = Conservation{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[6]
+	mi := &file_spoor_v1_trace_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1144,7 +1417,7 @@ func (x *Conservation) String() string {
 func (*Conservation) ProtoMessage() {}
 
 func (x *Conservation) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[6]
+	mi := &file_spoor_v1_trace_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1157,7 +1430,7 @@ func (x *Conservation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conservation.ProtoReflect.Descriptor instead.
 func (*Conservation) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{6}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Conservation) GetNetwork() string {
@@ -1271,7 +1544,7 @@ type Floor struct {
 
 func (x *Floor) Reset() {
 	*x = Floor{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[7]
+	mi := &file_spoor_v1_trace_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1283,7 +1556,7 @@ func (x *Floor) String() string {
 func (*Floor) ProtoMessage() {}
 
 func (x *Floor) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[7]
+	mi := &file_spoor_v1_trace_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1296,7 +1569,7 @@ func (x *Floor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Floor.ProtoReflect.Descriptor instead.
 func (*Floor) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{7}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Floor) GetAsset() *Asset {
@@ -1332,7 +1605,7 @@ type Bounds struct {
 
 func (x *Bounds) Reset() {
 	*x = Bounds{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[8]
+	mi := &file_spoor_v1_trace_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1344,7 +1617,7 @@ func (x *Bounds) String() string {
 func (*Bounds) ProtoMessage() {}
 
 func (x *Bounds) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[8]
+	mi := &file_spoor_v1_trace_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1357,7 +1630,7 @@ func (x *Bounds) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bounds.ProtoReflect.Descriptor instead.
 func (*Bounds) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{8}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Bounds) GetFloors() []*Floor {
@@ -1408,7 +1681,7 @@ type Pins struct {
 
 func (x *Pins) Reset() {
 	*x = Pins{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[9]
+	mi := &file_spoor_v1_trace_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1420,7 +1693,7 @@ func (x *Pins) String() string {
 func (*Pins) ProtoMessage() {}
 
 func (x *Pins) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[9]
+	mi := &file_spoor_v1_trace_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1433,7 +1706,7 @@ func (x *Pins) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pins.ProtoReflect.Descriptor instead.
 func (*Pins) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{9}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Pins) GetLabelSequence() uint64 {
@@ -1467,7 +1740,7 @@ type AssumedOpening struct {
 
 func (x *AssumedOpening) Reset() {
 	*x = AssumedOpening{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[10]
+	mi := &file_spoor_v1_trace_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1479,7 +1752,7 @@ func (x *AssumedOpening) String() string {
 func (*AssumedOpening) ProtoMessage() {}
 
 func (x *AssumedOpening) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[10]
+	mi := &file_spoor_v1_trace_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1492,7 +1765,7 @@ func (x *AssumedOpening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssumedOpening.ProtoReflect.Descriptor instead.
 func (*AssumedOpening) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{10}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *AssumedOpening) GetAddress() string {
@@ -1540,7 +1813,7 @@ type AssumedInputs struct {
 
 func (x *AssumedInputs) Reset() {
 	*x = AssumedInputs{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[11]
+	mi := &file_spoor_v1_trace_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1552,7 +1825,7 @@ func (x *AssumedInputs) String() string {
 func (*AssumedInputs) ProtoMessage() {}
 
 func (x *AssumedInputs) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[11]
+	mi := &file_spoor_v1_trace_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1565,7 +1838,7 @@ func (x *AssumedInputs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssumedInputs.ProtoReflect.Descriptor instead.
 func (*AssumedInputs) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{11}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *AssumedInputs) GetNetwork() string {
@@ -1611,7 +1884,7 @@ type PolicyResult struct {
 
 func (x *PolicyResult) Reset() {
 	*x = PolicyResult{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[12]
+	mi := &file_spoor_v1_trace_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1623,7 +1896,7 @@ func (x *PolicyResult) String() string {
 func (*PolicyResult) ProtoMessage() {}
 
 func (x *PolicyResult) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[12]
+	mi := &file_spoor_v1_trace_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1636,7 +1909,7 @@ func (x *PolicyResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyResult.ProtoReflect.Descriptor instead.
 func (*PolicyResult) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{12}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PolicyResult) GetPolicy() string {
@@ -1673,7 +1946,7 @@ type PolicyAmount struct {
 
 func (x *PolicyAmount) Reset() {
 	*x = PolicyAmount{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[13]
+	mi := &file_spoor_v1_trace_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1685,7 +1958,7 @@ func (x *PolicyAmount) String() string {
 func (*PolicyAmount) ProtoMessage() {}
 
 func (x *PolicyAmount) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[13]
+	mi := &file_spoor_v1_trace_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1698,7 +1971,7 @@ func (x *PolicyAmount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyAmount.ProtoReflect.Descriptor instead.
 func (*PolicyAmount) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{13}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PolicyAmount) GetPolicy() string {
@@ -1734,7 +2007,7 @@ type PolicyRange struct {
 
 func (x *PolicyRange) Reset() {
 	*x = PolicyRange{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[14]
+	mi := &file_spoor_v1_trace_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1746,7 +2019,7 @@ func (x *PolicyRange) String() string {
 func (*PolicyRange) ProtoMessage() {}
 
 func (x *PolicyRange) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[14]
+	mi := &file_spoor_v1_trace_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1759,7 +2032,7 @@ func (x *PolicyRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyRange.ProtoReflect.Descriptor instead.
 func (*PolicyRange) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{14}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PolicyRange) GetAddress() string {
@@ -1835,14 +2108,16 @@ type Trace struct {
 	// One per policy, when all_policies was asked for.
 	PolicyResults []*PolicyResult `protobuf:"bytes,17,rep,name=policy_results,json=policyResults,proto3" json:"policy_results,omitempty"`
 	// The places under the four policies side by side.
-	PolicyRanges  []*PolicyRange `protobuf:"bytes,18,rep,name=policy_ranges,json=policyRanges,proto3" json:"policy_ranges,omitempty"`
+	PolicyRanges []*PolicyRange `protobuf:"bytes,18,rep,name=policy_ranges,json=policyRanges,proto3" json:"policy_ranges,omitempty"`
+	// What the asking came to; absent when nobody was asked.
+	Fetch         *FetchReport `protobuf:"bytes,19,opt,name=fetch,proto3" json:"fetch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Trace) Reset() {
 	*x = Trace{}
-	mi := &file_spoor_v1_trace_proto_msgTypes[15]
+	mi := &file_spoor_v1_trace_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1854,7 +2129,7 @@ func (x *Trace) String() string {
 func (*Trace) ProtoMessage() {}
 
 func (x *Trace) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_proto_msgTypes[15]
+	mi := &file_spoor_v1_trace_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1867,7 +2142,7 @@ func (x *Trace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Trace.ProtoReflect.Descriptor instead.
 func (*Trace) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{15}
+	return file_spoor_v1_trace_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Trace) GetName() string {
@@ -1996,11 +2271,18 @@ func (x *Trace) GetPolicyRanges() []*PolicyRange {
 	return nil
 }
 
+func (x *Trace) GetFetch() *FetchReport {
+	if x != nil {
+		return x.Fetch
+	}
+	return nil
+}
+
 var File_spoor_v1_trace_proto protoreflect.FileDescriptor
 
 const file_spoor_v1_trace_proto_rawDesc = "" +
 	"\n" +
-	"\x14spoor/v1/trace.proto\x12\bspoor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x15spoor/v1/common.proto\"\xd3\x05\n" +
+	"\x14spoor/v1/trace.proto\x12\bspoor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x15spoor/v1/common.proto\"\xfa\x05\n" +
 	"\fTraceRequest\x12(\n" +
 	"\x04refs\x18\x01 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\b\x01\x10\x90N\"\ar\x05\x10\x01\x18\x80\x04R\x04refs\x12+\n" +
 	"\aamounts\x18\x02 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10\x90N\"\x06r\x04\x10\x01\x18PR\aamounts\x12\x1e\n" +
@@ -2022,10 +2304,31 @@ const file_spoor_v1_trace_proto_rawDesc = "" +
 	"\x10fees_to_coinbase\x18\x0f \x01(\bR\x0efeesToCoinbase\x12\x1e\n" +
 	"\n" +
 	"heuristics\x18\x10 \x01(\bR\n" +
-	"heuristicsB\v\n" +
+	"heuristics\x12%\n" +
+	"\x05fetch\x18\x11 \x01(\v2\x0f.spoor.v1.FetchR\x05fetchB\v\n" +
 	"\t_max_hopsB\x11\n" +
 	"\x0f_service_payeesB\r\n" +
-	"\v_max_events\"1\n" +
+	"\v_max_events\"\x97\x01\n" +
+	"\x05Fetch\x12*\n" +
+	"\fmax_requests\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vmaxRequests\x12$\n" +
+	"\tmax_bytes\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\bmaxBytes\x12(\n" +
+	"\vmax_seconds\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\n" +
+	"maxSeconds\x12\x12\n" +
+	"\x04anew\x18\x04 \x01(\bR\x04anew\"\xcd\x01\n" +
+	"\rFetchProgress\x12\x1a\n" +
+	"\brequests\x18\x01 \x01(\x03R\brequests\x12\x14\n" +
+	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\x12\x16\n" +
+	"\x06rounds\x18\x03 \x01(\x05R\x06rounds\x12\x12\n" +
+	"\x04hops\x18\x04 \x01(\x03R\x04hops\x12\x18\n" +
+	"\awaiting\x18\x05 \x01(\x03R\awaiting\x12!\n" +
+	"\fresolved_ppm\x18\x06 \x01(\x03R\vresolvedPpm\x12!\n" +
+	"\fseconds_left\x18\a \x01(\x03R\vsecondsLeft\"\x8d\x01\n" +
+	"\vFetchReport\x12\x1a\n" +
+	"\brequests\x18\x01 \x01(\x03R\brequests\x12\x14\n" +
+	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\x12\x16\n" +
+	"\x06rounds\x18\x03 \x01(\x05R\x06rounds\x12\x18\n" +
+	"\asources\x18\x04 \x03(\tR\asources\x12\x1a\n" +
+	"\bdisputes\x18\x05 \x03(\tR\bdisputes\"1\n" +
 	"\x05Share\x12\x12\n" +
 	"\x04seed\x18\x01 \x01(\rR\x04seed\x12\x14\n" +
 	"\x05dirty\x18\x02 \x01(\tR\x05dirty\"\xff\x01\n" +
@@ -2088,7 +2391,7 @@ const file_spoor_v1_trace_proto_rawDesc = "" +
 	"\tasset_out\x18\r \x01(\v2\x0f.spoor.v1.AssetR\bassetOut\x12\x1d\n" +
 	"\n" +
 	"amount_out\x18\x0e \x01(\tR\tamountOut\x12\x1b\n" +
-	"\tdirty_out\x18\x0f \x01(\tR\bdirtyOut\"\xa8\x05\n" +
+	"\tdirty_out\x18\x0f \x01(\tR\bdirtyOut\"\xba\x05\n" +
 	"\bTerminal\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12%\n" +
 	"\x05asset\x18\x02 \x01(\v2\x0f.spoor.v1.AssetR\x05asset\x12\x14\n" +
@@ -2116,7 +2419,8 @@ const file_spoor_v1_trace_proto_rawDesc = "" +
 	"\x03usd\x18\x14 \x01(\tR\x03usd\x12\x1d\n" +
 	"\n" +
 	"usd_source\x18\x15 \x01(\tR\tusdSource\x12%\n" +
-	"\x0ebounds_trivial\x18\x16 \x01(\bR\rboundsTrivial\"\x8d\x03\n" +
+	"\x0ebounds_trivial\x18\x16 \x01(\bR\rboundsTrivial\x12\x10\n" +
+	"\x03why\x18\x17 \x01(\tR\x03why\"\x8d\x03\n" +
 	"\fConservation\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12%\n" +
 	"\x05asset\x18\x02 \x01(\v2\x0f.spoor.v1.AssetR\x05asset\x12\x12\n" +
@@ -2168,7 +2472,7 @@ const file_spoor_v1_trace_proto_rawDesc = "" +
 	"\x05asset\x18\x02 \x01(\v2\x0f.spoor.v1.AssetR\x05asset\x12\x10\n" +
 	"\x03low\x18\x03 \x01(\tR\x03low\x12\x12\n" +
 	"\x04high\x18\x04 \x01(\tR\x04high\x120\n" +
-	"\aamounts\x18\x05 \x03(\v2\x16.spoor.v1.PolicyAmountR\aamounts\"\xe9\x06\n" +
+	"\aamounts\x18\x05 \x03(\v2\x16.spoor.v1.PolicyAmountR\aamounts\"\x96\a\n" +
 	"\x05Trace\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12(\n" +
@@ -2188,7 +2492,8 @@ const file_spoor_v1_trace_proto_rawDesc = "" +
 	"\x1daccounts_with_assumed_opening\x18\x0f \x03(\v2\x18.spoor.v1.AssumedOpeningR\x1aaccountsWithAssumedOpening\x12`\n" +
 	" transactions_with_assumed_inputs\x18\x10 \x03(\v2\x17.spoor.v1.AssumedInputsR\x1dtransactionsWithAssumedInputs\x12=\n" +
 	"\x0epolicy_results\x18\x11 \x03(\v2\x16.spoor.v1.PolicyResultR\rpolicyResults\x12:\n" +
-	"\rpolicy_ranges\x18\x12 \x03(\v2\x15.spoor.v1.PolicyRangeR\fpolicyRanges*X\n" +
+	"\rpolicy_ranges\x18\x12 \x03(\v2\x15.spoor.v1.PolicyRangeR\fpolicyRanges\x12+\n" +
+	"\x05fetch\x18\x13 \x01(\v2\x15.spoor.v1.FetchReportR\x05fetch*X\n" +
 	"\tDirection\x12\x19\n" +
 	"\x15DIRECTION_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14DIRECTION_DOWNSTREAM\x10\x01\x12\x16\n" +
@@ -2207,80 +2512,85 @@ func file_spoor_v1_trace_proto_rawDescGZIP() []byte {
 }
 
 var file_spoor_v1_trace_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_spoor_v1_trace_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_spoor_v1_trace_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_spoor_v1_trace_proto_goTypes = []any{
 	(Direction)(0),                // 0: spoor.v1.Direction
 	(*TraceRequest)(nil),          // 1: spoor.v1.TraceRequest
-	(*Share)(nil),                 // 2: spoor.v1.Share
-	(*Seed)(nil),                  // 3: spoor.v1.Seed
-	(*Hop)(nil),                   // 4: spoor.v1.Hop
-	(*Crossing)(nil),              // 5: spoor.v1.Crossing
-	(*Terminal)(nil),              // 6: spoor.v1.Terminal
-	(*Conservation)(nil),          // 7: spoor.v1.Conservation
-	(*Floor)(nil),                 // 8: spoor.v1.Floor
-	(*Bounds)(nil),                // 9: spoor.v1.Bounds
-	(*Pins)(nil),                  // 10: spoor.v1.Pins
-	(*AssumedOpening)(nil),        // 11: spoor.v1.AssumedOpening
-	(*AssumedInputs)(nil),         // 12: spoor.v1.AssumedInputs
-	(*PolicyResult)(nil),          // 13: spoor.v1.PolicyResult
-	(*PolicyAmount)(nil),          // 14: spoor.v1.PolicyAmount
-	(*PolicyRange)(nil),           // 15: spoor.v1.PolicyRange
-	(*Trace)(nil),                 // 16: spoor.v1.Trace
-	(*Asset)(nil),                 // 17: spoor.v1.Asset
-	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
-	(*Label)(nil),                 // 19: spoor.v1.Label
-	(*Position)(nil),              // 20: spoor.v1.Position
-	(*status.Status)(nil),         // 21: google.rpc.Status
-	(*Progress)(nil),              // 22: spoor.v1.Progress
-	(*AsOf)(nil),                  // 23: spoor.v1.AsOf
-	(*Coverage)(nil),              // 24: spoor.v1.Coverage
+	(*Fetch)(nil),                 // 2: spoor.v1.Fetch
+	(*FetchProgress)(nil),         // 3: spoor.v1.FetchProgress
+	(*FetchReport)(nil),           // 4: spoor.v1.FetchReport
+	(*Share)(nil),                 // 5: spoor.v1.Share
+	(*Seed)(nil),                  // 6: spoor.v1.Seed
+	(*Hop)(nil),                   // 7: spoor.v1.Hop
+	(*Crossing)(nil),              // 8: spoor.v1.Crossing
+	(*Terminal)(nil),              // 9: spoor.v1.Terminal
+	(*Conservation)(nil),          // 10: spoor.v1.Conservation
+	(*Floor)(nil),                 // 11: spoor.v1.Floor
+	(*Bounds)(nil),                // 12: spoor.v1.Bounds
+	(*Pins)(nil),                  // 13: spoor.v1.Pins
+	(*AssumedOpening)(nil),        // 14: spoor.v1.AssumedOpening
+	(*AssumedInputs)(nil),         // 15: spoor.v1.AssumedInputs
+	(*PolicyResult)(nil),          // 16: spoor.v1.PolicyResult
+	(*PolicyAmount)(nil),          // 17: spoor.v1.PolicyAmount
+	(*PolicyRange)(nil),           // 18: spoor.v1.PolicyRange
+	(*Trace)(nil),                 // 19: spoor.v1.Trace
+	(*Asset)(nil),                 // 20: spoor.v1.Asset
+	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
+	(*Label)(nil),                 // 22: spoor.v1.Label
+	(*Position)(nil),              // 23: spoor.v1.Position
+	(*status.Status)(nil),         // 24: google.rpc.Status
+	(*Progress)(nil),              // 25: spoor.v1.Progress
+	(*AsOf)(nil),                  // 26: spoor.v1.AsOf
+	(*Coverage)(nil),              // 27: spoor.v1.Coverage
 }
 var file_spoor_v1_trace_proto_depIdxs = []int32{
 	0,  // 0: spoor.v1.TraceRequest.direction:type_name -> spoor.v1.Direction
-	17, // 1: spoor.v1.Seed.asset:type_name -> spoor.v1.Asset
-	18, // 2: spoor.v1.Seed.time:type_name -> google.protobuf.Timestamp
-	18, // 3: spoor.v1.Hop.time:type_name -> google.protobuf.Timestamp
-	17, // 4: spoor.v1.Hop.asset:type_name -> spoor.v1.Asset
-	2,  // 5: spoor.v1.Hop.shares:type_name -> spoor.v1.Share
-	19, // 6: spoor.v1.Hop.from_labels:type_name -> spoor.v1.Label
-	19, // 7: spoor.v1.Hop.to_labels:type_name -> spoor.v1.Label
-	5,  // 8: spoor.v1.Hop.crossing:type_name -> spoor.v1.Crossing
-	17, // 9: spoor.v1.Crossing.asset_in:type_name -> spoor.v1.Asset
-	17, // 10: spoor.v1.Crossing.asset_out:type_name -> spoor.v1.Asset
-	17, // 11: spoor.v1.Terminal.asset:type_name -> spoor.v1.Asset
-	2,  // 12: spoor.v1.Terminal.shares:type_name -> spoor.v1.Share
-	19, // 13: spoor.v1.Terminal.labels:type_name -> spoor.v1.Label
-	19, // 14: spoor.v1.Terminal.via_labels:type_name -> spoor.v1.Label
-	18, // 15: spoor.v1.Terminal.arrived_at:type_name -> google.protobuf.Timestamp
-	20, // 16: spoor.v1.Terminal.position:type_name -> spoor.v1.Position
-	17, // 17: spoor.v1.Conservation.asset:type_name -> spoor.v1.Asset
-	17, // 18: spoor.v1.Floor.asset:type_name -> spoor.v1.Asset
-	8,  // 19: spoor.v1.Bounds.floors:type_name -> spoor.v1.Floor
-	17, // 20: spoor.v1.AssumedOpening.asset:type_name -> spoor.v1.Asset
-	6,  // 21: spoor.v1.PolicyResult.terminals:type_name -> spoor.v1.Terminal
-	7,  // 22: spoor.v1.PolicyResult.conservation:type_name -> spoor.v1.Conservation
-	17, // 23: spoor.v1.PolicyRange.asset:type_name -> spoor.v1.Asset
-	14, // 24: spoor.v1.PolicyRange.amounts:type_name -> spoor.v1.PolicyAmount
-	21, // 25: spoor.v1.Trace.error:type_name -> google.rpc.Status
-	22, // 26: spoor.v1.Trace.progress:type_name -> spoor.v1.Progress
-	1,  // 27: spoor.v1.Trace.request:type_name -> spoor.v1.TraceRequest
-	23, // 28: spoor.v1.Trace.as_of:type_name -> spoor.v1.AsOf
-	10, // 29: spoor.v1.Trace.pins:type_name -> spoor.v1.Pins
-	24, // 30: spoor.v1.Trace.coverage:type_name -> spoor.v1.Coverage
-	9,  // 31: spoor.v1.Trace.bounds:type_name -> spoor.v1.Bounds
-	3,  // 32: spoor.v1.Trace.seeds:type_name -> spoor.v1.Seed
-	4,  // 33: spoor.v1.Trace.hops:type_name -> spoor.v1.Hop
-	6,  // 34: spoor.v1.Trace.terminals:type_name -> spoor.v1.Terminal
-	7,  // 35: spoor.v1.Trace.conservation:type_name -> spoor.v1.Conservation
-	11, // 36: spoor.v1.Trace.accounts_with_assumed_opening:type_name -> spoor.v1.AssumedOpening
-	12, // 37: spoor.v1.Trace.transactions_with_assumed_inputs:type_name -> spoor.v1.AssumedInputs
-	13, // 38: spoor.v1.Trace.policy_results:type_name -> spoor.v1.PolicyResult
-	15, // 39: spoor.v1.Trace.policy_ranges:type_name -> spoor.v1.PolicyRange
-	40, // [40:40] is the sub-list for method output_type
-	40, // [40:40] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	2,  // 1: spoor.v1.TraceRequest.fetch:type_name -> spoor.v1.Fetch
+	20, // 2: spoor.v1.Seed.asset:type_name -> spoor.v1.Asset
+	21, // 3: spoor.v1.Seed.time:type_name -> google.protobuf.Timestamp
+	21, // 4: spoor.v1.Hop.time:type_name -> google.protobuf.Timestamp
+	20, // 5: spoor.v1.Hop.asset:type_name -> spoor.v1.Asset
+	5,  // 6: spoor.v1.Hop.shares:type_name -> spoor.v1.Share
+	22, // 7: spoor.v1.Hop.from_labels:type_name -> spoor.v1.Label
+	22, // 8: spoor.v1.Hop.to_labels:type_name -> spoor.v1.Label
+	8,  // 9: spoor.v1.Hop.crossing:type_name -> spoor.v1.Crossing
+	20, // 10: spoor.v1.Crossing.asset_in:type_name -> spoor.v1.Asset
+	20, // 11: spoor.v1.Crossing.asset_out:type_name -> spoor.v1.Asset
+	20, // 12: spoor.v1.Terminal.asset:type_name -> spoor.v1.Asset
+	5,  // 13: spoor.v1.Terminal.shares:type_name -> spoor.v1.Share
+	22, // 14: spoor.v1.Terminal.labels:type_name -> spoor.v1.Label
+	22, // 15: spoor.v1.Terminal.via_labels:type_name -> spoor.v1.Label
+	21, // 16: spoor.v1.Terminal.arrived_at:type_name -> google.protobuf.Timestamp
+	23, // 17: spoor.v1.Terminal.position:type_name -> spoor.v1.Position
+	20, // 18: spoor.v1.Conservation.asset:type_name -> spoor.v1.Asset
+	20, // 19: spoor.v1.Floor.asset:type_name -> spoor.v1.Asset
+	11, // 20: spoor.v1.Bounds.floors:type_name -> spoor.v1.Floor
+	20, // 21: spoor.v1.AssumedOpening.asset:type_name -> spoor.v1.Asset
+	9,  // 22: spoor.v1.PolicyResult.terminals:type_name -> spoor.v1.Terminal
+	10, // 23: spoor.v1.PolicyResult.conservation:type_name -> spoor.v1.Conservation
+	20, // 24: spoor.v1.PolicyRange.asset:type_name -> spoor.v1.Asset
+	17, // 25: spoor.v1.PolicyRange.amounts:type_name -> spoor.v1.PolicyAmount
+	24, // 26: spoor.v1.Trace.error:type_name -> google.rpc.Status
+	25, // 27: spoor.v1.Trace.progress:type_name -> spoor.v1.Progress
+	1,  // 28: spoor.v1.Trace.request:type_name -> spoor.v1.TraceRequest
+	26, // 29: spoor.v1.Trace.as_of:type_name -> spoor.v1.AsOf
+	13, // 30: spoor.v1.Trace.pins:type_name -> spoor.v1.Pins
+	27, // 31: spoor.v1.Trace.coverage:type_name -> spoor.v1.Coverage
+	12, // 32: spoor.v1.Trace.bounds:type_name -> spoor.v1.Bounds
+	6,  // 33: spoor.v1.Trace.seeds:type_name -> spoor.v1.Seed
+	7,  // 34: spoor.v1.Trace.hops:type_name -> spoor.v1.Hop
+	9,  // 35: spoor.v1.Trace.terminals:type_name -> spoor.v1.Terminal
+	10, // 36: spoor.v1.Trace.conservation:type_name -> spoor.v1.Conservation
+	14, // 37: spoor.v1.Trace.accounts_with_assumed_opening:type_name -> spoor.v1.AssumedOpening
+	15, // 38: spoor.v1.Trace.transactions_with_assumed_inputs:type_name -> spoor.v1.AssumedInputs
+	16, // 39: spoor.v1.Trace.policy_results:type_name -> spoor.v1.PolicyResult
+	18, // 40: spoor.v1.Trace.policy_ranges:type_name -> spoor.v1.PolicyRange
+	4,  // 41: spoor.v1.Trace.fetch:type_name -> spoor.v1.FetchReport
+	42, // [42:42] is the sub-list for method output_type
+	42, // [42:42] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_spoor_v1_trace_proto_init() }
@@ -2290,15 +2600,15 @@ func file_spoor_v1_trace_proto_init() {
 	}
 	file_spoor_v1_common_proto_init()
 	file_spoor_v1_trace_proto_msgTypes[0].OneofWrappers = []any{}
-	file_spoor_v1_trace_proto_msgTypes[2].OneofWrappers = []any{}
-	file_spoor_v1_trace_proto_msgTypes[3].OneofWrappers = []any{}
+	file_spoor_v1_trace_proto_msgTypes[5].OneofWrappers = []any{}
+	file_spoor_v1_trace_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_spoor_v1_trace_proto_rawDesc), len(file_spoor_v1_trace_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   16,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -146,6 +146,8 @@ type TraceEvent struct {
 	//	*TraceEvent_Progress
 	//	*TraceEvent_Result
 	//	*TraceEvent_Settlement
+	//	*TraceEvent_Fetching
+	//	*TraceEvent_Found
 	Event         isTraceEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -233,6 +235,24 @@ func (x *TraceEvent) GetSettlement() *Settlement {
 	return nil
 }
 
+func (x *TraceEvent) GetFetching() *FetchProgress {
+	if x != nil {
+		if x, ok := x.Event.(*TraceEvent_Fetching); ok {
+			return x.Fetching
+		}
+	}
+	return nil
+}
+
+func (x *TraceEvent) GetFound() *Hop {
+	if x != nil {
+		if x, ok := x.Event.(*TraceEvent_Found); ok {
+			return x.Found
+		}
+	}
+	return nil
+}
+
 type isTraceEvent_Event interface {
 	isTraceEvent_Event()
 }
@@ -263,6 +283,16 @@ type TraceEvent_Settlement struct {
 	Settlement *Settlement `protobuf:"bytes,5,opt,name=settlement,proto3,oneof"`
 }
 
+type TraceEvent_Fetching struct {
+	// With fetch: how far the asking has come.
+	Fetching *FetchProgress `protobuf:"bytes,6,opt,name=fetching,proto3,oneof"`
+}
+
+type TraceEvent_Found struct {
+	// With fetch: a hop of the trace as far as it is known now, once each. More data may change it: the answer's own hops follow.
+	Found *Hop `protobuf:"bytes,7,opt,name=found,proto3,oneof"`
+}
+
 func (*TraceEvent_Hop) isTraceEvent_Event() {}
 
 func (*TraceEvent_Terminal) isTraceEvent_Event() {}
@@ -272,6 +302,10 @@ func (*TraceEvent_Progress) isTraceEvent_Event() {}
 func (*TraceEvent_Result) isTraceEvent_Event() {}
 
 func (*TraceEvent_Settlement) isTraceEvent_Event() {}
+
+func (*TraceEvent_Fetching) isTraceEvent_Event() {}
+
+func (*TraceEvent_Found) isTraceEvent_Event() {}
 
 // Settlement says that hops have become final, or that a reorganisation took them back.
 type Settlement struct {
@@ -3005,7 +3039,7 @@ const file_spoor_v1_trace_service_proto_rawDesc = "" +
 	"request_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\trequestId\"f\n" +
 	"\x12StreamTraceRequest\x128\n" +
 	"\arequest\x18\x01 \x01(\v2\x16.spoor.v1.TraceRequestB\x06\xbaH\x03\xc8\x01\x01R\arequest\x12\x16\n" +
-	"\x06follow\x18\x02 \x01(\bR\x06follow\"\xff\x01\n" +
+	"\x06follow\x18\x02 \x01(\bR\x06follow\"\xdd\x02\n" +
 	"\n" +
 	"TraceEvent\x12!\n" +
 	"\x03hop\x18\x01 \x01(\v2\r.spoor.v1.HopH\x00R\x03hop\x120\n" +
@@ -3014,7 +3048,9 @@ const file_spoor_v1_trace_service_proto_rawDesc = "" +
 	"\x06result\x18\x04 \x01(\v2\x0f.spoor.v1.TraceH\x00R\x06result\x126\n" +
 	"\n" +
 	"settlement\x18\x05 \x01(\v2\x14.spoor.v1.SettlementH\x00R\n" +
-	"settlementB\a\n" +
+	"settlement\x125\n" +
+	"\bfetching\x18\x06 \x01(\v2\x17.spoor.v1.FetchProgressH\x00R\bfetching\x12%\n" +
+	"\x05found\x18\a \x01(\v2\r.spoor.v1.HopH\x00R\x05foundB\a\n" +
 	"\x05event\"a\n" +
 	"\n" +
 	"Settlement\x12\x1a\n" +
@@ -3329,17 +3365,18 @@ var file_spoor_v1_trace_service_proto_goTypes = []any{
 	(*Terminal)(nil),                   // 35: spoor.v1.Terminal
 	(*Progress)(nil),                   // 36: spoor.v1.Progress
 	(*Trace)(nil),                      // 37: spoor.v1.Trace
-	(*AsOf)(nil),                       // 38: spoor.v1.AsOf
-	(*timestamppb.Timestamp)(nil),      // 39: google.protobuf.Timestamp
-	(*Coverage)(nil),                   // 40: spoor.v1.Coverage
-	(*Asset)(nil),                      // 41: spoor.v1.Asset
-	(*Label)(nil),                      // 42: spoor.v1.Label
-	(*Bounds)(nil),                     // 43: spoor.v1.Bounds
-	(*Position)(nil),                   // 44: spoor.v1.Position
-	(*GetClusterRequest)(nil),          // 45: spoor.v1.GetClusterRequest
-	(*ListClusterMembersRequest)(nil),  // 46: spoor.v1.ListClusterMembersRequest
-	(*GetClusterResponse)(nil),         // 47: spoor.v1.GetClusterResponse
-	(*ListClusterMembersResponse)(nil), // 48: spoor.v1.ListClusterMembersResponse
+	(*FetchProgress)(nil),              // 38: spoor.v1.FetchProgress
+	(*AsOf)(nil),                       // 39: spoor.v1.AsOf
+	(*timestamppb.Timestamp)(nil),      // 40: google.protobuf.Timestamp
+	(*Coverage)(nil),                   // 41: spoor.v1.Coverage
+	(*Asset)(nil),                      // 42: spoor.v1.Asset
+	(*Label)(nil),                      // 43: spoor.v1.Label
+	(*Bounds)(nil),                     // 44: spoor.v1.Bounds
+	(*Position)(nil),                   // 45: spoor.v1.Position
+	(*GetClusterRequest)(nil),          // 46: spoor.v1.GetClusterRequest
+	(*ListClusterMembersRequest)(nil),  // 47: spoor.v1.ListClusterMembersRequest
+	(*GetClusterResponse)(nil),         // 48: spoor.v1.GetClusterResponse
+	(*ListClusterMembersResponse)(nil), // 49: spoor.v1.ListClusterMembersResponse
 }
 var file_spoor_v1_trace_service_proto_depIdxs = []int32{
 	33, // 0: spoor.v1.StartTraceRequest.request:type_name -> spoor.v1.TraceRequest
@@ -3349,90 +3386,92 @@ var file_spoor_v1_trace_service_proto_depIdxs = []int32{
 	36, // 4: spoor.v1.TraceEvent.progress:type_name -> spoor.v1.Progress
 	37, // 5: spoor.v1.TraceEvent.result:type_name -> spoor.v1.Trace
 	3,  // 6: spoor.v1.TraceEvent.settlement:type_name -> spoor.v1.Settlement
-	38, // 7: spoor.v1.Settlement.as_of:type_name -> spoor.v1.AsOf
-	39, // 8: spoor.v1.FindTransfersRequest.around:type_name -> google.protobuf.Timestamp
-	7,  // 9: spoor.v1.FindTransfersResponse.transfers:type_name -> spoor.v1.FoundTransfer
-	38, // 10: spoor.v1.FindTransfersResponse.as_of:type_name -> spoor.v1.AsOf
-	40, // 11: spoor.v1.FindTransfersResponse.coverage:type_name -> spoor.v1.Coverage
-	41, // 12: spoor.v1.FoundTransfer.asset:type_name -> spoor.v1.Asset
-	39, // 13: spoor.v1.FoundTransfer.time:type_name -> google.protobuf.Timestamp
-	39, // 14: spoor.v1.FindPathsRequest.since:type_name -> google.protobuf.Timestamp
-	39, // 15: spoor.v1.FindPathsRequest.before:type_name -> google.protobuf.Timestamp
-	10, // 16: spoor.v1.FindPathsResponse.paths:type_name -> spoor.v1.Path
-	12, // 17: spoor.v1.FindPathsResponse.searched:type_name -> spoor.v1.PathSearch
-	38, // 18: spoor.v1.FindPathsResponse.as_of:type_name -> spoor.v1.AsOf
-	40, // 19: spoor.v1.FindPathsResponse.coverage:type_name -> spoor.v1.Coverage
-	41, // 20: spoor.v1.Path.asset:type_name -> spoor.v1.Asset
-	11, // 21: spoor.v1.Path.steps:type_name -> spoor.v1.PathStep
-	39, // 22: spoor.v1.PathStep.time:type_name -> google.protobuf.Timestamp
-	42, // 23: spoor.v1.PathStep.to_labels:type_name -> spoor.v1.Label
-	41, // 24: spoor.v1.PathSearch.asset:type_name -> spoor.v1.Asset
-	37, // 25: spoor.v1.VerifyTraceRequest.trace:type_name -> spoor.v1.Trace
-	15, // 26: spoor.v1.VerifyTraceResponse.differences:type_name -> spoor.v1.TraceDifference
-	37, // 27: spoor.v1.ExplainHopRequest.trace:type_name -> spoor.v1.Trace
-	34, // 28: spoor.v1.HopExplanation.hop:type_name -> spoor.v1.Hop
-	19, // 29: spoor.v1.HopExplanation.payer:type_name -> spoor.v1.PayerLedger
-	18, // 30: spoor.v1.HopExplanation.carried:type_name -> spoor.v1.LedgerSegment
-	21, // 31: spoor.v1.HopExplanation.payee:type_name -> spoor.v1.PayeeOutcome
-	43, // 32: spoor.v1.HopExplanation.bounds:type_name -> spoor.v1.Bounds
-	18, // 33: spoor.v1.PayerLedger.held:type_name -> spoor.v1.LedgerSegment
-	18, // 34: spoor.v1.PayerLedger.taken:type_name -> spoor.v1.LedgerSegment
-	18, // 35: spoor.v1.PayerLedger.left:type_name -> spoor.v1.LedgerSegment
-	20, // 36: spoor.v1.PayerLedger.brought:type_name -> spoor.v1.HopAmount
-	20, // 37: spoor.v1.PayerLedger.paid_before:type_name -> spoor.v1.HopAmount
-	39, // 38: spoor.v1.HopAmount.time:type_name -> google.protobuf.Timestamp
-	42, // 39: spoor.v1.PayeeOutcome.decided_by:type_name -> spoor.v1.Label
-	39, // 40: spoor.v1.Transaction.time:type_name -> google.protobuf.Timestamp
-	24, // 41: spoor.v1.Transaction.inputs:type_name -> spoor.v1.TransactionInput
-	25, // 42: spoor.v1.Transaction.outputs:type_name -> spoor.v1.TransactionOutput
-	26, // 43: spoor.v1.Transaction.transfers:type_name -> spoor.v1.Transfer
-	42, // 44: spoor.v1.Transaction.labels:type_name -> spoor.v1.Label
-	38, // 45: spoor.v1.Transaction.as_of:type_name -> spoor.v1.AsOf
-	40, // 46: spoor.v1.Transaction.coverage:type_name -> spoor.v1.Coverage
-	42, // 47: spoor.v1.TransactionInput.labels:type_name -> spoor.v1.Label
-	42, // 48: spoor.v1.TransactionOutput.labels:type_name -> spoor.v1.Label
-	41, // 49: spoor.v1.Transfer.asset:type_name -> spoor.v1.Asset
-	42, // 50: spoor.v1.Transfer.from_labels:type_name -> spoor.v1.Label
-	42, // 51: spoor.v1.Transfer.to_labels:type_name -> spoor.v1.Label
-	29, // 52: spoor.v1.AddressInfo.balances:type_name -> spoor.v1.AssetBalance
-	42, // 53: spoor.v1.AddressInfo.labels:type_name -> spoor.v1.Label
-	30, // 54: spoor.v1.AddressInfo.events:type_name -> spoor.v1.AddressEvent
-	38, // 55: spoor.v1.AddressInfo.as_of:type_name -> spoor.v1.AsOf
-	40, // 56: spoor.v1.AddressInfo.coverage:type_name -> spoor.v1.Coverage
-	41, // 57: spoor.v1.AssetBalance.asset:type_name -> spoor.v1.Asset
-	39, // 58: spoor.v1.AssetBalance.first:type_name -> google.protobuf.Timestamp
-	39, // 59: spoor.v1.AssetBalance.last:type_name -> google.protobuf.Timestamp
-	44, // 60: spoor.v1.AddressEvent.position:type_name -> spoor.v1.Position
-	41, // 61: spoor.v1.AddressEvent.asset:type_name -> spoor.v1.Asset
-	32, // 62: spoor.v1.AmbiguousRef.candidates:type_name -> spoor.v1.Candidate
-	41, // 63: spoor.v1.Candidate.asset:type_name -> spoor.v1.Asset
-	0,  // 64: spoor.v1.TraceService.StartTrace:input_type -> spoor.v1.StartTraceRequest
-	1,  // 65: spoor.v1.TraceService.StreamTrace:input_type -> spoor.v1.StreamTraceRequest
-	4,  // 66: spoor.v1.TraceService.GetTrace:input_type -> spoor.v1.GetTraceRequest
-	22, // 67: spoor.v1.TraceService.LookupTransaction:input_type -> spoor.v1.LookupTransactionRequest
-	27, // 68: spoor.v1.TraceService.LookupAddress:input_type -> spoor.v1.LookupAddressRequest
-	5,  // 69: spoor.v1.TraceService.FindTransfers:input_type -> spoor.v1.FindTransfersRequest
-	8,  // 70: spoor.v1.TraceService.FindPaths:input_type -> spoor.v1.FindPathsRequest
-	13, // 71: spoor.v1.TraceService.VerifyTrace:input_type -> spoor.v1.VerifyTraceRequest
-	16, // 72: spoor.v1.TraceService.ExplainHop:input_type -> spoor.v1.ExplainHopRequest
-	45, // 73: spoor.v1.TraceService.GetCluster:input_type -> spoor.v1.GetClusterRequest
-	46, // 74: spoor.v1.TraceService.ListClusterMembers:input_type -> spoor.v1.ListClusterMembersRequest
-	37, // 75: spoor.v1.TraceService.StartTrace:output_type -> spoor.v1.Trace
-	2,  // 76: spoor.v1.TraceService.StreamTrace:output_type -> spoor.v1.TraceEvent
-	37, // 77: spoor.v1.TraceService.GetTrace:output_type -> spoor.v1.Trace
-	23, // 78: spoor.v1.TraceService.LookupTransaction:output_type -> spoor.v1.Transaction
-	28, // 79: spoor.v1.TraceService.LookupAddress:output_type -> spoor.v1.AddressInfo
-	6,  // 80: spoor.v1.TraceService.FindTransfers:output_type -> spoor.v1.FindTransfersResponse
-	9,  // 81: spoor.v1.TraceService.FindPaths:output_type -> spoor.v1.FindPathsResponse
-	14, // 82: spoor.v1.TraceService.VerifyTrace:output_type -> spoor.v1.VerifyTraceResponse
-	17, // 83: spoor.v1.TraceService.ExplainHop:output_type -> spoor.v1.HopExplanation
-	47, // 84: spoor.v1.TraceService.GetCluster:output_type -> spoor.v1.GetClusterResponse
-	48, // 85: spoor.v1.TraceService.ListClusterMembers:output_type -> spoor.v1.ListClusterMembersResponse
-	75, // [75:86] is the sub-list for method output_type
-	64, // [64:75] is the sub-list for method input_type
-	64, // [64:64] is the sub-list for extension type_name
-	64, // [64:64] is the sub-list for extension extendee
-	0,  // [0:64] is the sub-list for field type_name
+	38, // 7: spoor.v1.TraceEvent.fetching:type_name -> spoor.v1.FetchProgress
+	34, // 8: spoor.v1.TraceEvent.found:type_name -> spoor.v1.Hop
+	39, // 9: spoor.v1.Settlement.as_of:type_name -> spoor.v1.AsOf
+	40, // 10: spoor.v1.FindTransfersRequest.around:type_name -> google.protobuf.Timestamp
+	7,  // 11: spoor.v1.FindTransfersResponse.transfers:type_name -> spoor.v1.FoundTransfer
+	39, // 12: spoor.v1.FindTransfersResponse.as_of:type_name -> spoor.v1.AsOf
+	41, // 13: spoor.v1.FindTransfersResponse.coverage:type_name -> spoor.v1.Coverage
+	42, // 14: spoor.v1.FoundTransfer.asset:type_name -> spoor.v1.Asset
+	40, // 15: spoor.v1.FoundTransfer.time:type_name -> google.protobuf.Timestamp
+	40, // 16: spoor.v1.FindPathsRequest.since:type_name -> google.protobuf.Timestamp
+	40, // 17: spoor.v1.FindPathsRequest.before:type_name -> google.protobuf.Timestamp
+	10, // 18: spoor.v1.FindPathsResponse.paths:type_name -> spoor.v1.Path
+	12, // 19: spoor.v1.FindPathsResponse.searched:type_name -> spoor.v1.PathSearch
+	39, // 20: spoor.v1.FindPathsResponse.as_of:type_name -> spoor.v1.AsOf
+	41, // 21: spoor.v1.FindPathsResponse.coverage:type_name -> spoor.v1.Coverage
+	42, // 22: spoor.v1.Path.asset:type_name -> spoor.v1.Asset
+	11, // 23: spoor.v1.Path.steps:type_name -> spoor.v1.PathStep
+	40, // 24: spoor.v1.PathStep.time:type_name -> google.protobuf.Timestamp
+	43, // 25: spoor.v1.PathStep.to_labels:type_name -> spoor.v1.Label
+	42, // 26: spoor.v1.PathSearch.asset:type_name -> spoor.v1.Asset
+	37, // 27: spoor.v1.VerifyTraceRequest.trace:type_name -> spoor.v1.Trace
+	15, // 28: spoor.v1.VerifyTraceResponse.differences:type_name -> spoor.v1.TraceDifference
+	37, // 29: spoor.v1.ExplainHopRequest.trace:type_name -> spoor.v1.Trace
+	34, // 30: spoor.v1.HopExplanation.hop:type_name -> spoor.v1.Hop
+	19, // 31: spoor.v1.HopExplanation.payer:type_name -> spoor.v1.PayerLedger
+	18, // 32: spoor.v1.HopExplanation.carried:type_name -> spoor.v1.LedgerSegment
+	21, // 33: spoor.v1.HopExplanation.payee:type_name -> spoor.v1.PayeeOutcome
+	44, // 34: spoor.v1.HopExplanation.bounds:type_name -> spoor.v1.Bounds
+	18, // 35: spoor.v1.PayerLedger.held:type_name -> spoor.v1.LedgerSegment
+	18, // 36: spoor.v1.PayerLedger.taken:type_name -> spoor.v1.LedgerSegment
+	18, // 37: spoor.v1.PayerLedger.left:type_name -> spoor.v1.LedgerSegment
+	20, // 38: spoor.v1.PayerLedger.brought:type_name -> spoor.v1.HopAmount
+	20, // 39: spoor.v1.PayerLedger.paid_before:type_name -> spoor.v1.HopAmount
+	40, // 40: spoor.v1.HopAmount.time:type_name -> google.protobuf.Timestamp
+	43, // 41: spoor.v1.PayeeOutcome.decided_by:type_name -> spoor.v1.Label
+	40, // 42: spoor.v1.Transaction.time:type_name -> google.protobuf.Timestamp
+	24, // 43: spoor.v1.Transaction.inputs:type_name -> spoor.v1.TransactionInput
+	25, // 44: spoor.v1.Transaction.outputs:type_name -> spoor.v1.TransactionOutput
+	26, // 45: spoor.v1.Transaction.transfers:type_name -> spoor.v1.Transfer
+	43, // 46: spoor.v1.Transaction.labels:type_name -> spoor.v1.Label
+	39, // 47: spoor.v1.Transaction.as_of:type_name -> spoor.v1.AsOf
+	41, // 48: spoor.v1.Transaction.coverage:type_name -> spoor.v1.Coverage
+	43, // 49: spoor.v1.TransactionInput.labels:type_name -> spoor.v1.Label
+	43, // 50: spoor.v1.TransactionOutput.labels:type_name -> spoor.v1.Label
+	42, // 51: spoor.v1.Transfer.asset:type_name -> spoor.v1.Asset
+	43, // 52: spoor.v1.Transfer.from_labels:type_name -> spoor.v1.Label
+	43, // 53: spoor.v1.Transfer.to_labels:type_name -> spoor.v1.Label
+	29, // 54: spoor.v1.AddressInfo.balances:type_name -> spoor.v1.AssetBalance
+	43, // 55: spoor.v1.AddressInfo.labels:type_name -> spoor.v1.Label
+	30, // 56: spoor.v1.AddressInfo.events:type_name -> spoor.v1.AddressEvent
+	39, // 57: spoor.v1.AddressInfo.as_of:type_name -> spoor.v1.AsOf
+	41, // 58: spoor.v1.AddressInfo.coverage:type_name -> spoor.v1.Coverage
+	42, // 59: spoor.v1.AssetBalance.asset:type_name -> spoor.v1.Asset
+	40, // 60: spoor.v1.AssetBalance.first:type_name -> google.protobuf.Timestamp
+	40, // 61: spoor.v1.AssetBalance.last:type_name -> google.protobuf.Timestamp
+	45, // 62: spoor.v1.AddressEvent.position:type_name -> spoor.v1.Position
+	42, // 63: spoor.v1.AddressEvent.asset:type_name -> spoor.v1.Asset
+	32, // 64: spoor.v1.AmbiguousRef.candidates:type_name -> spoor.v1.Candidate
+	42, // 65: spoor.v1.Candidate.asset:type_name -> spoor.v1.Asset
+	0,  // 66: spoor.v1.TraceService.StartTrace:input_type -> spoor.v1.StartTraceRequest
+	1,  // 67: spoor.v1.TraceService.StreamTrace:input_type -> spoor.v1.StreamTraceRequest
+	4,  // 68: spoor.v1.TraceService.GetTrace:input_type -> spoor.v1.GetTraceRequest
+	22, // 69: spoor.v1.TraceService.LookupTransaction:input_type -> spoor.v1.LookupTransactionRequest
+	27, // 70: spoor.v1.TraceService.LookupAddress:input_type -> spoor.v1.LookupAddressRequest
+	5,  // 71: spoor.v1.TraceService.FindTransfers:input_type -> spoor.v1.FindTransfersRequest
+	8,  // 72: spoor.v1.TraceService.FindPaths:input_type -> spoor.v1.FindPathsRequest
+	13, // 73: spoor.v1.TraceService.VerifyTrace:input_type -> spoor.v1.VerifyTraceRequest
+	16, // 74: spoor.v1.TraceService.ExplainHop:input_type -> spoor.v1.ExplainHopRequest
+	46, // 75: spoor.v1.TraceService.GetCluster:input_type -> spoor.v1.GetClusterRequest
+	47, // 76: spoor.v1.TraceService.ListClusterMembers:input_type -> spoor.v1.ListClusterMembersRequest
+	37, // 77: spoor.v1.TraceService.StartTrace:output_type -> spoor.v1.Trace
+	2,  // 78: spoor.v1.TraceService.StreamTrace:output_type -> spoor.v1.TraceEvent
+	37, // 79: spoor.v1.TraceService.GetTrace:output_type -> spoor.v1.Trace
+	23, // 80: spoor.v1.TraceService.LookupTransaction:output_type -> spoor.v1.Transaction
+	28, // 81: spoor.v1.TraceService.LookupAddress:output_type -> spoor.v1.AddressInfo
+	6,  // 82: spoor.v1.TraceService.FindTransfers:output_type -> spoor.v1.FindTransfersResponse
+	9,  // 83: spoor.v1.TraceService.FindPaths:output_type -> spoor.v1.FindPathsResponse
+	14, // 84: spoor.v1.TraceService.VerifyTrace:output_type -> spoor.v1.VerifyTraceResponse
+	17, // 85: spoor.v1.TraceService.ExplainHop:output_type -> spoor.v1.HopExplanation
+	48, // 86: spoor.v1.TraceService.GetCluster:output_type -> spoor.v1.GetClusterResponse
+	49, // 87: spoor.v1.TraceService.ListClusterMembers:output_type -> spoor.v1.ListClusterMembersResponse
+	77, // [77:88] is the sub-list for method output_type
+	66, // [66:77] is the sub-list for method input_type
+	66, // [66:66] is the sub-list for extension type_name
+	66, // [66:66] is the sub-list for extension extendee
+	0,  // [0:66] is the sub-list for field type_name
 }
 
 func init() { file_spoor_v1_trace_service_proto_init() }
@@ -3450,6 +3489,8 @@ func file_spoor_v1_trace_service_proto_init() {
 		(*TraceEvent_Progress)(nil),
 		(*TraceEvent_Result)(nil),
 		(*TraceEvent_Settlement)(nil),
+		(*TraceEvent_Fetching)(nil),
+		(*TraceEvent_Found)(nil),
 	}
 	file_spoor_v1_trace_service_proto_msgTypes[5].OneofWrappers = []any{}
 	file_spoor_v1_trace_service_proto_msgTypes[11].OneofWrappers = []any{}

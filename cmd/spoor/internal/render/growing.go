@@ -21,6 +21,13 @@ func HopLine(w io.Writer, h *spoorv1.Hop, s Style) error {
 	return p.err
 }
 
+// FoundLine is a hop on one line, as it is found.
+func FoundLine(h *spoorv1.Hop, s Style) string {
+	network := h.GetAsset().GetNetwork()
+	return fmt.Sprintf("%s  %s  %s -> %s", s.when(h.GetTime()), money(h.GetDirty(), h.GetAsset()),
+		address(network, h.GetFrom()), withTags(address(network, h.GetTo()), h.GetToLabels()))
+}
+
 // Places prints where the money is as of the tip that a growing trace has reached.
 func Places(w io.Writer, t *spoorv1.Trace, s Style) error {
 	v := newTraceView(t, s)
