@@ -34,7 +34,8 @@ type facts struct {
 // fact is one transaction, and which answers tell of it.
 type fact struct {
 	ask.Placed
-	from []string // "NAME answer N", in the order of the log
+	from   []string // "NAME answer N", in the order of the log
+	proven bool     // its place in its block was shown
 }
 
 func newFacts(c ledger.Chain, clocked bool, pin ledger.BlockRef) *facts {
@@ -78,6 +79,9 @@ func (f *facts) admit(q ask.Question, answers []answered, pin uint64, current bo
 				f.place(p, a.Source+" answer "+strconv.FormatUint(a.Seq, 10))
 			}
 		}
+		if a.Proven != nil && a.Proven.Block.Height <= until {
+			f.prove(*a.Proven)
+		}
 		for _, s := range a.Spends {
 			f.spend(s, until, current)
 		}
@@ -104,13 +108,43 @@ func (f *facts) spend(s ask.Spend, until uint64, current bool) {
 	}
 }
 
+// prove notes that a transaction was shown to be in its block. A proof of another
+// block than the one that was told changes nothing.
+func (f *facts) prove(p ask.Proven) {
+	t := f.txs[p.Tx]
+	if t == nil || t.Block.Hash != p.Block.Hash || t.Block.Height != p.Block.Height {
+		return
+	}
+	t.Indexed, t.proven = true, true
+	t.Tx.Pos = ledger.At(p.Block.Height, p.Index)
+}
+
+// grade is proven where a transaction's place was shown and the coins that it
+// spends are those of transactions that are held: their ids are hashes of the
+// amounts. What a service says of a coin by itself proves no amount.
+func (f *facts) grade(t *fact) ledger.Grade {
+	if !t.proven {
+		return t.Tx.Grade
+	}
+	for _, in := range t.Tx.Inputs {
+		made := f.txs[in.Prev.Tx]
+		if made == nil || int(in.Prev.Index) >= len(made.Tx.Outputs) {
+			return ledger.GradeAttested
+		}
+		if out := made.Tx.Outputs[in.Prev.Index]; out.Value != in.Value || out.Address != in.Address {
+			return ledger.GradeAttested
+		}
+	}
+	return ledger.GradeProven
+}
+
 // place takes in a transaction. Of two forms the whole one stands; of two blocks
 // the one that was told last; lists of transfers are joined.
 func (f *facts) place(p ask.Placed, from string) {
 	old := f.txs[p.Tx.ID]
 	switch {
-	case old == nil, old.Block.Height != p.Block.Height, p.Whole && (!old.Whole || p.Indexed):
-		f.txs[p.Tx.ID] = &fact{p, []string{from}}
+	case old == nil, old.Block.Height != p.Block.Height, p.Whole && !old.Whole:
+		f.txs[p.Tx.ID] = &fact{Placed: p, from: []string{from}}
 		return
 	case !old.Whole && !p.Whole:
 		old.Tx.Transfers = joined(old.Tx.Transfers, p.Tx.Transfers)

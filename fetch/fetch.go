@@ -85,6 +85,9 @@ type Run struct {
 	// Anew asks for the newest block and for whatever may have changed since the
 	// pin before; else a young pin is gone on with.
 	Anew bool
+	// Prove asks for a proof of every transaction of coins that the trace passes, and
+	// for those that made the coins that it spends.
+	Prove bool
 	// Trace traces over the index as it is now; several traces where several rules
 	// are compared.
 	Trace func(ctx context.Context) ([]*tracer.Trace, error)
@@ -106,6 +109,7 @@ type Progress struct {
 type Outcome struct {
 	Requests, Bytes int64
 	Rounds          int
+	Replaced        int // how often a reorganisation took the pin
 	// Open says of accounts and outpoints (as TX:INDEX) why their money is
 	// NOT_COVERED.
 	Accounts map[ledger.Holder]string
@@ -153,6 +157,15 @@ func (f *Fetcher) Pursue(ctx context.Context, r Run) (*Outcome, error) {
 		x.out.Rounds++
 		wants := x.wants(traces)
 		x.tell(traces[0], len(wants))
+		if len(wants) == 0 && !x.used() {
+			again, err := x.settle(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if again {
+				continue
+			}
+		}
 		if len(wants) == 0 || x.used() {
 			x.close(wants)
 			return x.out, nil
@@ -162,6 +175,40 @@ func (f *Fetcher) Pursue(ctx context.Context, r Run) (*Outcome, error) {
 		}
 	}
 }
+
+// settle looks, at the end, whether the pins still stand. One that was replaced by
+// a reorganisation while it was asked under is given up: what was near it is asked
+// for again under a new one, and the trace runs again.
+func (x *run) settle(ctx context.Context) (again bool, err error) {
+	for _, c := range slices.Sorted(maps.Keys(x.pins)) {
+		n := x.networks[c]
+		stands, err := n.stands(ctx, x.pins[c], x.budget)
+		if errors.Is(err, ErrBudget) {
+			x.spent = err
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if stands {
+			continue
+		}
+		if x.out.Replaced++; x.out.Replaced > mostReplaced {
+			return false, fmt.Errorf("block %d of %s was replaced %d times while it was asked under: %w", x.pins[c].ref.Height, c, x.out.Replaced, ledger.ErrUnavailable)
+		}
+		if x.pins[c], err = n.start(ctx, -1, x.budget); err != nil {
+			return false, err
+		}
+		x.failed, again = map[string]bool{}, true
+	}
+	if again {
+		return true, x.seeds(ctx)
+	}
+	return false, nil
+}
+
+// mostReplaced is how often a run begins again because its pin was replaced.
+const mostReplaced = 3
 
 // portion is how much of what is wanted is asked for before the trace runs again:
 // little at first, so that the first hops are there at once, and at most a
@@ -286,6 +333,7 @@ type want struct {
 	coin   *ledger.OutPoint // what became of it
 	holder *ledger.Holder   // its history
 	tx     *ledger.TxID     // the whole of it
+	proof  *ledger.TxID     // that it is in its block
 	dirty  ledger.Amount    // traced units that wait for it
 }
 
@@ -296,6 +344,8 @@ func (w want) key() string {
 		return "coin " + w.coin.Tx.String() + ":" + strconv.FormatUint(uint64(w.coin.Index), 10)
 	case w.holder != nil:
 		return "account " + w.holder.Address.Qualified() + " " + w.holder.Asset.String()
+	case w.proof != nil:
+		return "proof " + w.proof.String()
 	}
 	return "tx " + w.tx.String()
 }
@@ -313,6 +363,9 @@ func (x *run) wants(traces []*tracer.Trace) []want {
 		}
 	}
 	for _, t := range traces {
+		if x.Prove {
+			x.proofs(t, add)
+		}
 		for i := range t.Terminals {
 			if e := &t.Terminals[i]; e.Reason == tracer.NotCovered && e.Coin {
 				add(want{chain: e.Asset.Chain, coin: &ledger.OutPoint{Tx: e.Tx, Index: e.Index}, dirty: e.Dirty})
@@ -335,6 +388,27 @@ func (x *run) wants(traces []*tracer.Trace) []want {
 		}
 	}
 	return slices.SortedFunc(maps.Values(all), byAmount)
+}
+
+// proofs wants what proves the transactions of coins on the way.
+func (x *run) proofs(t *tracer.Trace, add func(want)) {
+	for _, h := range t.Hops {
+		n := x.networks[h.Chain]
+		if n == nil || !h.Chain.UTXO() || x.pins[h.Chain] == nil {
+			continue
+		}
+		n.mu.Lock()
+		f := n.facts.txs[h.Tx]
+		if f != nil && !f.proven {
+			add(want{chain: h.Chain, proof: &h.Tx})
+		}
+		for i := 0; f != nil && i < len(f.Tx.Inputs); i++ {
+			if made := f.Tx.Inputs[i].Prev.Tx; n.facts.txs[made] == nil {
+				add(want{chain: h.Chain, tx: &made})
+			}
+		}
+		n.mu.Unlock()
+	}
 }
 
 // partial reports a transaction of accounts of which only some transfers are held.
@@ -421,6 +495,8 @@ func (x *run) get(ctx context.Context, w want) error {
 		err = n.spender(ctx, p, *w.coin, x.budget)
 	case w.holder != nil:
 		err = n.history(ctx, p, *w.holder, x.budget)
+	case w.proof != nil:
+		err = n.resolve(ctx, p, ask.Question{Kind: ask.Proof, Tx: *w.proof}, x.budget)
 	default:
 		err = n.resolve(ctx, p, ask.Question{Kind: ask.Tx, Tx: *w.tx}, x.budget)
 	}

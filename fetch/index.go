@@ -77,6 +77,7 @@ func (f *facts) block(height uint64, of []*fact) *ledger.Block {
 	next := uint32(boolean(height == 0)) // position 0 means none
 	for _, t := range inOrder(of) {
 		tx := t.Tx
+		tx.Grade = f.grade(t)
 		if t.Indexed && tx.Pos.Index() > next {
 			next = tx.Pos.Index()
 		}

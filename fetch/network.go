@@ -100,6 +100,12 @@ type pin struct {
 	time   int64 // Unix milliseconds, when it was asked for
 }
 
+// anew is a pin under which nothing was asked yet: answers under it are no facts,
+// as long as nothing names it a pin.
+func (p *pin) anew(l *Log) *pin {
+	return &pin{ref: p.ref, source: p.source, seq: uint64(len(l.Records())) + 1}
+}
+
 // network is what is known of one network, and who is asked.
 type network struct {
 	chain   ledger.Chain
@@ -180,7 +186,7 @@ func (n *network) start(ctx context.Context, fresh time.Duration, b *budget) (*p
 
 // newest asks a source for its head.
 func (n *network) newest(ctx context.Context, s *source, b *budget) (*pin, error) {
-	all, err := n.walk(ctx, s, &pin{seq: uint64(len(n.log.Records())) + 1}, ask.Question{Kind: ask.Head}, b)
+	all, err := n.walk(ctx, s, (&pin{}).anew(n.log), ask.Question{Kind: ask.Head}, b)
 	if err != nil {
 		return nil, err
 	}

@@ -177,6 +177,29 @@ func (n *network) pinQuestion(pin *pin) ask.Question {
 	return ask.Question{Kind: ask.Block, Range: ledger.Range{From: pin.ref.Height, To: pin.ref.Height + 1}}
 }
 
+// stands asks anew whether the pin's block is still there: its own source, or
+// another where that one does not answer.
+func (n *network) stands(ctx context.Context, pin *pin, b *budget) (bool, error) {
+	if n.clocked {
+		return true, nil // there is no hash to compare
+	}
+	var failed []error
+	for _, s := range append([]*source{n.source(pin.source)}, n.inTurn()...) {
+		all, err := n.walk(ctx, s, pin.anew(n.log), n.pinQuestion(pin), b)
+		if err == nil {
+			return n.samePin(all, pin, s.Name) == nil, nil
+		}
+		if fault, _ := ledger.FaultOf(err); fault == ledger.FaultLagging || errors.Is(err, ledger.ErrNotFound) {
+			return false, nil // it had the block before
+		}
+		if ctx.Err() != nil || errors.Is(err, ErrBudget) {
+			return false, err
+		}
+		failed = append(failed, err)
+	}
+	return false, errors.Join(failed...)
+}
+
 func (n *network) samePin(all []answered, pin *pin, name string) error {
 	for _, a := range all {
 		if a.Head == nil {

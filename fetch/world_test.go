@@ -24,6 +24,7 @@ import (
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/ledger/ask"
 	"github.com/spoortrace/spoor/store"
+	"github.com/spoortrace/spoor/store/badgerkv"
 	"github.com/spoortrace/spoor/store/memkv"
 	"github.com/spoortrace/spoor/tracer"
 )
@@ -37,10 +38,10 @@ type full struct {
 }
 
 // coins makes a chain of coins with a number of transactions.
-func coins(t testing.TB, txs int) *full {
+func coins(t testing.TB, txs, perBlock int) *full {
 	t.Helper()
 	var file bytes.Buffer
-	if _, err := simchain.Write(&file, simchain.Options{Txs: txs, PerBlock: 500, Seed: 7}); err != nil {
+	if _, err := simchain.Write(&file, simchain.Options{Txs: txs, PerBlock: perBlock, Seed: 7}); err != nil {
 		t.Fatal(err)
 	}
 	name := filepath.Join(t.TempDir(), "blk00000.dat")
@@ -146,7 +147,7 @@ type place struct {
 
 func open(t testing.TB, dir string, o fetch.Options, sources ...fetch.Source) *place {
 	t.Helper()
-	s, err := store.Open(dir, memkv.New(), store.Options{})
+	s, err := store.Open(dir, badgerkv.New(badgerkv.Small()), store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,14 +204,44 @@ func trace(ctx context.Context, s *store.Store, ref tracer.Ref, policy string) (
 }
 
 // pursue fetches for a payment and returns the last trace.
-func (p *place) pursue(ctx context.Context, ref tracer.Ref, policy string, b fetch.Budget) (*tracer.Trace, *fetch.Outcome, error) {
+func (p *place) pursue(ctx context.Context, ref tracer.Ref, policy string, r fetch.Run) (*tracer.Trace, *fetch.Outcome, error) {
 	var last *tracer.Trace
-	out, err := p.fetcher.Pursue(ctx, fetch.Run{Refs: []tracer.Ref{ref}, Budget: b, Trace: func(ctx context.Context) ([]*tracer.Trace, error) {
+	r.Refs = []tracer.Ref{ref}
+	r.Trace = func(ctx context.Context) ([]*tracer.Trace, error) {
 		t, err := trace(ctx, p.store, ref, policy)
 		last = t
 		return []*tracer.Trace{t}, err
-	}})
+	}
+	out, err := p.fetcher.Pursue(ctx, r)
 	return last, out, err
+}
+
+// whole is the trace of a payment over the whole chain.
+func (w *full) whole(t testing.TB, ref tracer.Ref, policy string) *tracer.Trace {
+	t.Helper()
+	req, err := request(t.Context(), untagged{w.snap}, ref, policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := tracer.Run(t.Context(), untagged{w.snap}, req, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return want
+}
+
+// widest is the payment of some whose trace has most hops.
+func (w *full) widest(t testing.TB, some []ledger.TxID) tracer.Ref {
+	t.Helper()
+	var best tracer.Ref
+	most := 0
+	for _, id := range some {
+		ref := tracer.Ref{Text: id.String(), Chain: w.chain, Tx: id}
+		if n := len(w.whole(t, ref, "haircut").Hops); n > most {
+			best, most = ref, n
+		}
+	}
+	return best
 }
 
 // told is what a trace says of the money, place by place, whatever the positions.

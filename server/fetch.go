@@ -46,7 +46,7 @@ func (s *traces) fetch(ctx context.Context, m *spoorv1.TraceRequest, send func(*
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	a := &asking{s, m, send, map[string]bool{}, cancel}
-	out, err := s.fetcher.Pursue(ctx, fetch.Run{Refs: formed.parsed, Budget: budget, Anew: m.GetFetch().GetAnew(), Trace: a.trace, Progress: a.progress})
+	out, err := s.fetcher.Pursue(ctx, fetch.Run{Refs: formed.parsed, Budget: budget, Anew: m.GetFetch().GetAnew(), Prove: m.GetFetch().GetProve(), Trace: a.trace, Progress: a.progress})
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		return nil, cause
 	}

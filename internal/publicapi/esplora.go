@@ -97,13 +97,12 @@ func (e *esplora) hash(w http.ResponseWriter, r *http.Request) {
 func (e *esplora) header(w http.ResponseWriter, r *http.Request) {
 	tip, err := e.idx.AsOf(r.Context(), e.chain)
 	for h := uint64(0); err == nil && h <= tip.Height; h++ { // tests are small
-		var ref ledger.BlockRef
-		if ref, err = e.idx.BlockRef(r.Context(), e.chain, h); err == nil && ref.Hash.String() == r.PathValue("hash") {
-			var header []byte
-			if header, _, err = e.raw.Block(h); err == nil {
-				fmt.Fprint(w, hex.EncodeToString(header))
-				return
-			}
+		if ref, err := e.idx.BlockRef(r.Context(), e.chain, h); err != nil || ref.Hash.String() != r.PathValue("hash") {
+			continue // the first blocks may not be held
+		}
+		if header, _, err := e.raw.Block(h); err == nil {
+			fmt.Fprint(w, hex.EncodeToString(header))
+			return
 		}
 	}
 	http.Error(w, "Block not found", http.StatusNotFound)

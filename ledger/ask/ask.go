@@ -24,7 +24,7 @@ const (
 	Spends  Kind = "spends"  // of a chain of coins: who spends the outputs of Tx
 	History Kind = "history" // the transfers of Holder in Range
 	Count   Kind = "count"   // how many transactions Holder has, about: asked before its history
-	Proof   Kind = "proof"   // of a chain of coins: the merkle branch of Tx, and the header of its block
+	Proof   Kind = "proof"   // of a chain of coins: that Tx is in its block
 )
 
 // Question is one thing to know of one chain. It is comparable.
@@ -83,13 +83,12 @@ type Spend struct {
 	Height uint64
 }
 
-// Branch is the way from a transaction to its block's header.
-type Branch struct {
-	Tx     ledger.TxID
-	Height uint64
-	Index  uint32        // of the transaction in its block
-	Hashes []ledger.Hash // siblings from the bottom up, in the order in which people print a hash
-	Header []byte        // 80 bytes; empty where another part of the answer has it
+// Proven is a transaction whose place in a block the answer proves: by a merkle
+// branch and a header that has the work of a block.
+type Proven struct {
+	Tx    ledger.TxID
+	Block ledger.BlockRef
+	Index uint32 // of the transaction in its block
 }
 
 // Answer is what one response says. Everything in it is the service's word.
@@ -98,7 +97,7 @@ type Answer struct {
 	Txs    []Placed
 	Spends []Spend
 	Count  uint64
-	Branch *Branch
+	Proven *Proven
 	// Assets are symbols and decimals that the service claims of tokens.
 	Assets []ledger.AssetInfo
 	// Next are further requests that the same question needs, each a copy of it

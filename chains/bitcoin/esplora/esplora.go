@@ -22,19 +22,24 @@ import (
 	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/wire/v2"
 
+	"github.com/spoortrace/spoor/chains/bitcoin"
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/ledger/ask"
 )
 
 // Esplora is the API of one network.
-type Esplora struct{ chain ledger.Chain }
+type Esplora struct {
+	chain   ledger.Chain
+	network bitcoin.Network
+}
 
 // New returns the adapter of a network of the Bitcoin family.
 func New(c ledger.Chain) (*Esplora, error) {
-	if c.Family() != ledger.FamilyBitcoin {
-		return nil, ledger.Invalid("network", "a Bitcoin network for Esplora", string(c))
+	n, err := bitcoin.NetworkOf(c)
+	if err != nil {
+		return nil, err
 	}
-	return &Esplora{c}, nil
+	return &Esplora{c, n}, nil
 }
 
 // Chain implements ask.Service.
@@ -64,9 +69,10 @@ func (e *Esplora) Request(q ask.Question) (ask.Request, error) {
 	case q.Kind == ask.Proof && q.Part == "":
 		return ask.Request{Path: "/tx/" + q.Tx.String() + "/merkle-proof"}, nil
 	case q.Kind == ask.Proof && q.Part == partHash:
-		return ask.Request{Path: "/block-height/" + q.Cursor}, nil
+		height, _, _ := strings.Cut(q.Cursor, " ")
+		return ask.Request{Path: "/block-height/" + height}, nil
 	case q.Kind == ask.Proof && q.Part == partHeader:
-		return ask.Request{Path: "/block/" + q.Cursor + "/header"}, nil
+		return ask.Request{Path: "/block/" + q.Cursor[strings.LastIndexByte(q.Cursor, ' ')+1:] + "/header"}, nil
 	}
 	return ask.Request{}, ask.Unsupported(q, "Esplora") // it lists accounts, but coins lead further with less
 }
@@ -84,7 +90,7 @@ func (e *Esplora) Read(q ask.Question, status int, body []byte) (ask.Answer, err
 	case ask.Spends:
 		return readSpends(q, body)
 	case ask.Proof:
-		return readProof(q, body)
+		return e.readProof(q, body)
 	case ask.History, ask.Count:
 	}
 	return ask.Answer{}, ask.Unsupported(q, "Esplora")
@@ -232,6 +238,9 @@ func (t *txJSON) id(q ask.Question) (ledger.TxID, error) {
 		}
 		m.TxOut = append(m.TxOut, &wire.TxOut{Value: int64(value), PkScript: script})
 	}
+	if m.SerializeSizeStripped() == 2*chainhash.HashSize {
+		return ledger.TxID{}, ledger.Untrue(ledger.FaultContents, q.String(), "a transaction of 64 bytes cannot be told from two hashes of a merkle tree (CVE-2017-12842)")
+	}
 	return ledger.ParseTxID(m.TxHash().String())
 }
 
@@ -315,7 +324,9 @@ func readSpends(q ask.Question, body []byte) (ask.Answer, error) {
 	return a, nil
 }
 
-func readProof(q ask.Question, body []byte) (ask.Answer, error) {
+// readProof gathers branch, block hash and header; the cursor of each further
+// request carries what came before: height, index, siblings, hash.
+func (e *Esplora) readProof(q ask.Question, body []byte) (ask.Answer, error) {
 	text := strings.TrimSpace(string(body))
 	next := q
 	switch q.Part {
@@ -323,14 +334,10 @@ func readProof(q ask.Question, body []byte) (ask.Answer, error) {
 		if _, err := ledger.ParseTxID(text); err != nil {
 			return ask.Answer{}, malformed(q, "a block hash", text)
 		}
-		next.Part, next.Cursor = partHeader, text
+		next.Part, next.Cursor = partHeader, q.Cursor+" "+text
 		return ask.Answer{Next: []ask.Question{next}}, nil
 	case partHeader:
-		header, err := hex.DecodeString(text)
-		if err != nil || len(header) != wire.MaxBlockHeaderPayload {
-			return ask.Answer{}, malformed(q, "a header of 80 bytes in hex", text)
-		}
-		return ask.Answer{Branch: &ask.Branch{Tx: q.Tx, Header: header}}, nil
+		return e.prove(q, text)
 	}
 	var m struct {
 		Height *uint64  `json:"block_height"`
@@ -340,17 +347,45 @@ func readProof(q ask.Question, body []byte) (ask.Answer, error) {
 	if err := decode(q, body, &m); err != nil {
 		return ask.Answer{}, err
 	}
-	if m.Height == nil || m.Pos == nil {
+	if m.Height == nil || m.Pos == nil || len(m.Merkle) > 32 {
 		return ask.Answer{}, malformed(q, "block_height, merkle and pos", text)
 	}
-	b := &ask.Branch{Tx: q.Tx, Height: *m.Height, Index: *m.Pos}
+	next.Part, next.Cursor = partHash, fmt.Sprintf("%d %d %s", *m.Height, *m.Pos, strings.Join(m.Merkle, ","))
 	for _, s := range m.Merkle {
+		if _, err := ledger.ParseTxID(s); err != nil {
+			return ask.Answer{}, malformed(q, "hashes in merkle", s)
+		}
+	}
+	return ask.Answer{Next: []ask.Question{next}}, nil
+}
+
+// prove checks a header against what the cursor carries.
+func (e *Esplora) prove(q ask.Question, text string) (ask.Answer, error) {
+	fields := strings.Split(q.Cursor, " ")
+	if len(fields) != 4 {
+		return ask.Answer{}, malformed(q, "a cursor of height, index, siblings and hash", q.Cursor)
+	}
+	raw, err := hex.DecodeString(text)
+	height, errHeight := strconv.ParseUint(fields[0], 10, 64)
+	index, errIndex := strconv.ParseUint(fields[1], 10, 32)
+	if err := errors.Join(err, errHeight, errIndex); err != nil || len(raw) != bitcoin.HeaderSize {
+		return ask.Answer{}, malformed(q, "a header of 80 bytes in hex", text)
+	}
+	var siblings []ledger.Hash
+	for _, s := range strings.FieldsFunc(fields[2], func(r rune) bool { return r == ',' }) {
 		h, err := ledger.ParseTxID(s)
 		if err != nil {
 			return ask.Answer{}, malformed(q, "hashes in merkle", s)
 		}
-		b.Hashes = append(b.Hashes, ledger.Hash(h))
+		siblings = append(siblings, ledger.Hash(h))
 	}
-	next.Part, next.Cursor = partHash, strconv.FormatUint(*m.Height, 10)
-	return ask.Answer{Branch: b, Next: []ask.Question{next}}, nil
+	h, err := e.network.Prove(q.Tx, siblings, uint32(index), height, raw)
+	if err == nil && h.Hash.String() != fields[3] {
+		err = fmt.Errorf("the header of %s came for %s", h.Hash, fields[3])
+	}
+	if err != nil {
+		return ask.Answer{}, &ledger.SourceError{Fault: ledger.FaultRoot, Subject: q.String(), Err: err}
+	}
+	ref := ledger.BlockRef{Chain: e.chain, Height: height, Hash: h.Hash, Time: int64(h.Time) * 1000}
+	return ask.Answer{Proven: &ask.Proven{Tx: q.Tx, Block: ref, Index: uint32(index)}}, nil
 }

@@ -278,7 +278,9 @@ type Fetch struct {
 	// Greatest time, in seconds; 0: the server's limit.
 	MaxSeconds int64 `protobuf:"varint,3,opt,name=max_seconds,json=maxSeconds,proto3" json:"max_seconds,omitempty"`
 	// Whether the cut-off is the newest block; else a cut-off that was asked for lately is gone on with.
-	Anew          bool `protobuf:"varint,4,opt,name=anew,proto3" json:"anew,omitempty"`
+	Anew bool `protobuf:"varint,4,opt,name=anew,proto3" json:"anew,omitempty"`
+	// Whether a proof is asked for of every Bitcoin transaction on the way: those that can be shown to be in their block are graded proven.
+	Prove         bool `protobuf:"varint,5,opt,name=prove,proto3" json:"prove,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -337,6 +339,13 @@ func (x *Fetch) GetMaxSeconds() int64 {
 func (x *Fetch) GetAnew() bool {
 	if x != nil {
 		return x.Anew
+	}
+	return false
+}
+
+func (x *Fetch) GetProve() bool {
+	if x != nil {
+		return x.Prove
 	}
 	return false
 }
@@ -2308,13 +2317,14 @@ const file_spoor_v1_trace_proto_rawDesc = "" +
 	"\x05fetch\x18\x11 \x01(\v2\x0f.spoor.v1.FetchR\x05fetchB\v\n" +
 	"\t_max_hopsB\x11\n" +
 	"\x0f_service_payeesB\r\n" +
-	"\v_max_events\"\x97\x01\n" +
+	"\v_max_events\"\xad\x01\n" +
 	"\x05Fetch\x12*\n" +
 	"\fmax_requests\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vmaxRequests\x12$\n" +
 	"\tmax_bytes\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\bmaxBytes\x12(\n" +
 	"\vmax_seconds\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\n" +
 	"maxSeconds\x12\x12\n" +
-	"\x04anew\x18\x04 \x01(\bR\x04anew\"\xcd\x01\n" +
+	"\x04anew\x18\x04 \x01(\bR\x04anew\x12\x14\n" +
+	"\x05prove\x18\x05 \x01(\bR\x05prove\"\xcd\x01\n" +
 	"\rFetchProgress\x12\x1a\n" +
 	"\brequests\x18\x01 \x01(\x03R\brequests\x12\x14\n" +
 	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\x12\x16\n" +
