@@ -27,6 +27,7 @@ type facts struct {
 	lists   map[ledger.Holder][]ledger.Range // that were read to their end
 	assets  map[ledger.Asset]ledger.AssetInfo
 	counts  map[ledger.Holder]uint64 // how many transactions, about
+	refused map[ledger.Holder]bool   // whose history cannot be whole, though it was told so
 	// disputes are questions on which two sources do not agree, and how.
 	disputes map[ask.Question]string
 }
@@ -41,7 +42,7 @@ type fact struct {
 func newFacts(c ledger.Chain, clocked bool, pin ledger.BlockRef) *facts {
 	return &facts{
 		chain: c, clocked: clocked, pin: pin, txs: map[ledger.TxID]*fact{}, spends: map[ledger.OutPoint]ask.Spend{},
-		lists: map[ledger.Holder][]ledger.Range{}, assets: map[ledger.Asset]ledger.AssetInfo{}, counts: map[ledger.Holder]uint64{}, disputes: map[ask.Question]string{},
+		lists: map[ledger.Holder][]ledger.Range{}, assets: map[ledger.Asset]ledger.AssetInfo{}, counts: map[ledger.Holder]uint64{}, refused: map[ledger.Holder]bool{}, disputes: map[ask.Question]string{},
 	}
 }
 
@@ -272,7 +273,7 @@ func (f *facts) claims() []ledger.Claim {
 	} else {
 		events := f.movements()
 		for h, ranges := range f.lists {
-			if ranges[0].From == 0 && f.overdrawn(h, events[h]) {
+			if f.refused[h] = ranges[0].From == 0 && f.overdrawn(h, events[h]); f.refused[h] {
 				continue
 			}
 			for _, r := range ranges {

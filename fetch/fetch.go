@@ -167,7 +167,7 @@ func (f *Fetcher) Pursue(ctx context.Context, r Run) (*Outcome, error) {
 			}
 		}
 		if len(wants) == 0 || x.used() {
-			x.close(wants)
+			x.close(wants, traces)
 			return x.out, nil
 		}
 		if err := x.fetch(ctx, x.portion(wants)); err != nil {
@@ -610,7 +610,7 @@ func resolved(t *tracer.Trace) int64 {
 }
 
 // close says of what is left why it was not asked for.
-func (x *run) close(left []want) {
+func (x *run) close(left []want, traces []*tracer.Trace) {
 	for _, w := range left {
 		if x.spent != nil {
 			x.giveUp(w, x.spent)
@@ -622,6 +622,13 @@ func (x *run) close(left []want) {
 			x.out.Sources = append(x.out.Sources, s.Name)
 		}
 		n.mu.Lock()
+		for _, t := range traces {
+			for _, h := range t.Opened {
+				if n.facts.refused[h] {
+					x.out.Accounts[h] = "its history, as it was told, pays out more than came in: it is not whole"
+				}
+			}
+		}
 		for q, said := range n.facts.disputes {
 			x.out.Disputes = append(x.out.Disputes, q.String()+": "+said)
 		}

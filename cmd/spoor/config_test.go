@@ -18,12 +18,17 @@ func TestExampleConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first := uint64(900_000)
+	first, compare := uint64(900_000), 2
 	want := Config{
 		Follow: []NodeConfig{
 			{Network: "bitcoin", URLs: []string{"http://127.0.0.1:8332"}, Cookie: "/var/lib/bitcoind/.cookie", Headers: []string{}, From: &first, KeepRaw: true},
 			{Network: "ethereum", URLs: []string{"https://node.example", "http://127.0.0.1:8545"}, Headers: []string{"Authorization: @/etc/spoor/node.key"}, Rate: 50},
 		},
+		Sources: []SourceConfig{{
+			Name: "mine", Network: "bitcoin", API: "esplora", URL: "https://esplora.example/api", Headers: []string{"X-Api-Key: @/etc/spoor/esplora.key"},
+			Parameters: []string{}, Proxy: "socks5://127.0.0.1:9050", Rate: 5, Parallel: 8,
+		}},
+		Fetch:   FetchConfig{Compare: &compare, MaxHistory: 20_000, FreshMinutes: 60, MaxRequests: 10_000, MaxMegabytes: 1024, MaxMinutes: 60},
 		Bridges: []string{"/etc/spoor/bridges.yaml"}, Prices: []string{"/etc/spoor/prices.csv"},
 		Data: "/var/lib/spoor", Output: "table", Timezone: "Asia/Bangkok",
 		SortMegabytes: 256,
@@ -43,7 +48,10 @@ func TestExampleConfig(t *testing.T) {
 	serve, _ := shown["serve"].(map[string]any)
 	nodes, _ := shown["follow"].([]any)
 	node, _ := nodes[0].(map[string]any)
-	for kind, keys := range map[reflect.Type]map[string]any{reflect.TypeFor[Config](): shown, reflect.TypeFor[ServeConfig](): serve, reflect.TypeFor[NodeConfig](): node} {
+	sources, _ := shown["sources"].([]any)
+	source, _ := sources[0].(map[string]any)
+	asked, _ := shown["fetch"].(map[string]any)
+	for kind, keys := range map[reflect.Type]map[string]any{reflect.TypeFor[SourceConfig](): source, reflect.TypeFor[FetchConfig](): asked, reflect.TypeFor[Config](): shown, reflect.TypeFor[ServeConfig](): serve, reflect.TypeFor[NodeConfig](): node} {
 		for i := range kind.NumField() {
 			if key := kind.Field(i).Tag.Get("yaml"); !has(keys, key) {
 				t.Errorf("%s does not show %q", example, key)

@@ -118,7 +118,7 @@ func commands(text string) []string {
 // notHere tells commands that do not end by themselves, or read files and servers of the reader's.
 func notHere(command string) bool {
 	first, _, _ := strings.Cut(command, " ")
-	return first == "serve" || first == "ingest" || first == "demo" || strings.HasPrefix(command, "labels import") || strings.Contains(command, "--server") || strings.Contains(command, "--follow")
+	return first == "serve" || first == "ingest" || first == "demo" || strings.HasPrefix(command, "labels import") || strings.Contains(command, "--server") || strings.Contains(command, "--follow") || strings.Contains(command, "--fetch")
 }
 
 // words splits a command as a shell does, as far as documents go: double quotes group.

@@ -1,0 +1,499 @@
+// Package trongrid speaks the HTTP API of TronGrid
+// (https://developers.tron.network/reference): version 1 for the history of
+// accounts, and the node's own wallet calls for single transactions.
+//
+// The history tells no heights, so that everything is told by block time. What
+// was signed comes with the hash that is its id, and is read from those bytes;
+// what it led to (logs, internal transactions, fee) is the service's word.
+package trongrid
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/spoortrace/spoor/chains/tron"
+	protocol "github.com/spoortrace/spoor/chains/tron/proto"
+	"github.com/spoortrace/spoor/ledger"
+	"github.com/spoortrace/spoor/ledger/ask"
+)
+
+// TronGrid is the API of one network.
+type TronGrid struct{ chain ledger.Chain }
+
+// New returns the adapter of a network of the TRON family.
+func New(c ledger.Chain) (*TronGrid, error) {
+	if c.Family() != ledger.FamilyTRON {
+		return nil, ledger.Invalid("network", "a TRON network for TronGrid", string(c))
+	}
+	return &TronGrid{c}, nil
+}
+
+// Chain implements ask.Service.
+func (g *TronGrid) Chain() ledger.Chain { return g.chain }
+
+// Clocked implements ask.Service: lists of transfers have times and no heights.
+func (g *TronGrid) Clocked() bool { return true }
+
+const (
+	partInfo = "info" // of a transaction: what it led to; the cursor is what was signed
+	pageRows = 200    // the most that TronGrid gives
+)
+
+// Request implements ask.Service.
+func (g *TronGrid) Request(q ask.Question) (ask.Request, error) {
+	body := `{"value":"` + q.Tx.String() + `"}`
+	switch {
+	case q.Kind == ask.Head:
+		return ask.Request{Path: "/wallet/getnowblock"}, nil
+	case q.Kind == ask.Tx && q.Part == "":
+		return ask.Request{Path: "/wallet/gettransactionbyid", Body: body}, nil
+	case q.Kind == ask.Tx && q.Part == partInfo:
+		return ask.Request{Path: "/wallet/gettransactioninfobyid", Body: body}, nil
+	case q.Kind == ask.History && !q.Holder.Asset.Contract.IsZero():
+		at, err := place(q)
+		v := url.Values{
+			"contract_address": {q.Holder.Asset.Contract.String()}, "only_confirmed": {"true"}, "limit": {strconv.Itoa(pageRows)}, "order_by": {"block_timestamp,asc"},
+			"min_timestamp": {strconv.FormatUint(at.from, 10)}, "max_timestamp": {strconv.FormatUint(q.Range.To-1, 10)},
+		}
+		return ask.Request{Path: "/v1/accounts/" + q.Holder.Address.String() + "/transactions/trc20?" + v.Encode()}, err
+	}
+	return ask.Request{}, ask.Unsupported(q, "TronGrid")
+}
+
+// cursor is where a list goes on: at a millisecond of which some rows were seen
+// already, which come again.
+type cursor struct {
+	from uint64
+	rows int // of the millisecond that were seen
+}
+
+func place(q ask.Question) (cursor, error) {
+	if q.Cursor == "" {
+		return cursor{from: q.Range.From}, nil
+	}
+	ms, seen, _ := strings.Cut(q.Cursor, " ")
+	from, err := strconv.ParseUint(ms, 10, 64)
+	rows, errRows := strconv.Atoi(seen)
+	if err = errors.Join(err, errRows); err != nil {
+		return cursor{}, malformed(q, "two numbers in the cursor", q.Cursor)
+	}
+	return cursor{from, rows}, nil
+}
+
+func (c cursor) String() string { return fmt.Sprintf("%d %d", c.from, c.rows) }
+
+// Read implements ask.Service.
+func (g *TronGrid) Read(q ask.Question, status int, body []byte) (ask.Answer, error) {
+	if status != http.StatusOK {
+		return ask.Answer{}, refused(q, status, body)
+	}
+	switch q.Kind {
+	case ask.Head:
+		return g.readHead(q, body)
+	case ask.Tx:
+		return g.readTx(q, body)
+	case ask.History:
+		return g.readHistory(q, body)
+	case ask.Block, ask.Spends, ask.Count, ask.Proof:
+	}
+	return ask.Answer{}, ask.Unsupported(q, "TronGrid")
+}
+
+func refused(q ask.Question, status int, body []byte) error {
+	var said struct {
+		Error string `json:"error"`
+	}
+	text := string(body[:min(len(body), 100)])
+	if err := json.Unmarshal(body, &said); err == nil && said.Error != "" {
+		text = said.Error[:min(len(said.Error), 200)]
+	}
+	return ledger.Untrue(ledger.FaultUnsupported, q.String(), fmt.Sprintf("HTTP %d: %q", status, text))
+}
+
+func malformed(q ask.Question, want, got string) error {
+	return ledger.Untrue(ledger.FaultMalformed, q.String(), fmt.Sprintf("want %s, got %.80q", want, got))
+}
+
+func impossible(q ask.Question, format string, args ...any) error {
+	return ledger.Untrue(ledger.FaultContents, q.String(), fmt.Sprintf(format, args...))
+}
+
+// decode reads one JSON value and nothing after it.
+func decode(q ask.Question, body []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(body))
+	err := d.Decode(into)
+	if err == nil {
+		_, err = d.Token()
+	}
+	switch {
+	case errors.Is(err, io.EOF) && len(bytes.TrimSpace(body)) > 0:
+		return nil
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return &ledger.SourceError{Fault: ledger.FaultTruncated, Subject: q.String(), Detail: "the JSON ends early"}
+	case err == nil:
+		err = errors.New("something follows the answer")
+	}
+	return &ledger.SourceError{Fault: ledger.FaultMalformed, Subject: q.String(), Detail: "want JSON of TronGrid", Err: err}
+}
+
+func (g *TronGrid) readHead(q ask.Question, body []byte) (ask.Answer, error) {
+	var b struct {
+		Header struct {
+			Raw struct {
+				Time *int64 `json:"timestamp"`
+			} `json:"raw_data"`
+		} `json:"block_header"`
+		ID string `json:"blockID"`
+	}
+	if err := decode(q, body, &b); err != nil {
+		return ask.Answer{}, err
+	}
+	hash, err := ledger.ParseTxID(b.ID)
+	if err != nil || b.Header.Raw.Time == nil || *b.Header.Raw.Time <= 0 {
+		return ask.Answer{}, malformed(q, "a block with blockID and timestamp", string(body[:min(len(body), 60)]))
+	}
+	at := *b.Header.Raw.Time
+	return ask.Answer{Head: &ledger.Head{Tip: ledger.BlockRef{Chain: g.chain, Height: uint64(at), Hash: ledger.Hash(hash), Time: at}}}, nil
+}
+
+// readTx reads what was signed, then with what it led to.
+func (g *TronGrid) readTx(q ask.Question, body []byte) (ask.Answer, error) {
+	if q.Part == partInfo {
+		return g.readInfo(q, body)
+	}
+	var t struct {
+		ID  string `json:"txID"`
+		Raw string `json:"raw_data_hex"`
+		Ret []struct {
+			Outcome string `json:"contractRet"`
+		} `json:"ret"`
+		Error string `json:"Error"`
+	}
+	if err := decode(q, body, &t); err != nil {
+		return ask.Answer{}, err
+	}
+	if t.Error != "" {
+		return ask.Answer{}, ledger.Untrue(ledger.FaultUnsupported, q.String(), fmt.Sprintf("it says %.200q", t.Error))
+	}
+	if t.ID == "" && t.Raw == "" {
+		return ask.Answer{}, fmt.Errorf("%s: TronGrid has no such transaction: %w", q, ledger.ErrNotFound)
+	}
+	raw, err := hex.DecodeString(t.Raw)
+	if err != nil {
+		return ask.Answer{}, malformed(q, "raw_data_hex", t.Raw)
+	}
+	if id := (tron.Single{Raw: raw}).ID(); id != q.Tx || t.ID != q.Tx.String() {
+		return ask.Answer{}, ledger.Untrue(ledger.FaultMismatched, q.String(), fmt.Sprintf("what came calls itself %.64s and hashes to %s", t.ID, id))
+	}
+	next := q
+	next.Part, next.Cursor = partInfo, "0 "+t.Raw
+	if len(t.Ret) > 0 {
+		next.Cursor = strconv.Itoa(int(outcome(t.Ret[0].Outcome))) + " " + t.Raw
+	}
+	return ask.Answer{Next: []ask.Question{next}}, nil
+}
+
+// outcome numbers a name of contract_ret as far as it matters.
+func outcome(name string) int32 {
+	switch name {
+	case "", "DEFAULT":
+		return 0
+	case "SUCCESS":
+		return 1
+	}
+	return 2
+}
+
+type infoJSON struct {
+	ID      string `json:"id"`
+	Fee     int64  `json:"fee"`
+	Number  *int64 `json:"blockNumber"`
+	Time    *int64 `json:"blockTimeStamp"`
+	Receipt struct {
+		Result    string `json:"result"`
+		EnergyFee int64  `json:"energy_fee"`
+		NetFee    int64  `json:"net_fee"`
+	} `json:"receipt"`
+	Logs []struct {
+		Address string   `json:"address"`
+		Topics  []string `json:"topics"`
+		Data    string   `json:"data"`
+	} `json:"log"`
+	Result   string         `json:"result"`
+	Contract string         `json:"contract_address"`
+	Withdraw int64          `json:"withdraw_amount"`
+	Unfreeze int64          `json:"unfreeze_amount"`
+	Internal []internalJSON `json:"internal_transactions"`
+}
+
+type internalJSON struct {
+	Caller string `json:"caller_address"`
+	To     string `json:"transferTo_address"`
+	Values []struct {
+		Value   int64  `json:"callValue"`
+		TokenID string `json:"tokenId"`
+	} `json:"callValueInfo"`
+	Note     string `json:"note"`
+	Rejected bool   `json:"rejected"`
+}
+
+func (g *TronGrid) readInfo(q ask.Question, body []byte) (ask.Answer, error) {
+	said, text, _ := strings.Cut(q.Cursor, " ")
+	raw, err := hex.DecodeString(text)
+	code, errCode := strconv.ParseInt(said, 10, 32)
+	if err = errors.Join(err, errCode); err != nil {
+		return ask.Answer{}, malformed(q, "a cursor of outcome and raw data", q.Cursor)
+	}
+	var m infoJSON
+	if err := decode(q, body, &m); err != nil {
+		return ask.Answer{}, err
+	}
+	if m.ID == "" && m.Number == nil {
+		return ask.Answer{Unconfirmed: true}, nil
+	}
+	if m.ID != q.Tx.String() {
+		return ask.Answer{}, ledger.Untrue(ledger.FaultMismatched, q.String(), fmt.Sprintf("the info is of %.64q", m.ID))
+	}
+	info, err := m.message(q)
+	if err != nil {
+		return ask.Answer{}, err
+	}
+	tx, lacks, err := tron.Single{Raw: raw, Outcome: int32(code), Info: info}.Transaction(g.chain)
+	if err != nil {
+		return ask.Answer{}, &ledger.SourceError{Fault: ledger.FaultContents, Subject: q.String(), Err: err}
+	}
+	if lacks != "" {
+		return ask.Answer{}, ledger.Untrue(ledger.FaultUnsupported, q.String(), "it moved in ways that are not followed: "+lacks)
+	}
+	ref := ledger.BlockRef{Chain: g.chain, Height: uint64(tx.Time), Time: tx.Time}
+	return ask.Answer{Txs: []ask.Placed{{Tx: tx, Block: ref, Whole: true}}}, nil
+}
+
+// message makes the node's own message of the JSON.
+func (m *infoJSON) message(q ask.Question) (*protocol.TransactionInfo, error) {
+	if m.Number == nil || m.Time == nil || *m.Number < 0 || *m.Time <= 0 {
+		return nil, malformed(q, "blockNumber and blockTimeStamp", "")
+	}
+	info := &protocol.TransactionInfo{
+		Fee: m.Fee, BlockNumber: *m.Number, BlockTimeStamp: *m.Time, WithdrawAmount: m.Withdraw, UnfreezeAmount: m.Unfreeze,
+		Receipt: &protocol.ResourceReceipt{EnergyFee: m.Receipt.EnergyFee, NetFee: m.Receipt.NetFee, Result: outcome(m.Receipt.Result)},
+	}
+	if m.Result == "FAILED" {
+		info.Result = 1
+	}
+	fields := hexes{q: q}
+	info.Id, info.ContractAddress = fields.read("id", m.ID), fields.read("contract_address", m.Contract)
+	for _, l := range m.Logs {
+		one := &protocol.TransactionInfo_Log{Address: fields.read("log address", l.Address), Data: fields.read("log data", l.Data)}
+		for _, t := range l.Topics {
+			one.Topics = append(one.Topics, fields.read("topic", t))
+		}
+		info.Log = append(info.Log, one)
+	}
+	for _, t := range m.Internal {
+		one := &protocol.InternalTransaction{
+			CallerAddress: fields.read("caller_address", t.Caller), TransferToAddress: fields.read("transferTo_address", t.To), Note: fields.read("note", t.Note), Rejected: t.Rejected,
+		}
+		for _, v := range t.Values {
+			one.CallValueInfo = append(one.CallValueInfo, &protocol.InternalTransaction_CallValueInfo{CallValue: v.Value, TokenId: v.TokenID})
+		}
+		info.InternalTransactions = append(info.InternalTransactions, one)
+	}
+	return info, fields.err
+}
+
+// hexes reads fields in hex and keeps the first error.
+type hexes struct {
+	q   ask.Question
+	err error
+}
+
+func (h *hexes) read(field, text string) []byte {
+	b, err := hex.DecodeString(text)
+	if err != nil && h.err == nil {
+		h.err = malformed(h.q, field+" in hex", text)
+	}
+	return b
+}
+
+type rowJSON struct {
+	ID    string `json:"transaction_id"`
+	Token struct {
+		Address  string `json:"address"`
+		Symbol   string `json:"symbol"`
+		Decimals *int   `json:"decimals"`
+	} `json:"token_info"`
+	Time  *uint64 `json:"block_timestamp"`
+	From  string  `json:"from"`
+	To    string  `json:"to"`
+	Type  string  `json:"type"`
+	Value string  `json:"value"`
+}
+
+type pageJSON struct {
+	Data    *[]rowJSON `json:"data"`
+	Success bool       `json:"success"`
+	Error   string     `json:"error"`
+	Meta    struct {
+		Fingerprint string `json:"fingerprint"`
+	} `json:"meta"`
+}
+
+// readHistory reads a page. Its last millisecond may be cut: its rows are read
+// again from the next page on, as long as there may be one.
+func (g *TronGrid) readHistory(q ask.Question, body []byte) (ask.Answer, error) {
+	at, err := place(q)
+	if err != nil {
+		return ask.Answer{}, err
+	}
+	var page pageJSON
+	if err := decode(q, body, &page); err != nil {
+		return ask.Answer{}, err
+	}
+	switch {
+	case !page.Success && strings.Contains(strings.ToLower(page.Error), "limit"):
+		return ask.Answer{}, &ledger.SourceError{Fault: ledger.FaultBusy, Subject: q.String(), Detail: fmt.Sprintf("it says %.200q", page.Error)}
+	case !page.Success || page.Data == nil:
+		return ask.Answer{}, malformed(q, "success and data", page.Error)
+	case len(*page.Data) > pageRows:
+		return ask.Answer{}, impossible(q, "%d rows came, at most %d were asked for", len(*page.Data), pageRows)
+	}
+	rows, err := g.rows(q, at, *page.Data)
+	if err != nil {
+		return ask.Answer{}, err
+	}
+	return g.page(q, at, rows, page.Meta.Fingerprint != "")
+}
+
+// row is one transfer of a list.
+type row struct {
+	transfer ledger.Transfer
+	tx       ledger.TxID
+	time     uint64
+	skip     bool // no transfer
+	info     ledger.AssetInfo
+}
+
+func (g *TronGrid) rows(q ask.Question, at cursor, data []rowJSON) ([]row, error) {
+	last := at.from
+	var all []row
+	for i, d := range data {
+		r, err := g.row(q, i, d)
+		if err != nil {
+			return nil, err
+		}
+		if r.time < last || r.time >= q.Range.To {
+			return nil, impossible(q, "row %d is of %d, want %d to %d in ascending order", i, r.time, last, q.Range.To-1)
+		}
+		last = r.time
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+func (g *TronGrid) row(q ask.Question, i int, d rowJSON) (r row, err error) {
+	what := fmt.Sprintf("row %d: ", i)
+	if d.Time == nil || d.Token.Decimals == nil || *d.Token.Decimals < 0 || *d.Token.Decimals > 77 {
+		return r, malformed(q, what+"block_timestamp and decimals", "")
+	}
+	r.time, r.skip = *d.Time, d.Type != "Transfer"
+	if r.tx, err = ledger.ParseTxID(d.ID); err != nil {
+		return r, malformed(q, what+"a transaction_id", d.ID)
+	}
+	t := &r.transfer
+	var contract ledger.Address
+	for _, one := range []struct {
+		text string
+		into *ledger.Address
+	}{{d.From, &t.From}, {d.To, &t.To}, {d.Token.Address, &contract}} {
+		if *one.into, err = ledger.ParseAddress(g.chain, one.text); err != nil {
+			return r, malformed(q, what+"an address", one.text)
+		}
+		if one.into != &contract && *one.into == ledger.AccountAddress(g.chain, [20]byte{}) {
+			*one.into = ledger.Address{} // minted or burnt
+		}
+	}
+	if t.Amount, err = ledger.ParseAmount(d.Value); err != nil {
+		return r, malformed(q, what+"a value in base units", d.Value)
+	}
+	t.Kind, t.Asset, t.Grade = ledger.TransferToken, ledger.TokenAsset(contract), ledger.GradeAttested
+	if t.Asset != q.Holder.Asset || (t.From != q.Holder.Address && t.To != q.Holder.Address) {
+		return r, ledger.Untrue(ledger.FaultMismatched, q.String(), fmt.Sprintf("%sit is of %s from %s to %s", what, t.Asset, t.From, t.To))
+	}
+	r.info = ledger.AssetInfo{Asset: t.Asset, Symbol: d.Token.Symbol, Decimals: *d.Token.Decimals}
+	return r, nil
+}
+
+// page takes the rows up to the last millisecond, which may be cut, and says how to
+// go on; all of them where the page is surely the last.
+func (g *TronGrid) page(q ask.Question, at cursor, rows []row, more bool) (ask.Answer, error) {
+	again := 0 // rows that the page before had, too
+	for again < len(rows) && rows[again].time == at.from {
+		again++
+	}
+	if again < at.rows {
+		return ask.Answer{}, impossible(q, "the page before had %d rows of %d, this one has %d", at.rows, at.from, again)
+	}
+	if !more && len(rows) <= ask.Trusted {
+		return answer(rows, q.Range.To), nil
+	}
+	if len(rows) == 0 {
+		return ask.Answer{}, impossible(q, "an empty page says that there are more")
+	}
+	end := rows[len(rows)-1].time
+	cut := len(rows)
+	for cut > 0 && rows[cut-1].time == end {
+		cut--
+	}
+	next := q
+	if cut > 0 || at != (cursor{end, len(rows)}) {
+		next.Cursor = cursor{end, len(rows) - cut}.String()
+		a := answer(rows[:cut], end)
+		a.Next = []ask.Question{next}
+		return a, nil
+	}
+	// Nothing but what was there before: one millisecond fills the page.
+	if more {
+		return ask.Answer{}, impossible(q, "more than %d transfers in the millisecond %d", len(rows), end)
+	}
+	a := answer(rows, end+1)
+	if end+1 < q.Range.To {
+		next.Cursor = cursor{end + 1, 0}.String()
+		a.Next = []ask.Question{next}
+	}
+	return a, nil
+}
+
+// answer joins rows into transactions, each once, in their order.
+func answer(rows []row, until uint64) ask.Answer {
+	a := ask.Answer{Until: until}
+	at := map[ledger.TxID]int{}
+	for _, r := range rows {
+		if r.skip {
+			continue
+		}
+		i, ok := at[r.tx]
+		if !ok {
+			i = len(a.Txs)
+			at[r.tx] = i
+			chain := r.transfer.Asset.Chain
+			ref := ledger.BlockRef{Chain: chain, Height: r.time, Time: int64(r.time)}
+			a.Txs = append(a.Txs, ask.Placed{Tx: ledger.Tx{ID: r.tx, Chain: chain, Time: int64(r.time), Grade: ledger.GradeAttested}, Block: ref})
+		}
+		tx := &a.Txs[i].Tx
+		r.transfer.Index, r.transfer.Slot = uint32(len(tx.Transfers)), uint32(len(tx.Transfers))
+		tx.Transfers = append(tx.Transfers, r.transfer)
+		if len(a.Assets) == 0 {
+			a.Assets = []ledger.AssetInfo{r.info}
+		}
+	}
+	return a
+}
