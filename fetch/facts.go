@@ -245,7 +245,7 @@ type movementAt struct {
 
 // movements lists what the holders whose history is held received and paid, in
 // order of height.
-func (f *facts) movements() map[ledger.Holder][]movementAt {
+func (f *facts) movements(of *selection) map[ledger.Holder][]movementAt {
 	all := map[ledger.Holder][]movementAt{}
 	for _, t := range f.txs {
 		for _, m := range t.Tx.Transfers {
@@ -253,7 +253,7 @@ func (f *facts) movements() map[ledger.Holder][]movementAt {
 				continue
 			}
 			for _, a := range []ledger.Address{m.From, m.To} {
-				if h := (ledger.Holder{Address: a, Asset: m.Asset}); len(f.lists[h]) > 0 {
+				if h := (ledger.Holder{Address: a, Asset: m.Asset}); len(f.lists[h]) > 0 && of.hasHolder(h) {
 					all[h] = append(all[h], movementAt{movementOf(m), t.Block.Height})
 				}
 			}
@@ -266,13 +266,16 @@ func (f *facts) movements() map[ledger.Holder][]movementAt {
 }
 
 // claims say what the index of the facts is complete for, sorted.
-func (f *facts) claims() []ledger.Claim {
+func (f *facts) claims(of *selection) []ledger.Claim {
 	var all []ledger.Claim
 	if f.chain.UTXO() {
-		all = f.coinClaims()
+		all = f.coinClaims(of)
 	} else {
-		events := f.movements()
+		events := f.movements(of)
 		for h, ranges := range f.lists {
+			if !of.hasHolder(h) {
+				continue
+			}
 			if f.refused[h] = ranges[0].From == 0 && f.overdrawn(h, events[h]); f.refused[h] {
 				continue
 			}
@@ -289,13 +292,16 @@ func (f *facts) claims() []ledger.Claim {
 
 // coinClaims are one for each owner of outputs of a transaction of which it is
 // known what became of all of them: unspent, or the spender is held.
-func (f *facts) coinClaims() []ledger.Claim {
+func (f *facts) coinClaims(of *selection) []ledger.Claim {
 	var all []ledger.Claim
 	for id, t := range f.txs {
+		if !of.has(t) {
+			continue
+		}
 		open := map[ledger.Address]bool{}
 		for i, o := range t.Tx.Outputs {
 			s, known := f.spends[ledger.OutPoint{Tx: id, Index: uint32(i)}]
-			settled := known && (!s.Spent || f.txs[s.By] != nil)
+			settled := known && (!s.Spent || f.txs[s.By] != nil && of.has(f.txs[s.By]))
 			open[o.Address] = open[o.Address] || !settled
 		}
 		for a, is := range open {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"sync"
@@ -88,9 +89,9 @@ type Run struct {
 	// Prove asks for a proof of every transaction of coins that the trace passes, and
 	// for those that made the coins that it spends.
 	Prove bool
-	// Trace traces over the index as it is now; several traces where several rules
-	// are compared.
-	Trace func(ctx context.Context) ([]*tracer.Trace, error)
+	// Trace traces over a snapshot, which it closes, or over the store where that is
+	// nil; several traces where several rules are compared.
+	Trace func(ctx context.Context, snap *store.Snapshot) ([]*tracer.Trace, error)
 	// Progress hears how far it is, from one goroutine at a time; nil: nobody does.
 	Progress func(Progress)
 }
@@ -125,11 +126,15 @@ type run struct {
 	budget  *budget
 	out     *Outcome
 	pins    map[ledger.Chain]*pin
-	failed  map[string]bool // wants that were given up
-	began   time.Time
-	asked   int
-	spent   error // why nothing more is asked
-	guarded sync.Mutex
+	across  *selection
+	scratch *store.Store
+	// sketched says that the last round ran on what the run has come across.
+	sketched bool
+	failed   map[string]bool // wants that were given up
+	began    time.Time
+	asked    int
+	spent    error // why nothing more is asked
+	guarded  sync.Mutex
 }
 
 // Pursue fetches what a trace needs, until nothing is missing or the budget is
@@ -139,22 +144,34 @@ type run struct {
 func (f *Fetcher) Pursue(ctx context.Context, r Run) (*Outcome, error) {
 	now := f.options.Now
 	x := &run{
-		Fetcher: f, Run: r, pins: map[ledger.Chain]*pin{}, failed: map[string]bool{}, began: now(),
+		Fetcher: f, Run: r, pins: map[ledger.Chain]*pin{}, across: newSelection(), failed: map[string]bool{}, began: now(),
 		budget: &budget{o: r.Budget, end: now().Add(r.Budget.Time), now: now},
 		out:    &Outcome{Accounts: map[ledger.Holder]string{}, Coins: map[ledger.OutPoint]string{}},
 	}
 	if err := x.seeds(ctx); err != nil {
 		return nil, err
 	}
+	dir, err := os.MkdirTemp("", "spoor-fetch-")
+	if err != nil {
+		return nil, fmt.Errorf("fetch: %w", err)
+	}
+	if x.scratch, err = store.Open(dir, f.options.Scratch, store.Options{}); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	out, err := x.pursue(ctx)
+	if err == nil {
+		err = x.bring(ctx)
+	}
+	return out, errors.Join(err, x.scratch.Close(), os.RemoveAll(dir))
+}
+
+// pursue runs the trace again and again, each time with more.
+func (x *run) pursue(ctx context.Context) (*Outcome, error) {
 	for {
-		if err := x.bring(ctx); err != nil {
-			return nil, err
-		}
-		traces, err := x.Trace(ctx)
+		traces, err := x.round(ctx)
 		if err != nil {
 			return nil, err
 		}
-		x.out.Rounds++
 		wants := x.wants(traces)
 		x.tell(traces[0], len(wants))
 		if len(wants) == 0 && !x.used() {
@@ -174,6 +191,40 @@ func (f *Fetcher) Pursue(ctx context.Context, r Run) (*Outcome, error) {
 			return nil, err
 		}
 	}
+}
+
+// round runs the trace: at first on the store, where it may find all that it
+// needs, then on what the run has come across.
+func (x *run) round(ctx context.Context) ([]*tracer.Trace, error) {
+	x.out.Rounds++
+	if x.out.Rounds == 1 && x.stand() {
+		return x.Trace(ctx, nil)
+	}
+	x.sketched = true
+	for _, c := range slices.Sorted(maps.Keys(x.pins)) {
+		if err := x.networks[c].sketch(ctx, x.scratch, x.across); err != nil {
+			return nil, err
+		}
+	}
+	snap, err := x.scratch.Snapshot(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	return x.Trace(ctx, snap)
+}
+
+// stand reports that the store has all that was answered so far.
+func (x *run) stand() bool {
+	for c := range x.pins {
+		n := x.networks[c]
+		n.mu.Lock()
+		built := n.built
+		n.mu.Unlock()
+		if !built {
+			return false
+		}
+	}
+	return true
 }
 
 // settle looks, at the end, whether the pins still stand. One that was replaced by
@@ -251,6 +302,7 @@ func (x *run) seed(ctx context.Context, ref tracer.Ref) error {
 			return err
 		}
 		q := ask.Question{Kind: ask.Tx, Tx: ref.Tx}
+		x.across.tx(ref.Tx)
 		if n.holds(ref.Tx) {
 			return nil
 		}
@@ -382,7 +434,7 @@ func (x *run) wants(traces []*tracer.Trace) []want {
 			}
 		}
 		for _, h := range t.Opened {
-			if x.incomplete(h) {
+			if x.incomplete(h) || x.sketched && !x.seen(h) {
 				add(want{chain: h.Address.Chain, holder: &h, dirty: came[h]})
 			}
 		}
@@ -433,6 +485,13 @@ func (x *run) incomplete(h ledger.Holder) bool {
 	defer n.mu.Unlock()
 	_, is := n.facts.missing(h)
 	return is
+}
+
+// seen reports an account that the run has come across.
+func (x *run) seen(h ledger.Holder) bool {
+	x.across.mu.Lock()
+	defer x.across.mu.Unlock()
+	return x.across.holders[h] || x.networks[h.Address.Chain] == nil
 }
 
 // fetch asks for wants, several at a time, in their order.
@@ -492,13 +551,17 @@ func (x *run) get(ctx context.Context, w want) error {
 	var err error
 	switch {
 	case w.coin != nil:
-		err = n.spender(ctx, p, *w.coin, x.budget)
+		err = n.spender(ctx, p, *w.coin, x.budget, x.across)
 	case w.holder != nil:
+		x.across.holder(*w.holder)
 		err = n.history(ctx, p, *w.holder, x.budget)
 	case w.proof != nil:
 		err = n.resolve(ctx, p, ask.Question{Kind: ask.Proof, Tx: *w.proof}, x.budget)
 	default:
-		err = n.resolve(ctx, p, ask.Question{Kind: ask.Tx, Tx: *w.tx}, x.budget)
+		x.across.tx(*w.tx)
+		if !n.holds(*w.tx) {
+			err = n.resolve(ctx, p, ask.Question{Kind: ask.Tx, Tx: *w.tx}, x.budget)
+		}
 	}
 	x.guarded.Lock()
 	defer x.guarded.Unlock()
@@ -531,7 +594,7 @@ func (x *run) giveUp(w want, err error) {
 }
 
 // spender finds out what became of a coin, and gets the transaction that spends it.
-func (n *network) spender(ctx context.Context, p *pin, coin ledger.OutPoint, b *budget) error {
+func (n *network) spender(ctx context.Context, p *pin, coin ledger.OutPoint, b *budget, across *selection) error {
 	n.mu.Lock()
 	s, known := n.facts.spends[coin]
 	n.mu.Unlock()
@@ -545,6 +608,9 @@ func (n *network) spender(ctx context.Context, p *pin, coin ledger.OutPoint, b *
 	}
 	if !known {
 		return ledger.Untrue(ledger.FaultMissing, "spends "+coin.Tx.String(), fmt.Sprintf("nothing is said of output %d", coin.Index))
+	}
+	if s.Spent {
+		across.tx(s.By)
 	}
 	if !s.Spent || n.holds(s.By) {
 		return nil

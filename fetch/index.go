@@ -11,22 +11,68 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/store"
 )
 
+// selection is what one run has come across: its rounds run on an index of that
+// alone, which costs as much as the run, whatever else was fetched before. nil:
+// everything.
+type selection struct {
+	mu      sync.Mutex
+	txs     map[ledger.TxID]bool
+	holders map[ledger.Holder]bool
+}
+
+func newSelection() *selection {
+	return &selection{txs: map[ledger.TxID]bool{}, holders: map[ledger.Holder]bool{}}
+}
+
+func (s *selection) tx(id ledger.TxID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.txs[id] = true
+}
+
+func (s *selection) holder(h ledger.Holder) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.holders[h] = true
+}
+
+// has reports a transaction that was come across, or that is in the history of an
+// account that was.
+func (s *selection) has(t *fact) bool {
+	if s == nil || s.txs[t.Tx.ID] {
+		return true
+	}
+	for _, m := range t.Tx.Transfers {
+		if s.holders[ledger.Holder{Address: m.From, Asset: m.Asset}] || s.holders[ledger.Holder{Address: m.To, Asset: m.Asset}] {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *selection) hasHolder(h ledger.Holder) bool { return s == nil || s.holders[h] }
+
 // build makes the network's index of the facts and puts it in force.
-func (f *facts) build(ctx context.Context, s *store.Store) error {
+func (f *facts) build(ctx context.Context, s *store.Store, of *selection) error {
+	if of != nil {
+		of.mu.Lock()
+		defer of.mu.Unlock()
+	}
 	n, err := s.Create(ctx, f.chain)
 	if err != nil {
 		return err
 	}
-	contents := store.Contents{Export: true, Fetched: true, Heights: !f.clocked, Claims: f.claims()}
+	contents := store.Contents{Export: true, Fetched: true, Heights: !f.clocked, Claims: f.claims(of)}
 	for _, a := range slices.SortedFunc(maps.Keys(f.assets), ledger.Asset.Compare) {
 		contents.Assets = append(contents.Assets, f.assets[a])
 	}
-	return n.Rebuild(ctx, f.blocks(), contents, store.AppendOptions{})
+	return n.Rebuild(ctx, f.blocks(of), contents, store.AppendOptions{})
 }
 
 // vacant refuses a network that is held already, as blocks or exports: what is
@@ -52,10 +98,10 @@ func vacant(ctx context.Context, s *store.Store, c ledger.Chain) error {
 
 // blocks yields the facts in order of height, the pin's block last. A block has
 // the transactions that were asked for, and says that there may be more.
-func (f *facts) blocks() iter.Seq2[*ledger.Block, error] {
+func (f *facts) blocks(of *selection) iter.Seq2[*ledger.Block, error] {
 	at := map[uint64][]*fact{f.pin.Height: nil}
 	for _, t := range f.txs {
-		if t.Block.Height <= f.pin.Height {
+		if t.Block.Height <= f.pin.Height && of.has(t) {
 			at[t.Block.Height] = append(at[t.Block.Height], t)
 		}
 	}

@@ -28,6 +28,8 @@ type Options struct {
 	MaxHistory int
 	// Fresh is how old a pin may be to be gone on with; 0: an hour.
 	Fresh time.Duration
+	// Scratch is the engine of the indexes that a run traces on before it is done.
+	Scratch store.Engine
 	// Now is the clock; nil: the system's.
 	Now func() time.Time
 }
@@ -405,11 +407,18 @@ func (n *network) bring(ctx context.Context, s *store.Store) error {
 	if err := n.log.Sync(); err != nil {
 		return err
 	}
-	if err := n.facts.build(ctx, s); err != nil {
+	if err := n.facts.build(ctx, s, nil); err != nil {
 		return err
 	}
 	n.built = true
 	return nil
+}
+
+// sketch makes an index of what one run has come across.
+func (n *network) sketch(ctx context.Context, s *store.Store, of *selection) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.facts.build(ctx, s, of)
 }
 
 // parallel is how many questions are worth asking at a time.

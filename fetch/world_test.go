@@ -151,6 +151,7 @@ func open(t testing.TB, dir string, o fetch.Options, sources ...fetch.Source) *p
 	if err != nil {
 		t.Fatal(err)
 	}
+	o.Scratch = memkv.New()
 	f, err := fetch.Open(dir, s, sources, o)
 	if err != nil {
 		t.Fatal(err)
@@ -189,12 +190,8 @@ type untagged struct{ *store.Snapshot }
 
 func (untagged) Tags(context.Context, ledger.Address) ([]ledger.Tag, error) { return nil, nil }
 
-// trace runs a trace over what a store holds.
-func trace(ctx context.Context, s *store.Store, ref tracer.Ref, policy string) (*tracer.Trace, error) {
-	snap, err := s.Snapshot(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
+// trace runs a trace over a snapshot, and closes it.
+func trace(ctx context.Context, snap *store.Snapshot, ref tracer.Ref, policy string) (*tracer.Trace, error) {
 	defer snap.Close()
 	req, err := request(ctx, untagged{snap}, ref, policy)
 	if err != nil {
@@ -207,8 +204,14 @@ func trace(ctx context.Context, s *store.Store, ref tracer.Ref, policy string) (
 func (p *place) pursue(ctx context.Context, ref tracer.Ref, policy string, r fetch.Run) (*tracer.Trace, *fetch.Outcome, error) {
 	var last *tracer.Trace
 	r.Refs = []tracer.Ref{ref}
-	r.Trace = func(ctx context.Context) ([]*tracer.Trace, error) {
-		t, err := trace(ctx, p.store, ref, policy)
+	r.Trace = func(ctx context.Context, snap *store.Snapshot) ([]*tracer.Trace, error) {
+		if snap == nil {
+			var err error
+			if snap, err = p.store.Snapshot(ctx, nil); err != nil {
+				return nil, err
+			}
+		}
+		t, err := trace(ctx, snap, ref, policy)
 		last = t
 		return []*tracer.Trace{t}, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spoortrace/spoor/fetch"
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
+	"github.com/spoortrace/spoor/store"
 	"github.com/spoortrace/spoor/tracer"
 )
 
@@ -75,8 +76,12 @@ func (s *traces) budget(m *spoorv1.Fetch) (fetch.Budget, error) {
 }
 
 // trace runs the trace on what is held, and under every rule where all are asked for.
-func (a *asking) trace(ctx context.Context) ([]*tracer.Trace, error) {
-	q, err := a.traces.ask(ctx, a.m)
+func (a *asking) trace(ctx context.Context, snap *store.Snapshot) ([]*tracer.Trace, error) {
+	v, err := a.traces.data.viewOf(ctx, snap)
+	if err != nil {
+		return nil, err
+	}
+	q, err := a.traces.askOn(ctx, v, a.m)
 	if err != nil {
 		return nil, err
 	}

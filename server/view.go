@@ -46,10 +46,15 @@ type view struct {
 }
 
 // view pins everything at its tip.
-func (d *data) view(ctx context.Context) (*view, error) {
-	snap, err := d.store.Snapshot(ctx, nil)
-	if err != nil {
-		return nil, err
+func (d *data) view(ctx context.Context) (*view, error) { return d.viewOf(ctx, nil) }
+
+// viewOf is a view of a snapshot, which it takes over; nil: of the store.
+func (d *data) viewOf(ctx context.Context, snap *store.Snapshot) (*view, error) {
+	if snap == nil {
+		var err error
+		if snap, err = d.store.Snapshot(ctx, nil); err != nil {
+			return nil, err
+		}
 	}
 	tags, err := d.labels.ViewOf(0, Principal(ctx).Tenant)
 	if err != nil {

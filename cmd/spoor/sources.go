@@ -16,6 +16,7 @@ import (
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/ledger/ask"
 	"github.com/spoortrace/spoor/store"
+	"github.com/spoortrace/spoor/store/memkv"
 )
 
 // SourceConfig is a service that trace --fetch asks.
@@ -126,7 +127,7 @@ func (c *Config) fetcher(dir string, st *store.Store) (*fetch.Fetcher, func(), e
 		}
 		all, ends = append(all, one), append(ends, stop)
 	}
-	o := fetch.Options{MaxHistory: c.Fetch.MaxHistory, Fresh: time.Duration(c.Fetch.FreshMinutes) * time.Minute}
+	o := fetch.Options{Scratch: memkv.New(), MaxHistory: c.Fetch.MaxHistory, Fresh: time.Duration(c.Fetch.FreshMinutes) * time.Minute}
 	if c.Fetch.Compare != nil {
 		if o.Compare = *c.Fetch.Compare; o.Compare < 0 || o.Compare > 100 {
 			end()
