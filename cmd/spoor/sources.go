@@ -12,6 +12,7 @@ import (
 
 	"github.com/spoortrace/spoor/chains/bitcoin/esplora"
 	"github.com/spoortrace/spoor/chains/service"
+	"github.com/spoortrace/spoor/chains/tron/trongrid"
 	"github.com/spoortrace/spoor/fetch"
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/ledger/ask"
@@ -25,7 +26,7 @@ type SourceConfig struct {
 	Name string `yaml:"name"`
 	// Network is what it tells of, such as bitcoin, ethereum or tron.
 	Network string `yaml:"network"`
-	// API is what it speaks: esplora.
+	// API is what it speaks: esplora or trongrid.
 	API string `yaml:"api"`
 	// URL is what the API's paths are below.
 	URL string `yaml:"url"`
@@ -69,6 +70,7 @@ func publicSources() []SourceConfig {
 	return []SourceConfig{
 		{Network: "bitcoin", API: "esplora", URL: "https://mempool.space/api"},
 		{Network: "bitcoin", API: "esplora", URL: "https://blockstream.info/api"},
+		{Network: "tron", API: "trongrid", URL: "https://api.trongrid.io"},
 	}
 }
 
@@ -77,8 +79,10 @@ func (s *SourceConfig) service(c ledger.Chain) (ask.Service, error) {
 	switch s.API {
 	case "esplora":
 		return esplora.New(c)
+	case "trongrid":
+		return trongrid.New(c)
 	}
-	return nil, ledger.Invalid("sources.api", "esplora", s.API)
+	return nil, ledger.Invalid("sources.api", "esplora or trongrid", s.API)
 }
 
 // source makes what is asked of the settings. It does not connect.
