@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 
@@ -168,19 +167,6 @@ func (s *caseService) BuildPackage(m *spoorv1.BuildPackageRequest, stream grpc.S
 		return err
 	}
 	return sendFile(file, sum, stream.Send)
-}
-
-// nameless is a file that goes with the process, however that ends: a package
-// has names of victims in it.
-func nameless() (*os.File, error) {
-	file, err := os.CreateTemp("", "spoor-package-*.zip")
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Remove(file.Name()); err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	return file, nil
 }
 
 // recorded builds a package and records it. One that was recorded under the same
