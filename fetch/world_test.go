@@ -33,7 +33,7 @@ import (
 type full struct {
 	chain ledger.Chain
 	snap  *store.Snapshot
-	raw   publicapi.Blocks
+	raw   *publicapi.Blocks
 	ids   []ledger.TxID // of all transactions but coinbases, in order
 }
 
@@ -52,16 +52,7 @@ func coins(t testing.TB, txs, perBlock int) *full {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &full{chain: "bitcoin-simnet", raw: raw}
-	for height := uint64(1); raw[height] != nil; height++ {
-		for _, tx := range raw[height].Transactions[1:] {
-			id, err := ledger.ParseTxID(tx.TxHash().String())
-			if err != nil {
-				t.Fatal(err)
-			}
-			w.ids = append(w.ids, id)
-		}
-	}
+	w := &full{chain: "bitcoin-simnet", raw: raw, ids: raw.IDs}
 	files, err := archive.Open(t.Context(), archive.Options{Chain: w.chain, Blocks: []string{name}})
 	if err != nil {
 		t.Fatal(err)

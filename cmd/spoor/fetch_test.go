@@ -103,16 +103,6 @@ func simnet(t *testing.T, txs int) (*tallied, *httptest.Server, []ledger.TxID) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ids []ledger.TxID
-	for h := uint64(1); blocks[h] != nil; h++ {
-		for _, tx := range blocks[h].Transactions[1:] {
-			id, err := ledger.ParseTxID(tx.TxHash().String())
-			if err != nil {
-				t.Fatal(err)
-			}
-			ids = append(ids, id)
-		}
-	}
 	files, err := archive.Open(t.Context(), archive.Options{Chain: "bitcoin-simnet", Blocks: []string{name}})
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +127,7 @@ func simnet(t *testing.T, txs int) (*tallied, *httptest.Server, []ledger.TxID) {
 	a := &tallied{Handler: publicapi.Esplora(snap, blocks, "bitcoin-simnet"), paths: map[string]int{}}
 	server := httptest.NewServer(a)
 	t.Cleanup(server.Close)
-	return a, server, ids
+	return a, server, blocks.IDs
 }
 
 // TestKilledFetch kills a trace that asks for what it touches again and again,

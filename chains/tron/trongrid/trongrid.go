@@ -73,22 +73,21 @@ func (g *TronGrid) Request(q ask.Question) (ask.Request, error) {
 type cursor struct {
 	from uint64
 	rows int // of the millisecond that were seen
+	size int // of the longest page so far
 }
 
 func place(q ask.Question) (cursor, error) {
 	if q.Cursor == "" {
 		return cursor{from: q.Range.From}, nil
 	}
-	ms, seen, _ := strings.Cut(q.Cursor, " ")
-	from, err := strconv.ParseUint(ms, 10, 64)
-	rows, errRows := strconv.Atoi(seen)
-	if err = errors.Join(err, errRows); err != nil {
-		return cursor{}, malformed(q, "two numbers in the cursor", q.Cursor)
+	var c cursor
+	if _, err := fmt.Sscanf(q.Cursor, "%d %d %d", &c.from, &c.rows, &c.size); err != nil {
+		return c, malformed(q, "three numbers in the cursor", q.Cursor)
 	}
-	return cursor{from, rows}, nil
+	return c, nil
 }
 
-func (c cursor) String() string { return fmt.Sprintf("%d %d", c.from, c.rows) }
+func (c cursor) String() string { return fmt.Sprintf("%d %d %d", c.from, c.rows, c.size) }
 
 // Read implements ask.Service.
 func (g *TronGrid) Read(q ask.Question, status int, body []byte) (ask.Answer, error) {
@@ -454,19 +453,21 @@ func (g *TronGrid) page(q ask.Question, at cursor, rows []row, more bool) (ask.A
 		cut--
 	}
 	next := q
-	if cut > 0 || at != (cursor{end, len(rows)}) {
-		next.Cursor = cursor{end, len(rows) - cut}.String()
+	size := max(at.size, len(rows))
+	if cut > 0 || at.from != end || at.rows != len(rows) {
+		next.Cursor = cursor{end, len(rows) - cut, size}.String()
 		a := answer(rows[:cut], end)
 		a.Next = []ask.Question{next}
 		return a, nil
 	}
-	// Nothing but what was there before: one millisecond fills the page.
-	if more {
-		return ask.Answer{}, impossible(q, "more than %d transfers in the millisecond %d", len(rows), end)
+	// Nothing but what was there before: the millisecond is whole if a page could
+	// have held more of it.
+	if more || len(rows) >= at.size {
+		return ask.Answer{}, impossible(q, "%d transfers in the millisecond %d, and perhaps more: they fill the page", len(rows), end)
 	}
 	a := answer(rows, end+1)
 	if end+1 < q.Range.To {
-		next.Cursor = cursor{end + 1, 0}.String()
+		next.Cursor = cursor{end + 1, 0, size}.String()
 		a.Next = []ask.Question{next}
 	}
 	return a, nil
