@@ -27,7 +27,7 @@ func TestCoinsEqual(t *testing.T) {
 	a := w.esplora(t, nil)
 	p := open(t, t.TempDir(), fetch.Options{}, a.source(t, "one"))
 	edges := 0
-	for i, id := range draw(w.ids[:len(w.ids)/4], 100) {
+	for i, id := range draw(w.ids[:len(w.ids)/4], trials(100)) {
 		ref := tracer.Ref{Text: id.String(), Chain: w.chain, Tx: id}
 		policy := []string{"dirty-first", "fifo", "haircut"}[i%3]
 		got, out, err := p.pursue(t.Context(), ref, policy, fetch.Run{})
@@ -40,7 +40,7 @@ func TestCoinsEqual(t *testing.T) {
 		same(t, ref.Text+" under "+policy, got, w.whole(t, ref, policy))
 		edges += len(got.Hops)
 	}
-	t.Logf("100 payments, %d edges, %d requests: %d per 1,000 edges", edges, a.requests.Load(), 1000*a.requests.Load()/int64(edges))
+	t.Logf("%d payments, %d edges, %d requests: %d per 1,000 edges", trials(100), edges, a.requests.Load(), 1000*a.requests.Load()/int64(edges))
 }
 
 // TestProven: with proofs, every hop that spends known coins is proven, and one

@@ -129,11 +129,11 @@ func (w *full) tronGrid(t testing.TB, signed publicapi.Signed, most int, twist f
 // them equal those over the whole export, in pages of any size.
 func TestTokensEqual(t *testing.T) {
 	w, signed := tokens(t)
-	for _, most := range []int{200, 11} {
+	for most, payments := range map[int]int{200: trials(100), 11: trials(20)} {
 		a := w.tronGrid(t, signed, most, nil)
 		p := open(t, t.TempDir(), fetch.Options{}, a.source(t, "one"))
 		edges := 0
-		for i, id := range draw(w.ids, 100) {
+		for i, id := range draw(w.ids, payments) {
 			ref := tracer.Ref{Text: id.String(), Chain: "tron", Tx: id}
 			policy := []string{"dirty-first", "fifo", "libr"}[i%3]
 			got, out, err := p.pursue(t.Context(), ref, policy, fetch.Run{})
@@ -148,6 +148,6 @@ func TestTokensEqual(t *testing.T) {
 			same(t, ref.Text+" under "+policy, got, w.whole(t, ref, policy))
 			edges += len(got.Hops)
 		}
-		t.Logf("pages of %d: 100 payments, %d edges, %d requests: %d per 1,000 edges", most, edges, a.requests.Load(), 1000*a.requests.Load()/int64(edges))
+		t.Logf("pages of %d: %d payments, %d edges, %d requests: %d per 1,000 edges", most, payments, edges, a.requests.Load(), 1000*a.requests.Load()/int64(edges))
 	}
 }

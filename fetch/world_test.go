@@ -271,6 +271,14 @@ func same(t testing.TB, what string, got, want *tracer.Trace) {
 	}
 }
 
+// trials is a number of payments, or a tenth of it where time is short.
+func trials(n int) int {
+	if testing.Short() {
+		return n / 10
+	}
+	return n
+}
+
 // draw picks payments at random, the same for the same seed.
 func draw(ids []ledger.TxID, n int) []ledger.TxID {
 	rng := rand.New(rand.NewPCG(1, 2))

@@ -139,7 +139,7 @@ func TestKilledFetch(t *testing.T) {
 	}
 	txs, payments, kills := 60_000, 30, 3
 	if n, err := strconv.Atoi(os.Getenv("SPOOR_TRIALS")); err == nil && n > 0 {
-		txs, payments, kills = 300*max(n, 100), max(n, 100)/2, 10
+		txs, payments, kills = 150*max(n, 100), max(n, 100)/10, 10
 	}
 	requests, server, ids := simnet(t, txs)
 	dir := t.TempDir()
