@@ -17,6 +17,7 @@ import (
 	"github.com/spoortrace/spoor/fetch"
 	"github.com/spoortrace/spoor/internal/wicked"
 	"github.com/spoortrace/spoor/ledger"
+	"github.com/spoortrace/spoor/store"
 	"github.com/spoortrace/spoor/tracer"
 )
 
@@ -41,6 +42,55 @@ func TestCoinsEqual(t *testing.T) {
 		edges += len(got.Hops)
 	}
 	t.Logf("%d payments, %d edges, %d requests: %d per 1,000 edges", trials(100), edges, a.requests.Load(), 1000*a.requests.Load()/int64(edges))
+}
+
+// TestEveryCoin: several payments at once, each to its last unit, where owners get
+// several coins of one transaction and spend only some.
+func TestEveryCoin(t *testing.T) {
+	w := coins(t, 60_000, 500)
+	var refs []tracer.Ref
+	for i := range 6 {
+		refs = append(refs, tracer.Ref{Text: w.ids[i*11].String(), Chain: w.chain, Tx: w.ids[i*11]})
+	}
+	all := func(ctx context.Context, idx tracer.Index) (*tracer.Trace, error) {
+		var whole tracer.Request
+		for _, ref := range refs {
+			one, err := request(ctx, idx, ref, "haircut")
+			if err != nil {
+				return nil, err
+			}
+			one.Seeds = append(whole.Seeds, one.Seeds...)
+			whole = one
+		}
+		whole.NoFloor = true
+		return tracer.Run(ctx, idx, whole, nil)
+	}
+	want, err := all(t.Context(), untagged{w.snap})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := open(t, t.TempDir(), fetch.Options{}, w.esplora(t, nil).source(t, "one"))
+	var got *tracer.Trace
+	out, err := p.fetcher.Pursue(t.Context(), fetch.Run{Refs: refs, Trace: func(ctx context.Context, snap *store.Snapshot) (_ []*tracer.Trace, err error) {
+		if snap == nil {
+			if snap, err = p.store.Snapshot(ctx, nil); err != nil {
+				return nil, err
+			}
+		}
+		defer snap.Close()
+		got, err = all(ctx, untagged{snap})
+		return []*tracer.Trace{got}, err
+	}})
+	if err != nil || len(out.Coins) > 0 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	same(t, "six payments", got, want)
+	if snap, err := p.store.Snapshot(t.Context(), nil); err != nil {
+		t.Error(err)
+	} else if got, err = all(t.Context(), untagged{snap}); err != nil {
+		t.Error(err)
+	}
+	same(t, "what is held afterwards", got, want)
 }
 
 // TestProven: with proofs, every hop that spends known coins is proven, and one

@@ -187,10 +187,27 @@ func (x *run) pursue(ctx context.Context) (*Outcome, error) {
 			x.close(wants, traces)
 			return x.out, nil
 		}
-		if err := x.fetch(ctx, x.portion(wants)); err != nil {
+		before := x.came()
+		portion := x.portion(wants)
+		if err := x.fetch(ctx, portion); err != nil {
 			return nil, err
 		}
+		if x.came() == before {
+			for _, w := range portion { // else it would be wanted for ever
+				x.giveUp(w, errors.New("all of it was told, and it is not whole"))
+			}
+		}
 	}
+}
+
+// came counts what the run has come by.
+func (x *run) came() int {
+	x.across.mu.Lock()
+	n := len(x.across.txs) + len(x.across.holders)
+	x.across.mu.Unlock()
+	x.guarded.Lock()
+	defer x.guarded.Unlock()
+	return n + int(x.budget.requests.Load()) + len(x.failed)
 }
 
 // round runs the trace: at first on the store, where it may find all that it
@@ -593,29 +610,56 @@ func (x *run) giveUp(w want, err error) {
 	}
 }
 
-// spender finds out what became of a coin, and gets the transaction that spends it.
+// spender finds out what became of a coin, and gets the transaction that spends
+// it; and the same of the owner's other coins of that transaction, since an index
+// is complete for all of them or for none.
 func (n *network) spender(ctx context.Context, p *pin, coin ledger.OutPoint, b *budget, across *selection) error {
-	n.mu.Lock()
-	s, known := n.facts.spends[coin]
-	n.mu.Unlock()
-	if !known {
+	if _, known := n.spend(coin); !known {
 		if err := n.resolve(ctx, p, ask.Question{Kind: ask.Spends, Tx: coin.Tx}, b); err != nil {
 			return err
 		}
-		n.mu.Lock()
-		s, known = n.facts.spends[coin]
-		n.mu.Unlock()
 	}
-	if !known {
-		return ledger.Untrue(ledger.FaultMissing, "spends "+coin.Tx.String(), fmt.Sprintf("nothing is said of output %d", coin.Index))
-	}
-	if s.Spent {
+	for _, one := range n.alike(coin) {
+		s, known := n.spend(one)
+		if !known {
+			return ledger.Untrue(ledger.FaultMissing, "spends "+one.Tx.String(), fmt.Sprintf("nothing is said of output %d", one.Index))
+		}
+		if !s.Spent {
+			continue
+		}
 		across.tx(s.By)
+		if n.holds(s.By) {
+			continue
+		}
+		if err := n.resolve(ctx, p, ask.Question{Kind: ask.Tx, Tx: s.By}, b); err != nil {
+			return err
+		}
 	}
-	if !s.Spent || n.holds(s.By) {
-		return nil
+	return nil
+}
+
+func (n *network) spend(coin ledger.OutPoint) (ask.Spend, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	s, known := n.facts.spends[coin]
+	return s, known
+}
+
+// alike are the outputs of a coin's transaction that its owner got, itself first.
+func (n *network) alike(coin ledger.OutPoint) []ledger.OutPoint {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	all := []ledger.OutPoint{coin}
+	t := n.facts.txs[coin.Tx]
+	if t == nil || int(coin.Index) >= len(t.Tx.Outputs) {
+		return all
 	}
-	return n.resolve(ctx, p, ask.Question{Kind: ask.Tx, Tx: s.By}, b)
+	for i, o := range t.Tx.Outputs {
+		if o.Address == t.Tx.Outputs[coin.Index].Address && uint32(i) != coin.Index {
+			all = append(all, ledger.OutPoint{Tx: coin.Tx, Index: uint32(i)})
+		}
+	}
+	return all
 }
 
 // history gets what is missing of an account's history, unless it is too long.
