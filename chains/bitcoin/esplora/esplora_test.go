@@ -22,7 +22,7 @@ const (
 	block   = "00000000d1145790a8694403d4063f323d499e655c83426834d4ce2f8dd4a2ee"
 )
 
-func payed() string {
+func paid() string {
 	return fmt.Sprintf(`{"txid":%q,"version":1,"locktime":0,"vin":[{"txid":%q,"vout":0,"prevout":{"scriptpubkey":%q,"value":5000000000},
 		"scriptsig":%q,"is_coinbase":false,"sequence":4294967295}],"vout":[{"scriptpubkey":%q,"scriptpubkey_type":"p2pk","value":1000000000},{"scriptpubkey":%q,"value":4000000000}],
 		"size":275,"weight":1100,"fee":0,"status":{"confirmed":true,"block_height":170,"block_hash":%q,"block_time":1231731025}}`,
@@ -49,7 +49,7 @@ func service(t testing.TB) *esplora.Esplora {
 
 func TestTx(t *testing.T) {
 	q := ask.Question{Kind: ask.Tx, Tx: id(t, payment)}
-	a, err := service(t).Read(q, 200, []byte(payed()))
+	a, err := service(t).Read(q, 200, []byte(paid()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestRequests(t *testing.T) {
 
 // TestLies: what is not so, or cannot be, is refused by name and gives nothing.
 func TestLies(t *testing.T) {
-	honest := payed()
+	honest := paid()
 	for _, c := range []struct {
 		name, old, with string
 		fault           ledger.Fault
@@ -133,8 +133,8 @@ func TestLies(t *testing.T) {
 		{"html", ask.Tx, 200, "<html>", ledger.FaultMalformed},
 		{"html with 404", ask.Tx, 404, "<html>", ledger.FaultMalformed},
 		{"nothing", ask.Tx, 200, "", ledger.FaultTruncated},
-		{"half", ask.Tx, 200, payed()[:300], ledger.FaultTruncated},
-		{"two answers", ask.Tx, 200, payed() + payed(), ledger.FaultMalformed},
+		{"half", ask.Tx, 200, paid()[:300], ledger.FaultTruncated},
+		{"two answers", ask.Tx, 200, paid() + paid(), ledger.FaultMalformed},
 		{"refused", ask.Tx, 400, "Invalid hex string", ledger.FaultUnsupported},
 		{"no spends", ask.Spends, 200, "[]", ledger.FaultMalformed},
 		{"a spend without its transaction", ask.Spends, 200, `[{"spent":true,"status":{"confirmed":true,"block_height":5}}]`, ledger.FaultMalformed},
@@ -158,7 +158,7 @@ func TestLies(t *testing.T) {
 
 // TestUnconfirmed: what is in no block is no fact, neither a payment nor a spend.
 func TestUnconfirmed(t *testing.T) {
-	text := strings.Replace(payed(), `"confirmed":true`, `"confirmed":false`, 1)
+	text := strings.Replace(paid(), `"confirmed":true`, `"confirmed":false`, 1)
 	a, err := service(t).Read(ask.Question{Kind: ask.Tx, Tx: id(t, payment)}, 200, []byte(text))
 	if err != nil || !a.Unconfirmed || len(a.Txs) != 0 {
 		t.Errorf("got %+v, %v", a, err)
@@ -171,7 +171,7 @@ func TestUnconfirmed(t *testing.T) {
 
 // FuzzRead: whatever comes, a question is answered or refused by name.
 func FuzzRead(f *testing.F) {
-	for _, text := range []string{payed(), `[{"spent":false}]`, `[{"id":"` + block + `","height":170,"timestamp":1}]`, `{"block_height":170,"merkle":[],"pos":1}`, block, strings.Repeat("00", 80)} {
+	for _, text := range []string{paid(), `[{"spent":false}]`, `[{"id":"` + block + `","height":170,"timestamp":1}]`, `{"block_height":170,"merkle":[],"pos":1}`, block, strings.Repeat("00", 80)} {
 		for kind := range 6 {
 			f.Add(kind, 200, []byte(text))
 		}

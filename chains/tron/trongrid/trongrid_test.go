@@ -87,7 +87,8 @@ func read(t testing.TB, q ask.Question, serve func(q ask.Question, from, to uint
 			return ids, requests, err
 		}
 		var from, to uint64
-		if _, err := fmt.Sscanf(r.Path[strings.Index(r.Path, "max_timestamp"):], "max_timestamp=%d&min_timestamp=%d", &to, &from); err != nil {
+		_, times, _ := strings.Cut(r.Path, "max_timestamp=")
+		if _, err := fmt.Sscanf(times, "%d&min_timestamp=%d", &to, &from); err != nil {
 			t.Fatalf("%s: %v", r.Path, err)
 		}
 		a, err := g.Read(todo[0], 200, []byte(serve(todo[0], from, to)))
