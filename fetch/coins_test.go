@@ -25,7 +25,12 @@ import (
 // them equal those over the whole chain.
 func TestCoinsEqual(t *testing.T) {
 	w := coins(t, 40_000, 500)
-	a := w.esplora(t, nil)
+	t.Run("esplora", func(t *testing.T) { coinsEqual(t, w, w.esplora(t, nil)) })
+	t.Run("blockbook", func(t *testing.T) { coinsEqual(t, w, w.blockbook(t)) })
+}
+
+func coinsEqual(t *testing.T, w *full, a *api) {
+	t.Helper()
 	p := open(t, t.TempDir(), fetch.Options{}, a.source(t, "one"))
 	edges := 0
 	for i, id := range draw(w.ids[:len(w.ids)/4], trials(100)) {
@@ -241,6 +246,26 @@ func TestSecondSource(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, "by the second source", got, want)
+}
+
+// TestTwoKinds: sources of different kinds tell the same, question by question.
+func TestTwoKinds(t *testing.T) {
+	w := coins(t, 20_000, 500)
+	ref := w.widest(t, draw(w.ids[:2000], 40))
+	a, b := w.esplora(t, nil), w.blockbook(t)
+	p := open(t, t.TempDir(), fetch.Options{Compare: 100}, a.source(t, "one"), b.source(t, "other"))
+	got, out, err := p.pursue(t.Context(), ref, "haircut", fetch.Run{})
+	if err != nil || len(out.Disputes) > 0 {
+		t.Fatalf("%q, %v", out.Disputes, err)
+	}
+	same(t, "by both", got, w.whole(t, ref, "haircut"))
+	txs := map[ledger.TxID]bool{}
+	for _, h := range got.Hops {
+		txs[h.Tx] = true
+	}
+	if n := b.requests.Load(); n < 2*int64(len(txs))-1 { // what it is, and who spends it
+		t.Errorf("the other one was asked %d times of %d transactions", n, len(txs))
+	}
 }
 
 // TestDispute: two sources that disagree end the money where they do, with both

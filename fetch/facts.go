@@ -132,7 +132,7 @@ func (f *facts) grade(t *fact) ledger.Grade {
 		if made == nil || int(in.Prev.Index) >= len(made.Tx.Outputs) {
 			return ledger.GradeAttested
 		}
-		if out := made.Tx.Outputs[in.Prev.Index]; out.Value != in.Value || out.Address != in.Address {
+		if out := made.Tx.Outputs[in.Prev.Index]; out.Value != in.Value || !in.Address.IsZero() && out.Address != in.Address {
 			return ledger.GradeAttested
 		}
 	}

@@ -123,7 +123,7 @@ func (f *facts) block(height uint64, of []*fact) *ledger.Block {
 	next := uint32(boolean(height == 0)) // position 0 means none
 	for _, t := range inOrder(of) {
 		tx := t.Tx
-		tx.Grade = f.grade(t)
+		tx.Grade, tx.Inputs = f.grade(t), f.owned(tx.Inputs)
 		if t.Indexed && tx.Pos.Index() > next {
 			next = tx.Pos.Index()
 		}
@@ -141,6 +141,19 @@ func (f *facts) block(height uint64, of []*fact) *ledger.Block {
 	slices.Sort(from)
 	b.Source = strings.Join(slices.Compact(from), ", ")
 	return b
+}
+
+// owned are inputs with the owners that their service did not tell, as far as the
+// transactions that made the coins are held.
+func (f *facts) owned(inputs []ledger.Input) []ledger.Input {
+	all := slices.Clone(inputs)
+	for i := range all {
+		made := f.txs[all[i].Prev.Tx]
+		if all[i].Address.IsZero() && made != nil && int(all[i].Prev.Index) < len(made.Tx.Outputs) {
+			all[i].Address = made.Tx.Outputs[all[i].Prev.Index].Address
+		}
+	}
+	return all
 }
 
 // noHash stands for a hash that no service told: the SHA-256 of the height and words.

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/spoortrace/spoor/chains/archive"
+	"github.com/spoortrace/spoor/chains/bitcoin/blockbook"
 	"github.com/spoortrace/spoor/chains/bitcoin/esplora"
 	"github.com/spoortrace/spoor/chains/service"
 	"github.com/spoortrace/spoor/fetch"
@@ -103,6 +104,15 @@ func (w *full) esplora(t testing.TB, twist func(http.Handler) http.Handler) *api
 		t.Fatal(err)
 	}
 	return serve(t, service, publicapi.Esplora(w.snap, w.raw, w.chain), twist)
+}
+
+func (w *full) blockbook(t testing.TB) *api {
+	t.Helper()
+	service, err := blockbook.New(w.chain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serve(t, service, publicapi.Blockbook(w.snap, w.raw, w.chain), nil)
 }
 
 func serve(t testing.TB, service ask.Service, h http.Handler, twist func(http.Handler) http.Handler) *api {

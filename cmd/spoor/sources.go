@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spoortrace/spoor/chains/bitcoin/blockbook"
 	"github.com/spoortrace/spoor/chains/bitcoin/esplora"
 	"github.com/spoortrace/spoor/chains/service"
 	"github.com/spoortrace/spoor/chains/tron/trongrid"
@@ -26,7 +27,7 @@ type SourceConfig struct {
 	Name string `yaml:"name"`
 	// Network is what it tells of, such as bitcoin, ethereum or tron.
 	Network string `yaml:"network"`
-	// API is what it speaks: esplora or trongrid.
+	// API is what it speaks: blockbook, esplora or trongrid.
 	API string `yaml:"api"`
 	// URL is what the API's paths are below.
 	URL string `yaml:"url"`
@@ -77,12 +78,14 @@ func publicSources() []SourceConfig {
 // service is the adapter of an API. Another API is another case here.
 func (s *SourceConfig) service(c ledger.Chain) (ask.Service, error) {
 	switch s.API {
+	case "blockbook":
+		return blockbook.New(c)
 	case "esplora":
 		return esplora.New(c)
 	case "trongrid":
 		return trongrid.New(c)
 	}
-	return nil, ledger.Invalid("sources.api", "esplora or trongrid", s.API)
+	return nil, ledger.Invalid("sources.api", "blockbook, esplora or trongrid", s.API)
 }
 
 // source makes what is asked of the settings. It does not connect.
