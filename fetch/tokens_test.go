@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/spoortrace/spoor/chains/archive"
+	"github.com/spoortrace/spoor/chains/evm/etherscan"
 	protocol "github.com/spoortrace/spoor/chains/tron/proto"
 	"github.com/spoortrace/spoor/chains/tron/trongrid"
 	"github.com/spoortrace/spoor/fetch"
@@ -23,9 +24,10 @@ import (
 	"github.com/spoortrace/spoor/tracer"
 )
 
-// tokens is the bundled export of real USDT transfers, held whole. What was signed
-// of its transactions is not in it: it is made, and their ids with it.
-func tokens(t testing.TB) (*full, publicapi.Signed) {
+// tokens is the bundled export of real USDT transfers, held whole, of TRON or as if
+// they had been made on another network. What was signed of its transactions is
+// not in it: it is made, and their ids with it.
+func tokens(t testing.TB, c ledger.Chain) (*full, publicapi.Signed) {
 	t.Helper()
 	f, err := os.Open("../testdata/demo/tron/tron-usdt-aso-ship.csv.gz")
 	if err != nil {
@@ -41,18 +43,33 @@ func tokens(t testing.TB) (*full, publicapi.Signed) {
 		t.Fatal(err)
 	}
 	raws := map[ledger.TxID][]byte{}
-	w := &full{chain: "tron"}
+	w := &full{chain: c}
+	usdt, _ := ledger.AssetBySymbol(c, "USDT")
+	contract := usdt.Contract.String()
 	column := slices.Index(rows[0], "tx_id")
 	for _, row := range rows[1:] {
 		raw, id := sign(t, row[column])
 		raws[id], row[column] = raw, id.String()
+		if token := slices.Index(rows[0], "token"); row[token] == "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t" {
+			row[token] = contract
+		}
+		for _, name := range []string{"from_address", "to_address", "token"} {
+			a, err := ledger.ParseAddress("tron", row[slices.Index(rows[0], name)])
+			if row[slices.Index(rows[0], name)] == contract {
+				a, err = usdt.Contract, nil
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			row[slices.Index(rows[0], name)] = ledger.AccountAddress(c, [20]byte([]byte(a.Payload))).String()
+		}
 		w.ids = append(w.ids, id)
 	}
 	var out bytes.Buffer
 	if err := csv.NewWriter(&out).WriteAll(rows); err != nil {
 		t.Fatal(err)
 	}
-	e, err := archive.ReadExport(t.Context(), "usdt.csv", &out, "tron")
+	e, err := archive.ReadExport(t.Context(), "usdt.csv", &out, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,12 +77,12 @@ func tokens(t testing.TB) (*full, publicapi.Signed) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := network(t, "tron")
+	n := network(t, c)
 	contents := store.Contents{Export: true, Assets: set.Assets()}
 	if err := n.Rebuild(t.Context(), set.Blocks(), contents, store.AppendOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	contents.Claims = solvent(t, snapshot(t, n), rows)
+	contents.Claims = solvent(t, snapshot(t, n), c, rows)
 	if err := n.Rebuild(t.Context(), set.Blocks(), contents, store.AppendOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -75,15 +92,15 @@ func tokens(t testing.TB) (*full, publicapi.Signed) {
 
 // solvent claims the accounts whole that do not pay out more USDT than the export
 // has come in: of the others it lacks a part.
-func solvent(t testing.TB, snap *store.Snapshot, rows [][]string) []ledger.Claim {
+func solvent(t testing.TB, snap *store.Snapshot, c ledger.Chain, rows [][]string) []ledger.Claim {
 	t.Helper()
-	usdt, _ := ledger.AssetBySymbol("tron", "USDT")
+	usdt, _ := ledger.AssetBySymbol(c, "USDT")
 	seen := map[ledger.Address]bool{}
 	var claims []ledger.Claim
 	for _, name := range []string{"from_address", "to_address"} {
 		column := slices.Index(rows[0], name)
 		for _, row := range rows[1:] {
-			a, err := ledger.ParseAddress("tron", row[column])
+			a, err := ledger.ParseAddress(c, row[column])
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -125,29 +142,44 @@ func (w *full) tronGrid(t testing.TB, signed publicapi.Signed, most int, twist f
 	return serve(t, service, publicapi.TronGrid(w.snap, signed, "tron", most), twist)
 }
 
+func (w *full) etherscan(t testing.TB, most int) *api {
+	t.Helper()
+	service, err := etherscan.New(w.chain, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serve(t, service, publicapi.Etherscan(w.snap, w.chain, most), nil)
+}
+
 // TestTokensEqual: traces of real USDT payments over an index that was fetched for
 // them equal those over the whole export, in pages of any size.
 func TestTokensEqual(t *testing.T) {
-	w, signed := tokens(t)
-	for most, payments := range map[int]int{200: trials(100), 11: trials(20)} {
-		a := w.tronGrid(t, signed, most, nil)
-		p := open(t, t.TempDir(), fetch.Options{}, a.source(t, "one"))
-		edges := 0
-		for i, id := range draw(w.ids, payments) {
-			ref := tracer.Ref{Text: id.String(), Chain: "tron", Tx: id}
-			policy := []string{"dirty-first", "fifo", "libr"}[i%3]
-			got, out, err := p.pursue(t.Context(), ref, policy, fetch.Run{})
-			if err != nil {
-				t.Fatalf("payment %d %s: %v", i, id, err)
-			}
-			for h, why := range out.Accounts {
-				if !strings.Contains(why, "pays out more than came in") {
-					t.Fatalf("payment %d %s: %s could not be had: %s", i, id, h.Address, why)
-				}
-			}
-			same(t, ref.Text+" under "+policy, got, w.whole(t, ref, policy))
-			edges += len(got.Hops)
+	w, signed := tokens(t, "tron")
+	t.Run("trongrid", func(t *testing.T) { tokensEqual(t, w, w.tronGrid(t, signed, 200, nil), 100) })
+	t.Run("trongrid in silent pages of 11", func(t *testing.T) { tokensEqual(t, w, w.tronGrid(t, signed, 11, nil), 20) })
+	w, _ = tokens(t, "ethereum")
+	t.Run("etherscan", func(t *testing.T) { tokensEqual(t, w, w.etherscan(t, 0), 100) })
+	t.Run("etherscan in silent pages of 50", func(t *testing.T) { tokensEqual(t, w, w.etherscan(t, 50), 20) })
+}
+
+func tokensEqual(t *testing.T, w *full, a *api, payments int) {
+	t.Helper()
+	p := open(t, t.TempDir(), fetch.Options{}, a.source(t, "one"))
+	edges := 0
+	for i, id := range draw(w.ids, trials(payments)) {
+		ref := tracer.Ref{Text: id.String(), Chain: w.chain, Tx: id}
+		policy := []string{"dirty-first", "fifo", "libr"}[i%3]
+		got, out, err := p.pursue(t.Context(), ref, policy, fetch.Run{})
+		if err != nil {
+			t.Fatalf("payment %d %s: %v", i, id, err)
 		}
-		t.Logf("pages of %d: %d payments, %d edges, %d requests: %d per 1,000 edges", most, payments, edges, a.requests.Load(), 1000*a.requests.Load()/int64(edges))
+		for h, why := range out.Accounts {
+			if !strings.Contains(why, "pays out more than came in") {
+				t.Fatalf("payment %d %s: %s could not be had: %s", i, id, h.Address, why)
+			}
+		}
+		same(t, ref.Text+" under "+policy, got, w.whole(t, ref, policy))
+		edges += len(got.Hops)
 	}
+	t.Logf("%d payments, %d edges, %d requests: %d per 1,000 edges", trials(payments), edges, a.requests.Load(), 1000*a.requests.Load()/int64(edges))
 }

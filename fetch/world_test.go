@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -281,12 +282,16 @@ func same(t testing.TB, what string, got, want *tracer.Trace) {
 	}
 }
 
-// trials is a number of payments, or a tenth of it where time is short.
+// trials is how many of so many payments are traced: all of them where
+// SPOOR_TRIALS is 1000 or more, else three of ten, and one where time is short.
 func trials(n int) int {
-	if testing.Short() {
+	switch all, err := strconv.Atoi(os.Getenv("SPOOR_TRIALS")); {
+	case err == nil && all >= 1000:
+		return n
+	case testing.Short():
 		return n / 10
 	}
-	return n
+	return n * 3 / 10
 }
 
 // draw picks payments at random, the same for the same seed.

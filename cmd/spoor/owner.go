@@ -132,7 +132,7 @@ func openOwner(dir string, config Config, log *slog.Logger) (*owner, error) {
 		log.Warn("label log: cut off a batch that was never finished", "bytes", n)
 	}
 	o.intake = &intake{store: st, labels: tags, log: log, now: time.Now, bridges: bridges, follows: server.NewFollows(time.Now), memory: int64(config.SortMegabytes) << 20}
-	if o.fetcher, o.hangUp, err = config.fetcher(dir, st); err != nil {
+	if o.fetcher, o.hangUp, err = config.fetcher(dir, st, bridges); err != nil {
 		return nil, errors.Join(err, o.closeCases(), kept.Close(), o.closeAccess(), clusters.Close(), tags.Close(), st.Close())
 	}
 	o.server, err = server.New(server.Config{

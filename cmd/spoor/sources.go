@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -12,6 +11,8 @@ import (
 
 	"github.com/spoortrace/spoor/chains/bitcoin/blockbook"
 	"github.com/spoortrace/spoor/chains/bitcoin/esplora"
+	"github.com/spoortrace/spoor/chains/evm"
+	"github.com/spoortrace/spoor/chains/evm/etherscan"
 	"github.com/spoortrace/spoor/chains/service"
 	"github.com/spoortrace/spoor/chains/tron/trongrid"
 	"github.com/spoortrace/spoor/fetch"
@@ -27,7 +28,7 @@ type SourceConfig struct {
 	Name string `yaml:"name"`
 	// Network is what it tells of, such as bitcoin, ethereum or tron.
 	Network string `yaml:"network"`
-	// API is what it speaks: blockbook, esplora or trongrid.
+	// API is what it speaks: blockbook, esplora, etherscan or trongrid.
 	API string `yaml:"api"`
 	// URL is what the API's paths are below.
 	URL string `yaml:"url"`
@@ -76,25 +77,27 @@ func publicSources() []SourceConfig {
 }
 
 // service is the adapter of an API. Another API is another case here.
-func (s *SourceConfig) service(c ledger.Chain) (ask.Service, error) {
+func (s *SourceConfig) service(c ledger.Chain, bridges *evm.Bridges) (ask.Service, error) {
 	switch s.API {
 	case "blockbook":
 		return blockbook.New(c)
 	case "esplora":
 		return esplora.New(c)
+	case "etherscan":
+		return etherscan.New(c, bridges.Notices)
 	case "trongrid":
 		return trongrid.New(c)
 	}
-	return nil, ledger.Invalid("sources.api", "blockbook, esplora or trongrid", s.API)
+	return nil, ledger.Invalid("sources.api", "blockbook, esplora, etherscan or trongrid", s.API)
 }
 
 // source makes what is asked of the settings. It does not connect.
-func (s *SourceConfig) source() (fetch.Source, func(), error) {
+func (s *SourceConfig) source(bridges *evm.Bridges) (fetch.Source, func(), error) {
 	c, err := ledger.ParseChain(s.Network)
 	if err != nil {
 		return fetch.Source{}, nil, err
 	}
-	adapter, err := s.service(c)
+	adapter, err := s.service(c, bridges)
 	if err != nil {
 		return fetch.Source{}, nil, err
 	}
@@ -114,7 +117,11 @@ func (s *SourceConfig) source() (fetch.Source, func(), error) {
 }
 
 // fetcher makes what asks the sources of the settings, or the public ones.
-func (c *Config) fetcher(dir string, st *store.Store) (*fetch.Fetcher, func(), error) {
+func (c *Config) fetcher(dir string, st *store.Store, registries [][]byte) (*fetch.Fetcher, func(), error) {
+	bridges, err := evm.NewBridges(append([][]byte{evm.BundledBridges()}, registries...)...)
+	if err != nil {
+		return nil, nil, err
+	}
 	configs := c.Sources
 	if len(configs) == 0 {
 		configs = publicSources()
@@ -127,10 +134,10 @@ func (c *Config) fetcher(dir string, st *store.Store) (*fetch.Fetcher, func(), e
 		}
 	}
 	for i := range configs {
-		one, stop, err := configs[i].source()
+		one, stop, err := configs[i].source(bridges)
 		if err != nil {
 			end()
-			return nil, nil, errors.Join(err, nil)
+			return nil, nil, err
 		}
 		all, ends = append(all, one), append(ends, stop)
 	}

@@ -58,36 +58,15 @@ func (g *TronGrid) Request(q ask.Question) (ask.Request, error) {
 	case q.Kind == ask.Tx && q.Part == partInfo:
 		return ask.Request{Path: "/wallet/gettransactioninfobyid", Body: body}, nil
 	case q.Kind == ask.History && !q.Holder.Asset.Contract.IsZero():
-		at, err := place(q)
+		at, err := ask.WindowOf(q)
 		v := url.Values{
 			"contract_address": {q.Holder.Asset.Contract.String()}, "only_confirmed": {"true"}, "limit": {strconv.Itoa(pageRows)}, "order_by": {"block_timestamp,asc"},
-			"min_timestamp": {strconv.FormatUint(at.from, 10)}, "max_timestamp": {strconv.FormatUint(q.Range.To-1, 10)},
+			"min_timestamp": {strconv.FormatUint(at.From, 10)}, "max_timestamp": {strconv.FormatUint(q.Range.To-1, 10)},
 		}
 		return ask.Request{Path: "/v1/accounts/" + q.Holder.Address.String() + "/transactions/trc20?" + v.Encode()}, err
 	}
 	return ask.Request{}, ask.Unsupported(q, "TronGrid")
 }
-
-// cursor is where a list goes on: at a millisecond of which some rows were seen
-// already, which come again.
-type cursor struct {
-	from uint64
-	rows int // of the millisecond that were seen
-	size int // of the longest page so far
-}
-
-func place(q ask.Question) (cursor, error) {
-	if q.Cursor == "" {
-		return cursor{from: q.Range.From}, nil
-	}
-	var c cursor
-	if _, err := fmt.Sscanf(q.Cursor, "%d %d %d", &c.from, &c.rows, &c.size); err != nil {
-		return c, malformed(q, "three numbers in the cursor", q.Cursor)
-	}
-	return c, nil
-}
-
-func (c cursor) String() string { return fmt.Sprintf("%d %d %d", c.from, c.rows, c.size) }
 
 // Read implements ask.Service.
 func (g *TronGrid) Read(q ask.Question, status int, body []byte) (ask.Answer, error) {
@@ -119,10 +98,6 @@ func refused(q ask.Question, status int, body []byte) error {
 
 func malformed(q ask.Question, want, got string) error {
 	return ledger.Untrue(ledger.FaultMalformed, q.String(), fmt.Sprintf("want %s, got %.80q", want, got))
-}
-
-func impossible(q ask.Question, format string, args ...any) error {
-	return ledger.Untrue(ledger.FaultContents, q.String(), fmt.Sprintf(format, args...))
 }
 
 // decode reads one JSON value and nothing after it.
@@ -346,10 +321,9 @@ type pageJSON struct {
 	} `json:"meta"`
 }
 
-// readHistory reads a page. Its last millisecond may be cut: its rows are read
-// again from the next page on, as long as there may be one.
+// readHistory reads a page.
 func (g *TronGrid) readHistory(q ask.Question, body []byte) (ask.Answer, error) {
-	at, err := place(q)
+	at, err := ask.WindowOf(q)
 	if err != nil {
 		return ask.Answer{}, err
 	}
@@ -363,13 +337,26 @@ func (g *TronGrid) readHistory(q ask.Question, body []byte) (ask.Answer, error) 
 	case !page.Success || page.Data == nil:
 		return ask.Answer{}, malformed(q, "success and data", page.Error)
 	case len(*page.Data) > pageRows:
-		return ask.Answer{}, impossible(q, "%d rows came, at most %d were asked for", len(*page.Data), pageRows)
+		return ask.Answer{}, ledger.Untrue(ledger.FaultContents, q.String(), fmt.Sprintf("%d rows came, at most %d were asked for", len(*page.Data), pageRows))
 	}
-	rows, err := g.rows(q, at, *page.Data)
+	var rows []row
+	var times []uint64
+	for i, d := range *page.Data {
+		r, err := g.row(q, i, d)
+		if err != nil {
+			return ask.Answer{}, err
+		}
+		rows, times = append(rows, r), append(times, r.time)
+	}
+	take, next, until, err := at.Page(q, times, page.Meta.Fingerprint != "")
 	if err != nil {
 		return ask.Answer{}, err
 	}
-	return g.page(q, at, rows, page.Meta.Fingerprint != "")
+	a := answer(rows[:take], until)
+	if next != nil {
+		a.Next = []ask.Question{*next}
+	}
+	return a, nil
 }
 
 // row is one transfer of a list.
@@ -379,23 +366,6 @@ type row struct {
 	time     uint64
 	skip     bool // no transfer
 	info     ledger.AssetInfo
-}
-
-func (g *TronGrid) rows(q ask.Question, at cursor, data []rowJSON) ([]row, error) {
-	last := at.from
-	var all []row
-	for i, d := range data {
-		r, err := g.row(q, i, d)
-		if err != nil {
-			return nil, err
-		}
-		if r.time < last || r.time >= q.Range.To {
-			return nil, impossible(q, "row %d is of %d, want %d to %d in ascending order", i, r.time, last, q.Range.To-1)
-		}
-		last = r.time
-		all = append(all, r)
-	}
-	return all, nil
 }
 
 func (g *TronGrid) row(q ask.Question, i int, d rowJSON) (r row, err error) {
@@ -429,48 +399,6 @@ func (g *TronGrid) row(q ask.Question, i int, d rowJSON) (r row, err error) {
 	}
 	r.info = ledger.AssetInfo{Asset: t.Asset, Symbol: d.Token.Symbol, Decimals: *d.Token.Decimals}
 	return r, nil
-}
-
-// page takes the rows up to the last millisecond, which may be cut, and says how to
-// go on; all of them where the page is surely the last.
-func (g *TronGrid) page(q ask.Question, at cursor, rows []row, more bool) (ask.Answer, error) {
-	again := 0 // rows that the page before had, too
-	for again < len(rows) && rows[again].time == at.from {
-		again++
-	}
-	if again < at.rows {
-		return ask.Answer{}, impossible(q, "the page before had %d rows of %d, this one has %d", at.rows, at.from, again)
-	}
-	if !more && len(rows) <= ask.Trusted {
-		return answer(rows, q.Range.To), nil
-	}
-	if len(rows) == 0 {
-		return ask.Answer{}, impossible(q, "an empty page says that there are more")
-	}
-	end := rows[len(rows)-1].time
-	cut := len(rows)
-	for cut > 0 && rows[cut-1].time == end {
-		cut--
-	}
-	next := q
-	size := max(at.size, len(rows))
-	if cut > 0 || at.from != end || at.rows != len(rows) {
-		next.Cursor = cursor{end, len(rows) - cut, size}.String()
-		a := answer(rows[:cut], end)
-		a.Next = []ask.Question{next}
-		return a, nil
-	}
-	// Nothing but what was there before: the millisecond is whole if a page could
-	// have held more of it.
-	if more || len(rows) >= at.size {
-		return ask.Answer{}, impossible(q, "%d transfers in the millisecond %d, and perhaps more: they fill the page", len(rows), end)
-	}
-	a := answer(rows, end+1)
-	if end+1 < q.Range.To {
-		next.Cursor = cursor{end + 1, 0, size}.String()
-		a.Next = []ask.Question{next}
-	}
-	return a, nil
 }
 
 // answer joins rows into transactions, each once, in their order.
