@@ -147,7 +147,7 @@ func (e *etherscan) list(w http.ResponseWriter, r *http.Request) {
 	rows, err := e.rows(r.Context(), ledger.Holder{Address: address, Asset: ledger.TokenAsset(contract)}, from, to, min(offset, e.most))
 	switch {
 	case err != nil:
-		reply(w, map[string]any{"status": "0", "message": "NOTOK", "result": "Query Timeout occured. Please select a smaller result dataset"})
+		reply(w, map[string]any{"status": "0", "message": "NOTOK", "result": "Query Timeout: please select a smaller result dataset"})
 	case len(rows) == 0:
 		reply(w, map[string]any{"status": "0", "message": "No transactions found", "result": []any{}})
 	default:

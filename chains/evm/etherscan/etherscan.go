@@ -154,23 +154,28 @@ func (e *Etherscan) Read(q ask.Question, status int, body []byte) (ask.Answer, e
 	if status != http.StatusOK {
 		return ask.Answer{}, ledger.Untrue(ledger.FaultUnsupported, q.String(), fmt.Sprintf("HTTP %d: %.100q", status, body))
 	}
-	switch {
-	case q.Kind == ask.Head || q.Kind == ask.Block:
-		b, err := readBlock(q, body)
-		if err != nil {
-			return ask.Answer{}, err
-		}
-		if q.Kind == ask.Block && uint64(b.Number) != q.Range.From {
-			return ask.Answer{}, &ledger.SourceError{Fault: ledger.FaultLagging, Subject: q.String(), Detail: fmt.Sprintf("block %d came", b.Number)}
-		}
-		ref := ledger.BlockRef{Chain: e.chain, Height: uint64(b.Number), Hash: ledger.Hash(b.Hash), Time: int64(b.Time) * 1000}
-		return ask.Answer{Head: &ledger.Head{Tip: ref}}, nil
-	case q.Kind == ask.Tx:
+	switch q.Kind {
+	case ask.Head, ask.Block:
+		return e.readHead(q, body)
+	case ask.Tx:
 		return e.readTx(q, body)
-	case q.Kind == ask.History:
+	case ask.History:
 		return e.readHistory(q, body)
+	case ask.Spends, ask.Count, ask.Proof:
 	}
 	return ask.Answer{}, ask.Unsupported(q, "Etherscan")
+}
+
+func (e *Etherscan) readHead(q ask.Question, body []byte) (ask.Answer, error) {
+	b, err := readBlock(q, body)
+	if err != nil {
+		return ask.Answer{}, err
+	}
+	if q.Kind == ask.Block && uint64(b.Number) != q.Range.From {
+		return ask.Answer{}, &ledger.SourceError{Fault: ledger.FaultLagging, Subject: q.String(), Detail: fmt.Sprintf("block %d came", b.Number)}
+	}
+	ref := ledger.BlockRef{Chain: e.chain, Height: uint64(b.Number), Hash: ledger.Hash(b.Hash), Time: int64(b.Time) * 1000}
+	return ask.Answer{Head: &ledger.Head{Tip: ref}}, nil
 }
 
 func malformed(q ask.Question, want, got string) error {

@@ -147,7 +147,7 @@ func TestTxLies(t *testing.T) {
 	}{
 		"rate":     {`{"status":"0","message":"NOTOK","result":"Max calls per sec rate limit reached (3/sec)"}`, ledger.FaultBusy},
 		"key":      {`{"status":"0","message":"NOTOK","result":"Invalid API Key (#err2)|SECRETKEY"}`, ledger.FaultUnauthorized},
-		"timeout":  {`{"status":"0","message":"NOTOK","result":"Query Timeout occured"}`, ledger.FaultTimeout},
+		"timeout":  {`{"status":"0","message":"NOTOK","result":"Query Timeout: please select a smaller result dataset"}`, ledger.FaultTimeout},
 		"window":   {`{"status":"0","message":"NOTOK","result":"Result window is too large, PageNo x Offset size must be less than or equal to 10000"}`, ledger.FaultUnsupported},
 		"rpc":      {`{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"invalid argument"}}`, ledger.FaultUnsupported},
 		"html":     {`<html>`, ledger.FaultMalformed},
