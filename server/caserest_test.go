@@ -68,7 +68,7 @@ func TestCaseRESTSheet(t *testing.T) {
 	id := strings.TrimPrefix(o.begun(t, "12/2026"), "cases/")
 	file := sheetHeader + sheetRow("A", "tron", txID("v1").String(), "") + sheetRow("B", "tron", txID("nowhere").String(), "")
 	post := func(path, body string) string {
-		r := fetch(t, "POST", base+path, body, "x-api-key", key, "Content-Type", "application/json")
+		r := called(t, "POST", base+path, body, "x-api-key", key, "Content-Type", "application/json")
 		if r.code != 200 {
 			t.Fatalf("%s: %d %s", path, r.code, r.body)
 		}
@@ -84,12 +84,12 @@ func TestCaseRESTSheet(t *testing.T) {
 	for path, want := range map[string]string{
 		"": `"victims":["V-1"]`, "/victims": `"full_name":"A"`, "/holdings": `"traced":"60"`, "/custody?from=3": `"kind":"payment_added"`, "/notes": `{"notes":[]}`,
 	} {
-		r := fetch(t, "GET", base+"/v1/cases/"+id+path, "", "x-api-key", key)
+		r := called(t, "GET", base+"/v1/cases/"+id+path, "", "x-api-key", key)
 		if r.code != 200 || !strings.Contains(string(r.body), want) {
 			t.Errorf("%s: %d %s, want %s", path, r.code, r.body, want)
 		}
 	}
-	r := fetch(t, "GET", base+"/v1/cases/12/2026", "", "x-api-key", key)
+	r := called(t, "GET", base+"/v1/cases/12/2026", "", "x-api-key", key)
 	if r.code != 404 || !strings.Contains(r.status(t).Message(), "%2F, or use its id") {
 		t.Errorf("a slash in the path: %d %s", r.code, r.body)
 	}

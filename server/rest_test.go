@@ -83,13 +83,13 @@ func TestRESTEqualsGRPC(t *testing.T) {
 func TestRESTTrace(t *testing.T) {
 	c := local(t, newWorld(t))
 	base := web(t, c.server, server.LocalTrust())
-	r := fetch(t, "POST", base+"/v1/traces?request_id=one", `{"refs":["`+ref("bitcoin", "pay", ":0")+`"],"policy":"fifo","min_value":"0u"}`)
+	r := called(t, "POST", base+"/v1/traces?request_id=one", `{"refs":["`+ref("bitcoin", "pay", ":0")+`"],"policy":"fifo","min_value":"0u"}`)
 	begun := &spoorv1.Trace{}
 	if err := protojson.Unmarshal(r.body, begun); r.code != 200 || err != nil {
 		t.Fatalf("%d %s: %v", r.code, r.body, err)
 	}
 	want := c.finished(t, begun.GetName())
-	r = fetch(t, "GET", base+"/v1/"+begun.GetName(), "")
+	r = called(t, "GET", base+"/v1/"+begun.GetName(), "")
 	got := &spoorv1.Trace{}
 	if err := protojson.Unmarshal(r.body, got); r.code != 200 || err != nil {
 		t.Fatalf("%d %s: %v", r.code, r.body, err)
@@ -99,7 +99,7 @@ func TestRESTTrace(t *testing.T) {
 	if !proto.Equal(want, got) || len(got.GetHops()) == 0 {
 		t.Errorf("REST %v\ngRPC %v", got, want)
 	}
-	if again := fetch(t, "GET", base+"/v1/"+begun.GetName(), ""); !bytes.Equal(again.body, r.body) && !strings.Contains(string(r.body), `"lag"`) {
+	if again := called(t, "GET", base+"/v1/"+begun.GetName(), ""); !bytes.Equal(again.body, r.body) && !strings.Contains(string(r.body), `"lag"`) {
 		t.Errorf("the same question has other bytes:\n%s\n%s", r.body, again.body)
 	}
 	if !bytes.Contains(r.body, []byte(`"accounts_with_assumed_opening"`)) {
@@ -140,7 +140,7 @@ func TestRESTBadInput(t *testing.T) {
 		{"a form that would be a GET", "POST", "/v1/index", "network=bitcoin", 405, codes.Unimplemented, "", []string{"Content-Type", "application/x-www-form-urlencoded", "X-HTTP-Method-Override", "GET"}},
 	}
 	for _, test := range tests {
-		r := fetch(t, test.method, base+test.path, test.body, test.headers...)
+		r := called(t, test.method, base+test.path, test.body, test.headers...)
 		if r.code == 200 {
 			t.Errorf("%s: %s", test.name, r.body)
 			continue
@@ -163,7 +163,7 @@ func TestRESTBadInput(t *testing.T) {
 // TestOpenAPI: the file that is served names the path of every method.
 func TestOpenAPI(t *testing.T) {
 	c := local(t, newWorld(t))
-	r := fetch(t, "GET", web(t, c.server, server.LocalTrust())+"/openapi.json", "")
+	r := called(t, "GET", web(t, c.server, server.LocalTrust())+"/openapi.json", "")
 	var file struct {
 		Paths map[string]map[string]struct {
 			OperationID string `json:"operationId"`
@@ -213,7 +213,7 @@ func TestRESTKeys(t *testing.T) {
 		{"a forged certificate by its own name", "/v1/index", 401, []string{"X-Spoor-Certificate", strings.Repeat("0", 64)}},
 	}
 	for _, test := range tests {
-		r := fetch(t, "GET", base+test.path, "", test.headers...)
+		r := called(t, "GET", base+test.path, "", test.headers...)
 		if r.code != test.code {
 			t.Errorf("%s: got %d %s, want %d", test.name, r.code, r.body, test.code)
 		}
@@ -233,7 +233,7 @@ func TestRESTRate(t *testing.T) {
 	c := serve(t, cfg, server.LocalTrust())
 	base := web(t, c.server, server.Trust{Role: spoorv1.Role_ROLE_INVESTIGATOR, Limited: true})
 	for i, path := range []string{"/v1/index", "/v1/index"} {
-		r := fetch(t, "GET", base+path, "")
+		r := called(t, "GET", base+path, "")
 		if want := []int{200, 429}[i]; r.code != want {
 			t.Fatalf("request %d: %d %s", i, r.code, r.body)
 		}
@@ -241,7 +241,7 @@ func TestRESTRate(t *testing.T) {
 			t.Errorf("refused with %v %s", r.header, r.body)
 		}
 	}
-	r := fetch(t, "POST", base+"/v1/traces:stream", `{"refs":["`+ref("bitcoin", "pay", ":0")+`"]}`)
+	r := called(t, "POST", base+"/v1/traces:stream", `{"refs":["`+ref("bitcoin", "pay", ":0")+`"]}`)
 	if r.code != 429 || r.header.Get("Retry-After") == "" || r.status(t).Code() != codes.ResourceExhausted {
 		t.Errorf("a stream: %d %v %s", r.code, r.header, r.body)
 	}

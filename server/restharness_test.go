@@ -69,7 +69,7 @@ func (r reply) status(t testing.TB) *status.Status {
 	return status.FromProto(m)
 }
 
-func fetch(t testing.TB, method, url, body string, headers ...string) reply {
+func called(t testing.TB, method, url, body string, headers ...string) reply {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
@@ -205,7 +205,7 @@ func overGRPC(t testing.TB, c *client, m method, req proto.Message, headers ...s
 func overREST(t testing.TB, base string, m method, req proto.Message, headers ...string) (o outcomes, r reply) {
 	t.Helper()
 	how, target, body := transcode(t, m.desc, req)
-	r = fetch(t, how, base+target, body, headers...)
+	r = called(t, how, base+target, body, headers...)
 	switch {
 	case r.code >= 400:
 		o.err = r.status(t)

@@ -126,22 +126,22 @@ func TestGivenOverREST(t *testing.T) {
 	c := local(t, newWorld(t))
 	base := web(t, c.server, server.LocalTrust())
 	for name, m := range questions() {
-		trace := fetch(t, "GET", base+"/v1/"+c.started(t, &spoorv1.StartTraceRequest{Request: m}).GetName(), "")
+		trace := called(t, "GET", base+"/v1/"+c.started(t, &spoorv1.StartTraceRequest{Request: m}).GetName(), "")
 		if trace.code != 200 {
 			t.Fatalf("%s: %d %s", name, trace.code, trace.body)
 		}
-		if r := fetch(t, "POST", base+"/v1/traces:verify", `{"trace":`+string(trace.body)+`}`); r.code != 200 || !strings.Contains(string(r.body), `"verdict":"EQUAL"`) {
+		if r := called(t, "POST", base+"/v1/traces:verify", `{"trace":`+string(trace.body)+`}`); r.code != 200 || !strings.Contains(string(r.body), `"verdict":"EQUAL"`) {
 			t.Errorf("%s: verify: %d %s", name, r.code, r.body)
 		}
 		if strings.Contains(string(trace.body), `"hops":[]`) {
 			continue // all of it is dust
 		}
-		if r := fetch(t, "POST", base+"/v1/traces:explain", `{"hop":1,"trace":`+string(trace.body)+`}`); r.code != 200 || !strings.Contains(string(r.body), `"arithmetic":"`) {
+		if r := called(t, "POST", base+"/v1/traces:explain", `{"hop":1,"trace":`+string(trace.body)+`}`); r.code != 200 || !strings.Contains(string(r.body), `"arithmetic":"`) {
 			t.Errorf("%s: explain: %d %s", name, r.code, r.body)
 		}
 	}
 	from, to := named("tron", "victim").Qualified(), named("tron", "b").Qualified()
-	if r := fetch(t, "GET", base+"/v1/paths:find?from="+from+"&to="+to+"&since=2022-01-01T00:00:00Z", ""); r.code != 200 || !strings.Contains(string(r.body), `"outcome":"FOUND"`) {
+	if r := called(t, "GET", base+"/v1/paths:find?from="+from+"&to="+to+"&since=2022-01-01T00:00:00Z", ""); r.code != 200 || !strings.Contains(string(r.body), `"outcome":"FOUND"`) {
 		t.Errorf("paths: %d %s", r.code, r.body)
 	}
 }
