@@ -721,6 +721,7 @@ func resolved(t *tracer.Trace) int64 {
 
 // close says of what is left why it was not asked for.
 func (x *run) close(left []want, traces []*tracer.Trace) {
+	x.out.Requests, x.out.Bytes = x.budget.requests.Load(), x.budget.bytes.Load()
 	for _, w := range left {
 		if x.spent != nil {
 			x.giveUp(w, x.spent)

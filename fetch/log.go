@@ -37,6 +37,9 @@ type entry struct {
 	pin      uint64
 }
 
+// Folder is where the logs of answers lie in a data directory.
+const Folder = "fetched"
+
 // Log is the answers of one network in a file, appended and never changed. A
 // frame that a crash cut off at the end is dropped when the log is opened. It is
 // safe for concurrent use.

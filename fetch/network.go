@@ -126,7 +126,7 @@ type network struct {
 }
 
 func openNetwork(dir string, c ledger.Chain, sources []Source, o Options) (*network, error) {
-	n := &network{chain: c, options: o, file: filepath.Join(dir, "fetched", string(c)+".answers"), flights: map[ask.Question]*flight{}}
+	n := &network{chain: c, options: o, file: filepath.Join(dir, Folder, string(c)+".answers"), flights: map[ask.Question]*flight{}}
 	for _, s := range sources {
 		if s.Parallel == 0 {
 			s.Parallel = defaultParallel

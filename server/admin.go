@@ -247,7 +247,7 @@ func (s *admin) BackupIndex(m *spoorv1.BackupIndexRequest, stream spoorv1.AdminS
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	result, err := s.backup(ctx, m.GetPath(), func(p *spoorv1.Progress) {
+	result, err := s.backup(ctx, m, func(p *spoorv1.Progress) {
 		if err := stream.Send(&spoorv1.BackupIndexEvent{Event: &spoorv1.BackupIndexEvent_Progress{Progress: p}}); err != nil {
 			cancel(err)
 		}

@@ -39,7 +39,7 @@ import (
 
 // BackupFunc writes a backup to a file and reports how far it has come. Only the
 // command knows what lies in the data directory.
-type BackupFunc func(ctx context.Context, path string, report func(*spoorv1.Progress)) (*spoorv1.BackupIndexResult, error)
+type BackupFunc func(ctx context.Context, m *spoorv1.BackupIndexRequest, report func(*spoorv1.Progress)) (*spoorv1.BackupIndexResult, error)
 
 // IngestFunc brings a source into the index. Only the command knows chains.
 // It reports what IngestEvent says, the result excepted.

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/spoortrace/spoor/cmd/spoor/internal/render"
+	"github.com/spoortrace/spoor/fetch"
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 	"github.com/spoortrace/spoor/store"
@@ -22,22 +23,29 @@ import (
 )
 
 func (a *app) indexBackupCommand() *cobra.Command {
-	return &cobra.Command{
+	only := false
+	cmd := &cobra.Command{
 		Use:   "backup DIR|FILE",
 		Short: "Write the data directory into one file, also while it is served",
 		Long: `Write the data directory into one file: every network as of one tip, labels, cases with their custody logs and exhibits, what exchanges
-registered, keys and the audit log. The index of clusters is not in it; it is built again. In a folder the file is named by the time.
+registered, keys and the audit log, and what services answered to trace --fetch. The index of clusters is not in it; it is built again. In a folder the
+file is named by the time.
 
 The file has every secret of the data directory in the clear: the keys of the cases, which open the victims' names, the keys that sign custody and
 audit logs, tenants' secrets. It is readable by you alone; keep it as you keep the directory. A backup that is kept keeps what spoor case erase erases later.
 
+With --index-only the file has networks, labels and the services' answers alone, and no secret but private labels: what a colleague, or the other side's
+expert, needs to run the same traces offline, to the byte (spoor index restore).
+
 A server is asked through the socket file of its data directory, never through --server: it writes the file itself, and goes on meanwhile.`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.backup(cmd.Context(), args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.backup(cmd.Context(), args[0], only) },
 	}
+	cmd.Flags().BoolVar(&only, "index-only", false, "networks, labels and answers alone: for somebody who is to repeat a trace")
+	return cmd
 }
 
-func (a *app) backup(ctx context.Context, to string) error {
+func (a *app) backup(ctx context.Context, to string, only bool) error {
 	if a.serverAddr != "" {
 		return &usageError{errors.New("backup: want --data on the server's machine: a backup holds secrets and leaves it through no listener")}
 	}
@@ -52,17 +60,17 @@ func (a *app) backup(ctx context.Context, to string) error {
 	if err != nil {
 		return err
 	}
-	r, err := a.backupBy(ctx, l, path)
+	r, err := a.backupBy(ctx, l, &spoorv1.BackupIndexRequest{Path: path, IndexOnly: only})
 	if err = errors.Join(err, l.close()); err != nil {
 		return err
 	}
 	return print(a, r, render.Backup, render.BackupCSV)
 }
 
-func (a *app) backupBy(ctx context.Context, l *link, path string) (*spoorv1.BackupIndexResult, error) {
+func (a *app) backupBy(ctx context.Context, l *link, req *spoorv1.BackupIndexRequest) (*spoorv1.BackupIndexResult, error) {
 	m := a.meter()
 	defer m.close()
-	stream, err := l.admin.BackupIndex(ctx, &spoorv1.BackupIndexRequest{Path: path})
+	stream, err := l.admin.BackupIndex(ctx, req)
 	for err == nil {
 		var event *spoorv1.BackupIndexEvent
 		if event, err = stream.Recv(); err != nil {
@@ -80,7 +88,8 @@ func (a *app) backupBy(ctx context.Context, l *link, path string) (*spoorv1.Back
 }
 
 // backup writes the file beside its place and moves it there once it is durable.
-func (o *owner) backup(ctx context.Context, path string, report func(*spoorv1.Progress)) (*spoorv1.BackupIndexResult, error) {
+func (o *owner) backup(ctx context.Context, m *spoorv1.BackupIndexRequest, report func(*spoorv1.Progress)) (*spoorv1.BackupIndexResult, error) {
+	path := m.GetPath()
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return nil, errors.Join(ledger.Invalid("path", "no file there yet", path), err)
 	}
@@ -89,7 +98,7 @@ func (o *owner) backup(ctx context.Context, path string, report func(*spoorv1.Pr
 	if err != nil {
 		return nil, &hintedError{fmt.Errorf("backup: %w", err), "a file .new is what a backup leaves that was killed, or one that is being written: remove it, or name another"}
 	}
-	r, err := o.writeBackup(ctx, f, report)
+	r, err := o.writeBackup(ctx, f, m.GetIndexOnly(), report)
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(temp, path)
@@ -97,26 +106,33 @@ func (o *owner) backup(ctx context.Context, path string, report func(*spoorv1.Pr
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("backup: %w", err), os.Remove(temp))
 	}
-	r.Path = path
+	r.Path, r.IndexOnly = path, m.GetIndexOnly()
 	return r, nil
 }
 
 // writeBackup copies what refers to something else before that: what was screened,
 // then labels and cases, then the networks. So nothing in a backup has seen a
 // block or a label that is not in it.
-func (o *owner) writeBackup(ctx context.Context, to io.Writer, report func(*spoorv1.Progress)) (*spoorv1.BackupIndexResult, error) {
+func (o *owner) writeBackup(ctx context.Context, to io.Writer, only bool, report func(*spoorv1.Progress)) (*spoorv1.BackupIndexResult, error) {
 	w, err := backup.NewWriter(to)
 	if err != nil {
 		return nil, err
 	}
-	report(&spoorv1.Progress{Phase: "backup of keys, cases, labels and screening"})
-	rows, done, err := o.screening.Dump(ctx)
-	if err != nil {
-		return nil, err
+	folders := []string{"labels", fetch.Folder}
+	if !only {
+		report(&spoorv1.Progress{Phase: "backup of keys, cases, labels and screening"})
+		rows, done, err := o.screening.Dump(ctx)
+		if err != nil {
+			return nil, err
+		}
+		err = w.Rows("screening", rows)
+		done()
+		if err != nil {
+			return nil, err
+		}
+		folders = []string{accessName, "cases", "labels", fetch.Folder}
 	}
-	err = w.Rows("screening", rows)
-	done()
-	for _, folder := range []string{accessName, "cases", "labels"} {
+	for _, folder := range folders {
 		if err == nil {
 			err = copyLogs(ctx, w, o.dir, folder)
 		}

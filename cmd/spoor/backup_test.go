@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 	"github.com/spoortrace/spoor/store/backup"
 )
 
@@ -71,7 +72,7 @@ func TestBackupIsLocal(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "stolen")
-	if _, err := a.backupBy(t.Context(), l, file); err == nil || !strings.Contains(err.Error(), "only on the server's own machine") {
+	if _, err := a.backupBy(t.Context(), l, &spoorv1.BackupIndexRequest{Path: file}); err == nil || !strings.Contains(err.Error(), "only on the server's own machine") {
 		t.Errorf("a backup over the network: %v", err)
 	}
 	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {

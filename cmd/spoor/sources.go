@@ -176,7 +176,7 @@ func (f *FetchConfig) limits() fetch.Budget {
 // sayWhoLearns tells, before anything was ever asked from this data directory, who
 // will learn of what is asked.
 func (a *app) sayWhoLearns() {
-	if asked, err := filepath.Glob(filepath.Join(a.dataDir, "fetched", "*")); a.serverAddr != "" || err != nil || len(asked) > 0 {
+	if asked, err := filepath.Glob(filepath.Join(a.dataDir, fetch.Folder, "*")); a.serverAddr != "" || err != nil || len(asked) > 0 {
 		return
 	}
 	configs := a.config.Sources

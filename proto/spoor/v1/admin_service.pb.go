@@ -2137,7 +2137,9 @@ func (x *NetworkVerification) GetProblems() []string {
 type BackupIndexRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Absolute path of the file on the server's machine; there must be none.
-	Path          string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// Whether only networks, labels and the answers of asked services are written: what a trace rests on, without cases, keys and registrations.
+	IndexOnly     bool `protobuf:"varint,2,opt,name=index_only,json=indexOnly,proto3" json:"index_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2177,6 +2179,13 @@ func (x *BackupIndexRequest) GetPath() string {
 		return x.Path
 	}
 	return ""
+}
+
+func (x *BackupIndexRequest) GetIndexOnly() bool {
+	if x != nil {
+		return x.IndexOnly
+	}
+	return false
 }
 
 // BackupIndexEvent is one message of BackupIndex.
@@ -2276,7 +2285,9 @@ type BackupIndexResult struct {
 	// SHA-256 of the file, hex; empty for a directory.
 	Sha256 string `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	// One per network, by name.
-	Networks      []*NetworkBackup `protobuf:"bytes,4,rep,name=networks,proto3" json:"networks,omitempty"`
+	Networks []*NetworkBackup `protobuf:"bytes,4,rep,name=networks,proto3" json:"networks,omitempty"`
+	// Whether it has no more than what traces rest on.
+	IndexOnly     bool `protobuf:"varint,5,opt,name=index_only,json=indexOnly,proto3" json:"index_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2337,6 +2348,13 @@ func (x *BackupIndexResult) GetNetworks() []*NetworkBackup {
 		return x.Networks
 	}
 	return nil
+}
+
+func (x *BackupIndexResult) GetIndexOnly() bool {
+	if x != nil {
+		return x.IndexOnly
+	}
+	return false
 }
 
 // NetworkBackup is one network in a backup.
@@ -2678,20 +2696,24 @@ const file_spoor_v1_admin_service_proto_rawDesc = "" +
 	"\x02ok\x18\x02 \x01(\bR\x02ok\x12\x16\n" +
 	"\x06digest\x18\x03 \x01(\tR\x06digest\x12\x12\n" +
 	"\x04rows\x18\x04 \x01(\x03R\x04rows\x12\x1a\n" +
-	"\bproblems\x18\x05 \x03(\tR\bproblems\"4\n" +
+	"\bproblems\x18\x05 \x03(\tR\bproblems\"S\n" +
 	"\x12BackupIndexRequest\x12\x1e\n" +
 	"\x04path\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80 R\x04path\"\x84\x01\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80 R\x04path\x12\x1d\n" +
+	"\n" +
+	"index_only\x18\x02 \x01(\bR\tindexOnly\"\x84\x01\n" +
 	"\x10BackupIndexEvent\x120\n" +
 	"\bprogress\x18\x01 \x01(\v2\x12.spoor.v1.ProgressH\x00R\bprogress\x125\n" +
 	"\x06result\x18\x02 \x01(\v2\x1b.spoor.v1.BackupIndexResultH\x00R\x06resultB\a\n" +
-	"\x05event\"\x93\x01\n" +
+	"\x05event\"\xb2\x01\n" +
 	"\x11BackupIndexResult\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x1d\n" +
 	"\n" +
 	"size_bytes\x18\x02 \x01(\x03R\tsizeBytes\x12\x16\n" +
 	"\x06sha256\x18\x03 \x01(\tR\x06sha256\x123\n" +
-	"\bnetworks\x18\x04 \x03(\v2\x17.spoor.v1.NetworkBackupR\bnetworks\"o\n" +
+	"\bnetworks\x18\x04 \x03(\v2\x17.spoor.v1.NetworkBackupR\bnetworks\x12\x1d\n" +
+	"\n" +
+	"index_only\x18\x05 \x01(\bR\tindexOnly\"o\n" +
 	"\rNetworkBackup\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x03R\x06height\x12\x14\n" +

@@ -12,7 +12,11 @@ func Backup(w io.Writer, r *spoorv1.BackupIndexResult, _ Style) error {
 	p.line("%s: a backup of %s", Clean(r.GetPath()), plural(r.GetSizeBytes(), "byte", "bytes"))
 	if r.GetSha256() != "" {
 		p.line("SHA-256 %s", r.GetSha256())
-		p.line("It holds every secret of the data directory: keep it as you keep that.")
+		if r.GetIndexOnly() {
+			p.line("It holds networks, labels (private ones, too) and what services answered; no case and no key.")
+		} else {
+			p.line("It holds every secret of the data directory: keep it as you keep that.")
+		}
 	}
 	for _, n := range r.GetNetworks() {
 		p.line("  %s: up to %s, block %s, digest %s", Clean(n.GetNetwork()), count(n.GetHeight()), Clean(n.GetBlock()), Clean(n.GetDigest()))
