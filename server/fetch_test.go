@@ -35,6 +35,8 @@ type asking struct {
 	requests     atomic.Int64
 	ids          []ledger.TxID
 	fetcher      *fetch.Fetcher
+	young        http.Handler                 // the chain as it was at block 140
+	before       atomic.Pointer[http.Handler] // what is served in place of the chain; nil: the chain
 }
 
 func newAsking(t *testing.T) *asking {
@@ -72,9 +74,19 @@ func newAsking(t *testing.T) *asking {
 	api := publicapi.Esplora(snap, blocks, "bitcoin-simnet")
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.requests.Add(1)
+		if before := a.before.Load(); before != nil {
+			(*before).ServeHTTP(w, r)
+			return
+		}
 		api.ServeHTTP(w, r)
 	}))
 	t.Cleanup(s.Close)
+	cut, err := n.Snapshot(140)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cut.Close() })
+	a.young = publicapi.Esplora(cut, blocks, "bitcoin-simnet")
 	a.fetcher = a.source(t, s.URL)
 	return a
 }
@@ -223,13 +235,6 @@ func TestFetchRefused(t *testing.T) {
 			t.Errorf("%s: %v, want %s", name, err, x.code)
 		}
 	}
-	s, err := c.StreamTrace(t.Context(), &spoorv1.StreamTraceRequest{Request: a.request(0), Follow: true})
-	if err == nil {
-		_, err = s.Recv()
-	}
-	if status.Code(err) != codes.InvalidArgument {
-		t.Errorf("follow: %v", err)
-	}
 	if _, err := local(t, a.whole).stream(t.Context(), a.request(0)); status.Code(err) != codes.FailedPrecondition {
 		t.Errorf("without sources: %v", err)
 	}
@@ -247,5 +252,42 @@ func TestFetchRefused(t *testing.T) {
 	}
 	if open == 0 || job.GetCoverage()[0].GetState() == "COMPLETE" {
 		t.Errorf("%d places are not covered, coverage %v", open, job.GetCoverage())
+	}
+}
+
+// TestFetchFollowed: a trace that is followed without a node tells of hops as the
+// money moves, and comes to the answer of the whole chain.
+func TestFetchFollowed(t *testing.T) {
+	a := newAsking(t)
+	cfg := quiet(t, a.world)
+	cfg.Fetch, cfg.FetchLimits, cfg.FetchEvery = a.fetcher, a.limits, 20*time.Millisecond
+	c, whole := serve(t, cfg, server.LocalTrust()), local(t, a.whole)
+	a.before.Store(&a.young)
+	m := a.request(3)
+	want := whole.trace(t, &spoorv1.TraceRequest{Refs: m.GetRefs(), Policy: "haircut"})
+	s, err := c.StreamTrace(t.Context(), &spoorv1.StreamTraceRequest{Request: m, Follow: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hops, answers := map[string]bool{}, 0
+	for len(hops) < len(want.GetHops()) {
+		e, err := s.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h := e.GetHop(); h != nil {
+			hops[h.GetKey()] = true
+		}
+		if e.GetResult() != nil {
+			if answers++; answers == 1 && len(hops) >= len(want.GetHops()) {
+				t.Fatalf("%d hops in the young chain, %d in the whole one: nothing can be seen to move", len(hops), len(want.GetHops()))
+			}
+			a.before.Store(nil) // the chain grows
+		}
+	}
+	for _, h := range want.GetHops() {
+		if !hops[h.GetKey()] {
+			t.Errorf("%s was not told", h.GetKey())
+		}
 	}
 }

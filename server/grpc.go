@@ -3,6 +3,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -74,6 +75,8 @@ type Config struct {
 	Fetch *fetch.Fetcher
 	// FetchLimits are what one trace may ask for at most.
 	FetchLimits fetch.Budget
+	// FetchEvery is how often a trace that asks sources and is followed asks again; 0: a minute.
+	FetchEvery time.Duration
 	// Scoring is the judgment of screenings; nil: package risk with its default rules.
 	Scoring *Scoring
 	Log     *slog.Logger // nil: slog.Default()
@@ -154,7 +157,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Entities != nil {
 		s.data.clusters = newClusterer(s.data, cfg.Log)
 	}
-	s.traces = &traces{data: s.data, jobs: s.jobs, pages: s.pages, slots: make(chan struct{}, cfg.MaxTraces), held: map[string]int{}, maxEvents: cfg.MaxEvents, memory: newMemory(cfg.TraceBytes), follows: cfg.Follows, fetcher: cfg.Fetch, fetchLimits: cfg.FetchLimits}
+	s.traces = &traces{data: s.data, jobs: s.jobs, pages: s.pages, slots: make(chan struct{}, cfg.MaxTraces), held: map[string]int{}, maxEvents: cfg.MaxEvents, memory: newMemory(cfg.TraceBytes), follows: cfg.Follows, fetcher: cfg.Fetch, fetchLimits: cfg.FetchLimits, fetchEvery: cmp.Or(cfg.FetchEvery, time.Minute)}
 	s.cases = &caseService{data: s.data, cases: cfg.Cases, broken: cfg.CasesError, pages: s.pages, software: cfg.Software, program: cfg.Program, slot: s.traces.slot}
 	if s.screens, err = s.newScreens(); err != nil {
 		return nil, err

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 	"github.com/spoortrace/spoor/tracer"
@@ -35,8 +37,8 @@ const tipEvery = time.Second
 
 // follow answers again and again until ctx ends.
 func (s *traces) follow(ctx context.Context, m *spoorv1.TraceRequest, send func(*spoorv1.TraceEvent) error) error {
-	if m.GetAsOf() != "" || m.GetAllPolicies() || m.GetDirection() == spoorv1.Direction_DIRECTION_UPSTREAM {
-		return ledger.Invalid("follow", "neither as_of nor all_policies beside it, and no upstream trace: what came before does not change", "")
+	if err := followable(m); err != nil {
+		return err
 	}
 	p := &pursuit{traces: s, m: m, send: send, told: map[string]string{}}
 	tick := time.NewTicker(tipEvery)
@@ -51,6 +53,43 @@ func (s *traces) follow(ctx context.Context, m *spoorv1.TraceRequest, send func(
 			return ctx.Err()
 		case <-changed:
 		case <-tick.C:
+		}
+	}
+}
+
+func followable(m *spoorv1.TraceRequest) error {
+	if m.GetAsOf() != "" || m.GetAllPolicies() || m.GetDirection() == spoorv1.Direction_DIRECTION_UPSTREAM {
+		return ledger.Invalid("follow", "neither as_of nor all_policies beside it, and no upstream trace: what came before does not change", "")
+	}
+	return nil
+}
+
+// followFetched asks the operator's sources again and again what became of the
+// money, and answers when it moved, until ctx ends. A source that is down for a
+// while ends nothing.
+func (s *traces) followFetched(ctx context.Context, m *spoorv1.TraceRequest, send func(*spoorv1.TraceEvent) error) error {
+	if err := followable(m); err != nil {
+		return err
+	}
+	p := &pursuit{traces: s, m: proto.CloneOf(m), send: send, told: map[string]string{}}
+	for {
+		_, err := s.fetch(ctx, p.m, send)
+		switch {
+		case errors.Is(err, ledger.ErrNotFound):
+			err = p.wait()
+		case err == nil:
+			err = p.look(ctx)
+		case errors.Is(err, ledger.ErrUnavailable):
+			err = send(&spoorv1.TraceEvent{Event: &spoorv1.TraceEvent_Progress{Progress: &spoorv1.Progress{Phase: "no source answers: " + err.Error(), Unit: "requests"}}})
+		}
+		if err != nil {
+			return err
+		}
+		p.m.Fetch.Anew = true
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(s.fetchEvery):
 		}
 	}
 }
@@ -167,7 +206,14 @@ func (p *pursuit) replay(ctx context.Context, q *question, name string) (*tracer
 func (p *pursuit) final(ctx context.Context, q *question, req tracer.Request) (*tracer.Replay, error) {
 	cut := map[ledger.Chain]uint64{}
 	for _, c := range q.view.Chains() {
-		if q.view.export(c) {
+		extent, err := q.view.Extent(c)
+		if err != nil {
+			return nil, err
+		}
+		if extent.Fetched {
+			return tracer.NewReplay(req) // what is known below may grow with every answer
+		}
+		if extent.Export {
 			continue
 		}
 		to := q.view.final(c)

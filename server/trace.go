@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/spoortrace/spoor/fetch"
 	"github.com/spoortrace/spoor/ledger"
@@ -28,6 +29,9 @@ type traces struct {
 	fetcher   *fetch.Fetcher // nil: nobody is asked
 	// fetchLimits are what one trace may ask for at most.
 	fetchLimits fetch.Budget
+	// fetchEvery is how long a trace that is followed without a node waits before it
+	// asks again.
+	fetchEvery time.Duration
 
 	mu   sync.Mutex
 	held map[string]int // slots that each tenant holds
@@ -43,7 +47,7 @@ func (s *traces) StreamTrace(m *spoorv1.StreamTraceRequest, stream spoorv1.Trace
 	defer release()
 	switch {
 	case m.GetFollow() && m.GetRequest().GetFetch() != nil:
-		return ledger.Invalid("follow", "no fetch beside it", "both")
+		return s.followFetched(ctx, m.GetRequest(), stream.Send)
 	case m.GetFollow():
 		return s.follow(ctx, m.GetRequest(), stream.Send)
 	}

@@ -28,7 +28,7 @@ func TestExampleConfig(t *testing.T) {
 			Name: "mine", Network: "bitcoin", API: "esplora", URL: "https://esplora.example/api", Headers: []string{"X-Api-Key: @/etc/spoor/esplora.key"},
 			Parameters: []string{}, Proxy: "socks5://127.0.0.1:9050", Rate: 5, Parallel: 8,
 		}},
-		Fetch:   FetchConfig{Compare: &compare, MaxHistory: 20_000, FreshMinutes: 60, MaxRequests: 10_000, MaxMegabytes: 1024, MaxMinutes: 60},
+		Fetch:   FetchConfig{Compare: &compare, MaxHistory: 20_000, FreshMinutes: 60, AgainSeconds: 60, MaxRequests: 10_000, MaxMegabytes: 1024, MaxMinutes: 60},
 		Bridges: []string{"/etc/spoor/bridges.yaml"}, Prices: []string{"/etc/spoor/prices.csv"},
 		Data: "/var/lib/spoor", Output: "table", Timezone: "Asia/Bangkok",
 		SortMegabytes: 256,

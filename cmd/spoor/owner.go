@@ -136,7 +136,7 @@ func openOwner(dir string, config Config, log *slog.Logger) (*owner, error) {
 		return nil, errors.Join(err, o.closeCases(), kept.Close(), o.closeAccess(), clusters.Close(), tags.Close(), st.Close())
 	}
 	o.server, err = server.New(server.Config{
-		Fetch: o.fetcher, FetchLimits: config.Fetch.limits(),
+		Fetch: o.fetcher, FetchLimits: config.Fetch.limits(), FetchEvery: time.Duration(config.Fetch.AgainSeconds) * time.Second,
 		Store: st, Labels: tags, Entities: clusters, Screening: kept, Cases: files, CasesError: broken, Software: "spoor " + version(), Program: ownHash, Keys: keys, Audit: audit, Ingest: o.intake.ingest, Backup: o.backup, Follows: o.intake.follows, Prices: worth, Log: log, Webhooks: hooks,
 		MaxTraces: limits.MaxTraces, MaxEvents: limits.MaxEvents, TraceBytes: int64(limits.TraceMegabytes) << 20, KeepTraces: limits.KeepTraces, Rate: float64(limits.Rate),
 	})

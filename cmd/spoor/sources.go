@@ -54,6 +54,8 @@ type FetchConfig struct {
 	MaxHistory int `yaml:"max_history"`
 	// FreshMinutes is how old a cut-off may be to be gone on with; 0: 60.
 	FreshMinutes int `yaml:"fresh_minutes"`
+	// AgainSeconds is how often a trace that is followed asks again; 0: 60.
+	AgainSeconds int `yaml:"again_seconds"`
 	// MaxRequests is what one trace may ask at most; 0: 10,000.
 	MaxRequests int64 `yaml:"max_requests"`
 	// MaxMegabytes is what one trace may read at most; 0: 1024.

@@ -76,7 +76,7 @@ NOT_COVERED in the answer and no reason for another status.`,
 	f.BoolVar(&a.style.Wide, "wide", false, "tables with transaction hashes")
 	f.BoolVar(&a.style.All, "all", false, "tables with every hop and place, however many")
 	f.BoolVar(&flags.upstream, "upstream", false, "ask where the payments' money came from")
-	f.BoolVar(&flags.follow, "follow", false, "go on as blocks arrive, until SIGINT: hops are TENTATIVE, then FINAL, or RETRACTED by a reorganisation")
+	f.BoolVar(&flags.follow, "follow", false, "go on as blocks arrive, until SIGINT: hops are TENTATIVE, then FINAL, or RETRACTED by a reorganisation; with --fetch the sources are asked again every minute")
 	f.BoolVar(&flags.fetch, "fetch", false, "ask the sources of the settings (else public ones) for what the index lacks of the trace, and for nothing else")
 	f.Int64Var(&flags.ask.MaxRequests, "max-requests", 0, "with --fetch: greatest number of requests; what is left is NOT_COVERED and says why (default 10,000)")
 	f.Int64Var(&flags.ask.MaxBytes, "max-bytes", 0, "with --fetch: greatest number of bytes that are read (default 1 GiB)")
@@ -156,8 +156,8 @@ func (a *app) asks(req *spoorv1.TraceRequest, flags *traceFlags) error {
 		return &usageError{errors.New("--max-requests, --max-bytes, --max-time, --anew and --prove: want --fetch beside them")}
 	case !flags.fetch:
 		return nil
-	case flags.follow || flags.upstream || req.GetAsOf() != "":
-		return &usageError{errors.New("--fetch: want neither --follow nor --upstream nor --as-of beside it")}
+	case flags.upstream || req.GetAsOf() != "":
+		return &usageError{errors.New("--fetch: want neither --upstream nor --as-of beside it")}
 	case flags.maxTime != 0 && flags.maxTime < time.Second:
 		return ledger.Invalid("--max-time", "a second or more", flags.maxTime.String())
 	}

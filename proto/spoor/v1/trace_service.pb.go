@@ -84,7 +84,8 @@ type StreamTraceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The question.
 	Request *TraceRequest `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
-	// Whether to extend the trace as blocks arrive; it then ends only when it is cancelled. Not with as_of or all_policies.
+	// Whether to extend the trace as blocks arrive; it then ends only when it is cancelled. Not with as_of or all_policies. With fetch, the sources
+	// are asked again every so often, for what became of the money and as of the newest block.
 	Follow        bool `protobuf:"varint,2,opt,name=follow,proto3" json:"follow,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
