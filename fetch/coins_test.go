@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -96,6 +97,30 @@ func TestEveryCoin(t *testing.T) {
 		t.Error(err)
 	}
 	same(t, "what is held afterwards", got, want)
+}
+
+// TestBeside: runs beside each other in one data directory, some of which go on to
+// a newer cut-off while the others ask, all come to the right answer.
+func TestBeside(t *testing.T) {
+	w := coins(t, 40_000, 500)
+	p := open(t, t.TempDir(), fetch.Options{}, w.esplora(t, nil).source(t, "one"))
+	var wait sync.WaitGroup
+	for i := range 4 {
+		wait.Go(func() {
+			for k, id := range draw(w.ids[i*1000:(i+1)*1000], 5) {
+				ref := tracer.Ref{Text: id.String(), Chain: w.chain, Tx: id}
+				got, out, err := p.pursue(t.Context(), ref, "haircut", fetch.Run{Anew: (i+k)%2 == 0})
+				if err != nil || len(out.Coins) > 0 {
+					t.Errorf("run %d: %+v, %v", i, out, err)
+					return
+				}
+				if want := w.whole(t, ref, "haircut"); !slices.Equal(told(got), told(want)) {
+					t.Errorf("run %d, %s: %d hops, want %d", i, id, len(got.Hops), len(want.Hops))
+				}
+			}
+		})
+	}
+	wait.Wait()
 }
 
 // TestProven: with proofs, every hop that spends known coins is proven, and one

@@ -111,8 +111,7 @@ type Outcome struct {
 	Requests, Bytes int64
 	Rounds          int
 	Replaced        int // how often a reorganisation took the pin
-	// Open says of accounts and outpoints (as TX:INDEX) why their money is
-	// NOT_COVERED.
+	// Accounts and Coins say why the money at them is NOT_COVERED.
 	Accounts map[ledger.Holder]string
 	Coins    map[ledger.OutPoint]string
 	Sources  []string // of the networks of the run
@@ -210,9 +209,37 @@ func (x *run) came() int {
 	return n + int(x.budget.requests.Load()) + len(x.failed)
 }
 
-// round runs the trace: at first on the store, where it may find all that it
-// needs, then on what the run has come across.
+// round runs the trace. When another run has gone on to a newer pin meanwhile,
+// what was asked near the old one is void: the payments are looked up again, and
+// the trace runs under the new pin.
 func (x *run) round(ctx context.Context) ([]*tracer.Trace, error) {
+	for try := 0; ; try++ {
+		if x.overtaken() {
+			x.failed = map[string]bool{}
+			if err := x.seeds(ctx); err != nil {
+				return nil, err
+			}
+		}
+		traces, err := x.once(ctx)
+		if err == nil || !x.overtaken() || try == mostReplaced {
+			return traces, err
+		}
+	}
+}
+
+// overtaken reports that another run has gone on to a newer pin.
+func (x *run) overtaken() bool {
+	for c, p := range x.pins {
+		if x.networks[c].now() != p {
+			return true
+		}
+	}
+	return false
+}
+
+// once runs the trace: at first on the store, where it may find all that it needs,
+// then on what the run has come across.
+func (x *run) once(ctx context.Context) ([]*tracer.Trace, error) {
 	x.out.Rounds++
 	if x.out.Rounds == 1 && x.stand() {
 		return x.Trace(ctx, nil)
@@ -228,6 +255,13 @@ func (x *run) round(ctx context.Context) ([]*tracer.Trace, error) {
 		return nil, err
 	}
 	return x.Trace(ctx, snap)
+}
+
+// now is the network's pin.
+func (n *network) now() *pin {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.pin
 }
 
 // stand reports that the store has all that was answered so far.
@@ -293,14 +327,20 @@ func (x *run) portion(wants []want) []want {
 	return wants[:min(len(wants), max(16, held/4))]
 }
 
-// seeds asks for the payments' transactions.
+// seeds asks for the payments' transactions, under the networks' present pins.
 func (x *run) seeds(ctx context.Context) error {
-	for _, ref := range x.Refs {
-		if err := x.seed(ctx, ref); err != nil {
+	for try := 0; ; try++ {
+		for c := range x.pins {
+			x.pins[c] = x.networks[c].now()
+		}
+		var err error
+		for i := 0; i < len(x.Refs) && err == nil; i++ {
+			err = x.seed(ctx, x.Refs[i])
+		}
+		if !x.overtaken() || try == mostReplaced || ctx.Err() != nil {
 			return err
 		}
 	}
-	return nil
 }
 
 func (x *run) seed(ctx context.Context, ref tracer.Ref) error {
@@ -593,6 +633,8 @@ func (x *run) get(ctx context.Context, w want) error {
 		return nil
 	case errors.Is(err, ledger.ErrCorrupt):
 		return err
+	case n.now() != p:
+		return nil // it was asked under a pin that is no more; the next round asks again
 	}
 	x.giveUp(w, err)
 	return nil

@@ -17,10 +17,6 @@ type Transport interface {
 	// (*ledger.SourceError) is tried again like one of the connection. The subject
 	// names the question in errors.
 	Ask(ctx context.Context, subject string, r ask.Request, read func(status int, body []byte) error) error
-
-	// Used is how many requests were sent, retries included, and how many bytes
-	// came back.
-	Used() (requests, bytes uint64)
 }
 
 // Source is one API of one network.

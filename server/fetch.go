@@ -177,6 +177,6 @@ func addFetched(t *spoorv1.Trace, o *fetch.Outcome) {
 			continue
 		}
 		account := e.GetAsset().GetNetwork() + ":" + e.GetAddress() + " " + e.GetAsset().GetNetwork() + ":" + cmp.Or(e.GetAsset().GetContract(), "native")
-		e.Why = cmp.Or(why[e.GetAt()], why[account], "no source is asked for "+e.GetAsset().GetNetwork())
+		e.Why = cmp.Or(why[e.GetAt()], why[account], "it was not asked for")
 	}
 }

@@ -46,10 +46,6 @@ func (c *Client) Ask(ctx context.Context, subject string, r ask.Request, read fu
 	return c.rpc.Ask(ctx, subject, r.Path, r.Body, read)
 }
 
-// Used is how many requests were sent, retries included, and how many bytes came
-// back, unpacked.
-func (c *Client) Used() (requests, bytes uint64) { return c.rpc.Used() }
-
 // String prints scheme and host: a path may hold a key.
 func (c *Client) String() string { return c.rpc.String() }
 

@@ -104,10 +104,6 @@ type Answer struct {
 	// with Part or Cursor set: more pages, another list. The question is answered
 	// when none is left.
 	Next []Question
-	// Until, of a History, is the first height (millisecond) that the list has not
-	// been read to yet, all parts read so far; it is the adapter's promise that
-	// every transfer below it was in Txs of this part.
-	Until uint64
 	// Unconfirmed says that the transaction is known and in no block.
 	Unconfirmed bool
 }

@@ -34,17 +34,17 @@ func (w Window) String() string { return fmt.Sprintf("%d %d %d", w.From, w.Rows,
 // Page judges a page by the heights of its rows; more is whether the service says
 // that there are more. It returns how many of the rows are taken now (the last
 // height's may be cut, and come again) and the question that goes on, nil after
-// the last page; until is the first height that was not read. A page that is not
+// the last page. A page that is not
 // in order, that lacks what the one before had, or that one height fills, so that
 // nobody can tell whether that was all of it, is an error.
-func (w Window) Page(q Question, heights []uint64, more bool) (take int, next *Question, until uint64, err error) {
+func (w Window) Page(q Question, heights []uint64, more bool) (take int, next *Question, err error) {
 	impossible := func(format string, args ...any) error {
 		return ledger.Untrue(ledger.FaultContents, q.String(), fmt.Sprintf(format, args...))
 	}
 	last, again := w.From, 0
 	for i, h := range heights {
 		if h < last || h >= q.Range.To {
-			return 0, nil, 0, impossible("row %d is of %d, want %d to %d in ascending order", i, h, last, q.Range.To-1)
+			return 0, nil, impossible("row %d is of %d, want %d to %d in ascending order", i, h, last, q.Range.To-1)
 		}
 		if last = h; h == w.From {
 			again++
@@ -52,11 +52,11 @@ func (w Window) Page(q Question, heights []uint64, more bool) (take int, next *Q
 	}
 	switch {
 	case again < w.Rows:
-		return 0, nil, 0, impossible("the page before had %d rows of %d, this one has %d", w.Rows, w.From, again)
+		return 0, nil, impossible("the page before had %d rows of %d, this one has %d", w.Rows, w.From, again)
 	case !more && len(heights) <= Trusted:
-		return len(heights), nil, q.Range.To, nil
+		return len(heights), nil, nil
 	case len(heights) == 0:
-		return 0, nil, 0, impossible("an empty page says that there are more")
+		return 0, nil, impossible("an empty page says that there are more")
 	}
 	cut := len(heights)
 	for cut > 0 && heights[cut-1] == last {
@@ -64,17 +64,17 @@ func (w Window) Page(q Question, heights []uint64, more bool) (take int, next *Q
 	}
 	size := max(w.Size, len(heights))
 	if cut > 0 || w.From != last || w.Rows != len(heights) {
-		return cut, w.then(q, Window{last, len(heights) - cut, size}), last, nil
+		return cut, w.then(q, Window{last, len(heights) - cut, size}), nil
 	}
 	// Nothing but what was there before: the height is whole if a page could have
 	// held more of it.
 	if more || len(heights) >= w.Size {
-		return 0, nil, 0, impossible("%d transfers at %d, and perhaps more: they fill the page", len(heights), last)
+		return 0, nil, impossible("%d transfers at %d, and perhaps more: they fill the page", len(heights), last)
 	}
 	if last+1 >= q.Range.To {
-		return len(heights), nil, q.Range.To, nil
+		return len(heights), nil, nil
 	}
-	return len(heights), w.then(q, Window{last + 1, 0, size}), last + 1, nil
+	return len(heights), w.then(q, Window{last + 1, 0, size}), nil
 }
 
 func (Window) then(q Question, w Window) *Question {

@@ -143,12 +143,11 @@ func (e *Etherscan) readHistory(q ask.Question, body []byte) (ask.Answer, error)
 		}
 		rows, heights = append(rows, r), append(heights, r.block.Height)
 	}
-	take, next, until, err := at.Page(q, heights, false)
+	take, next, err := at.Page(q, heights, false)
 	if err != nil {
 		return ask.Answer{}, err
 	}
 	a, err := e.transactions(q, rows[:take])
-	a.Until = until
 	if next != nil {
 		a.Next = []ask.Question{*next}
 	}

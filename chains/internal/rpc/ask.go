@@ -43,6 +43,3 @@ func (c *Client) address(path string) string {
 	}
 	return all + "?" + c.query.Encode()
 }
-
-// Used is how many requests were sent, and how many bytes came back, unpacked.
-func (c *Client) Used() (requests, bytes uint64) { return c.sent.Load(), c.got.Load() }

@@ -58,8 +58,6 @@ type Client struct {
 	limit   *rate.Limiter
 	ids     atomic.Uint64
 	single  atomic.Bool // the node takes no batches
-	sent    atomic.Uint64
-	got     atomic.Uint64
 
 	mu             sync.Mutex
 	user, password string

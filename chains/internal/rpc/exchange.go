@@ -44,7 +44,6 @@ func (c *Client) exchange(ctx context.Context, subject, method, address string, 
 		return nil, ledger.Untrue(ledger.FaultMalformed, subject, "no request could be made")
 	}
 	c.dress(req)
-	c.sent.Add(1)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, fail(err)
@@ -64,7 +63,6 @@ func (c *Client) exchange(ctx context.Context, subject, method, address string, 
 		most = min(most, 1<<20)
 	}
 	r.body, err = io.ReadAll(io.LimitReader(in, most+1))
-	c.got.Add(uint64(len(r.body)))
 	if err != nil {
 		return nil, fail(err)
 	}

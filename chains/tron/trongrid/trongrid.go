@@ -348,11 +348,11 @@ func (g *TronGrid) readHistory(q ask.Question, body []byte) (ask.Answer, error) 
 		}
 		rows, times = append(rows, r), append(times, r.time)
 	}
-	take, next, until, err := at.Page(q, times, page.Meta.Fingerprint != "")
+	take, next, err := at.Page(q, times, page.Meta.Fingerprint != "")
 	if err != nil {
 		return ask.Answer{}, err
 	}
-	a := answer(rows[:take], until)
+	a := answer(rows[:take])
 	if next != nil {
 		a.Next = []ask.Question{*next}
 	}
@@ -402,8 +402,8 @@ func (g *TronGrid) row(q ask.Question, i int, d rowJSON) (r row, err error) {
 }
 
 // answer joins rows into transactions, each once, in their order.
-func answer(rows []row, until uint64) ask.Answer {
-	a := ask.Answer{Until: until}
+func answer(rows []row) ask.Answer {
+	a := ask.Answer{}
 	at := map[ledger.TxID]int{}
 	for _, r := range rows {
 		if r.skip {
