@@ -114,6 +114,9 @@ type Outcome struct {
 	// Accounts and Coins say why the money at them is NOT_COVERED.
 	Accounts map[ledger.Holder]string
 	Coins    map[ledger.OutPoint]string
+	// Partial are transactions of accounts on the way of which only some transfers
+	// could be had: whether money was exchanged in them is not known.
+	Partial  []ledger.TxID
 	Sources  []string // of the networks of the run
 	Disputes []string // on what sources disagree, of the networks of the run
 }
@@ -640,8 +643,7 @@ func (x *run) get(ctx context.Context, w want) error {
 	return nil
 }
 
-// giveUp records why a want is not to be had. A transaction that stays partial
-// says nothing of where money rests.
+// giveUp records why a want is not to be had.
 func (x *run) giveUp(w want, err error) {
 	x.failed[w.key()] = true
 	switch {
@@ -649,6 +651,8 @@ func (x *run) giveUp(w want, err error) {
 		x.out.Coins[*w.coin] = err.Error()
 	case w.holder != nil:
 		x.out.Accounts[*w.holder] = err.Error()
+	case w.tx != nil && !w.chain.UTXO():
+		x.out.Partial = append(x.out.Partial, *w.tx)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/csv"
+	"io"
 	"net/http"
 	"os"
 	"slices"
@@ -160,6 +161,37 @@ func TestTokensEqual(t *testing.T) {
 	w, _ = tokens(t, "ethereum")
 	t.Run("etherscan", func(t *testing.T) { tokensEqual(t, w, w.etherscan(t, 0), 100) })
 	t.Run("etherscan in silent pages of 50", func(t *testing.T) { tokensEqual(t, w, w.etherscan(t, 50), 20) })
+}
+
+// TestPartial: where the whole of a transaction is not to be had, the trace goes on
+// by what is known, and says that it is not all.
+func TestPartial(t *testing.T) {
+	w, signed := tokens(t, "tron")
+	seed := w.widest(t, draw(w.ids, 30)).Tx
+	a := w.tronGrid(t, signed, 200, func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			if r.Method == http.MethodPost && !bytes.Contains(body, []byte(seed.String())) {
+				_, _ = io.WriteString(w, `{"Error":"class org.tron.core.exception"}`)
+				return
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			h.ServeHTTP(w, r)
+		})
+	})
+	ref := tracer.Ref{Text: seed.String(), Chain: "tron", Tx: seed}
+	p := open(t, t.TempDir(), fetch.Options{}, a.source(t, "one"))
+	got, out, err := p.pursue(t.Context(), ref, "fifo", fetch.Run{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	txs := map[ledger.TxID]bool{}
+	for _, h := range got.Hops {
+		txs[h.Tx] = true
+	}
+	if len(txs) < 2 || len(out.Partial) != len(txs)-1 || slices.Contains(out.Partial, seed) {
+		t.Errorf("%d transactions, %d partial", len(txs), len(out.Partial))
+	}
 }
 
 func tokensEqual(t *testing.T, w *full, a *api, payments int) {

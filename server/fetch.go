@@ -165,6 +165,12 @@ func addFetched(t *spoorv1.Trace, o *fetch.Outcome) {
 		return
 	}
 	t.Fetch = &spoorv1.FetchReport{Requests: o.Requests, Bytes: o.Bytes, Rounds: int32(min(o.Rounds, math.MaxInt32)), Sources: o.Sources, Disputes: o.Disputes}
+	for _, c := range t.GetCoverage() {
+		if n := len(o.Partial); n > 0 && !ledger.Chain(c.GetNetwork()).UTXO() {
+			c.State = ledger.CoveragePartial.String()
+			c.Missing = append(c.Missing, "the whole of "+plural(n, "transaction")+" on the way")
+		}
+	}
 	why := map[string]string{}
 	for coin, reason := range o.Coins {
 		why[fmt.Sprintf("%s:%d", coin.Tx, coin.Index)] = reason

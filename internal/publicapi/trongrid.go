@@ -22,7 +22,7 @@ func TronGrid(idx Index, signed Signed, c ledger.Chain, most int) http.Handler {
 	}
 	g := &tronGrid{idx, signed, c, most}
 	m := http.NewServeMux()
-	m.HandleFunc("/wallet/getnowblock", g.now)
+	m.HandleFunc("/walletsolidity/getnowblock", g.now)
 	m.HandleFunc("POST /wallet/gettransactionbyid", g.tx)
 	m.HandleFunc("POST /wallet/gettransactioninfobyid", g.info)
 	m.HandleFunc("GET /v1/accounts/{address}/transactions/trc20", g.list)

@@ -60,6 +60,10 @@ const (
 	partReceipt  = "receipt"
 )
 
+// behind is how many blocks below the node's newest one the head is: lists are
+// made a little later than blocks, and must be whole up to it (judgment).
+const behind = 10
+
 // pageRows is the most that Etherscan gives of a list, however it is paged.
 const pageRows = 10_000
 
@@ -67,10 +71,14 @@ const pageRows = 10_000
 func (e *Etherscan) Request(q ask.Question) (ask.Request, error) {
 	v := url.Values{"chainid": {e.id}, "module": {"proxy"}}
 	switch {
+	case q.Kind == ask.Head && q.Part == "":
+		v.Set("action", "eth_blockNumber")
 	case q.Kind == ask.Head:
-		v.Set("action", "eth_getBlockByNumber")
-		v.Set("tag", "latest")
-		v.Set("boolean", "false")
+		height, err := strconv.ParseUint(q.Cursor, 10, 64)
+		if err != nil {
+			return ask.Request{}, malformed(q, "a cursor of a height", q.Cursor)
+		}
+		byNumber(v, height)
 	case q.Kind == ask.Block:
 		byNumber(v, q.Range.From)
 	case q.Kind == ask.Tx:
@@ -167,6 +175,9 @@ func (e *Etherscan) Read(q ask.Question, status int, body []byte) (ask.Answer, e
 }
 
 func (e *Etherscan) readHead(q ask.Question, body []byte) (ask.Answer, error) {
+	if q.Kind == ask.Head && q.Part == "" {
+		return readNumber(q, body)
+	}
 	b, err := readBlock(q, body)
 	if err != nil {
 		return ask.Answer{}, err
@@ -240,6 +251,20 @@ func said(q ask.Question, body []byte) (json.RawMessage, error) {
 		return nil, ledger.Untrue(ledger.FaultUnauthorized, q.String(), "it refuses the key, or wants one") // its words may hold the key
 	}
 	return nil, &ledger.SourceError{Fault: fault, Subject: q.String(), Detail: fmt.Sprintf("it says %.200q", strings.TrimSpace(a.Message+" "+text))}
+}
+
+// readNumber reads how high the chain is, and asks for the block that is the head.
+func readNumber(q ask.Question, body []byte) (ask.Answer, error) {
+	result, err := said(q, body)
+	if err != nil {
+		return ask.Answer{}, err
+	}
+	var n hexutil.Uint64
+	if err := json.Unmarshal(result, &n); err != nil {
+		return ask.Answer{}, malformed(q, "a height in hex", string(result))
+	}
+	q.Part, q.Cursor = partBlock, strconv.FormatUint(uint64(n)-min(uint64(n), behind), 10)
+	return ask.Answer{Next: []ask.Question{q}}, nil
 }
 
 type blockJSON struct {

@@ -225,6 +225,24 @@ func TestHistory(t *testing.T) {
 	}
 }
 
+// TestHead: the head is a little below the node's newest block.
+func TestHead(t *testing.T) {
+	q := ask.Question{Kind: ask.Head}
+	a, err := service(t).Read(q, 200, []byte(`{"jsonrpc":"2.0","id":1,"result":"0x6e"}`))
+	if err != nil || len(a.Next) != 1 || a.Head != nil {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	if r, err := service(t).Request(a.Next[0]); err != nil || !strings.Contains(r.Path, "tag=0x64") {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if a, err = service(t).Read(a.Next[0], 200, []byte(answers()["block"])); err != nil || a.Head.Tip.Height != 100 {
+		t.Errorf("%+v, %v", a, err)
+	}
+	if _, err := service(t).Read(q, 200, []byte(`{"jsonrpc":"2.0","id":1,"result":"latest"}`)); !errors.Is(err, ledger.ErrUntrue) {
+		t.Errorf("no number: %v", err)
+	}
+}
+
 // FuzzRead: whatever comes, a question is answered or refused by name.
 func FuzzRead(f *testing.F) {
 	texts := []string{page(row(1, 6), row(2, 7)), `{"status":"0","message":"NOTOK","result":"x"}`, `{}`}

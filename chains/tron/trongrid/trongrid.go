@@ -52,7 +52,7 @@ func (g *TronGrid) Request(q ask.Question) (ask.Request, error) {
 	body := `{"value":"` + q.Tx.String() + `"}`
 	switch {
 	case q.Kind == ask.Head:
-		return ask.Request{Path: "/wallet/getnowblock"}, nil
+		return ask.Request{Path: "/walletsolidity/getnowblock"}, nil // lists of confirmed transfers reach as far as that
 	case q.Kind == ask.Tx && q.Part == "":
 		return ask.Request{Path: "/wallet/gettransactionbyid", Body: body}, nil
 	case q.Kind == ask.Tx && q.Part == partInfo:
