@@ -12,14 +12,13 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 
 	"github.com/btcsuite/btcd/wire/v2"
 
+	"github.com/spoortrace/spoor/chains/internal/reading"
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/ledger/ask"
 )
@@ -83,7 +82,7 @@ func refused(q ask.Question, status int, body []byte) error {
 		Error any `json:"error"`
 	}
 	if err := json.Unmarshal(body, &said); err != nil || said.Error == nil {
-		return malformed(q, "JSON with an error", string(body[:min(len(body), 60)]))
+		return reading.Malformed(q, "JSON with an error", string(body[:min(len(body), 60)]))
 	}
 	text := fmt.Sprint(said.Error)
 	if m, ok := said.Error.(map[string]any); ok {
@@ -98,28 +97,6 @@ func refused(q ask.Question, status int, body []byte) error {
 	return ledger.Untrue(ledger.FaultUnsupported, q.String(), fmt.Sprintf("HTTP %d: %q", status, text))
 }
 
-func malformed(q ask.Question, want, got string) error {
-	return ledger.Untrue(ledger.FaultMalformed, q.String(), fmt.Sprintf("want %s, got %.80q", want, got))
-}
-
-// decode reads one JSON value and nothing after it.
-func decode(q ask.Question, body []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(body))
-	err := d.Decode(into)
-	if err == nil {
-		_, err = d.Token()
-	}
-	switch {
-	case errors.Is(err, io.EOF) && len(bytes.TrimSpace(body)) > 0:
-		return nil
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return &ledger.SourceError{Fault: ledger.FaultTruncated, Subject: q.String(), Detail: "the JSON ends early"}
-	case err == nil:
-		err = errors.New("something follows the answer")
-	}
-	return &ledger.SourceError{Fault: ledger.FaultMalformed, Subject: q.String(), Detail: "want JSON of Blockbook", Err: err}
-}
-
 func (b *Blockbook) readHead(q ask.Question, body []byte) (ask.Answer, error) {
 	if q.Part == partBlock {
 		return b.readBlock(q, body)
@@ -129,11 +106,11 @@ func (b *Blockbook) readHead(q ask.Question, body []byte) (ask.Answer, error) {
 			Best *uint64 `json:"bestHeight"`
 		} `json:"blockbook"`
 	}
-	if err := decode(q, body, &s); err != nil {
+	if err := reading.JSON(q, "Blockbook", body, &s); err != nil {
 		return ask.Answer{}, err
 	}
 	if s.Blockbook.Best == nil {
-		return ask.Answer{}, malformed(q, "blockbook.bestHeight", string(body[:min(len(body), 60)]))
+		return ask.Answer{}, reading.Malformed(q, "blockbook.bestHeight", string(body[:min(len(body), 60)]))
 	}
 	next := q
 	next.Part, next.Cursor = partBlock, strconv.FormatUint(*s.Blockbook.Best, 10)
@@ -146,12 +123,12 @@ func (b *Blockbook) readBlock(q ask.Question, body []byte) (ask.Answer, error) {
 		Height *uint64 `json:"height"`
 		Time   *int64  `json:"time"`
 	}
-	if err := decode(q, body, &block); err != nil {
+	if err := reading.JSON(q, "Blockbook", body, &block); err != nil {
 		return ask.Answer{}, err
 	}
 	hash, err := ledger.ParseTxID(block.Hash)
 	if err != nil || block.Height == nil || block.Time == nil || strconv.FormatUint(*block.Height, 10) != q.Cursor {
-		return ask.Answer{}, malformed(q, "hash, height and time of block "+q.Cursor, block.Hash)
+		return ask.Answer{}, reading.Malformed(q, "hash, height and time of block "+q.Cursor, block.Hash)
 	}
 	return ask.Answer{Head: &ledger.Head{Tip: ledger.BlockRef{Chain: b.chain, Height: *block.Height, Hash: ledger.Hash(hash), Time: *block.Time * 1000}}}, nil
 }
@@ -160,12 +137,12 @@ func (b *Blockbook) readIndex(q ask.Question, body []byte) (ask.Answer, error) {
 	var index struct {
 		Hash string `json:"blockHash"`
 	}
-	if err := decode(q, body, &index); err != nil {
+	if err := reading.JSON(q, "Blockbook", body, &index); err != nil {
 		return ask.Answer{}, err
 	}
 	hash, err := ledger.ParseTxID(index.Hash)
 	if err != nil {
-		return ask.Answer{}, malformed(q, "a block hash", index.Hash)
+		return ask.Answer{}, reading.Malformed(q, "a block hash", index.Hash)
 	}
 	return ask.Answer{Head: &ledger.Head{Tip: ledger.BlockRef{Chain: b.chain, Height: q.Range.From, Hash: ledger.Hash(hash)}}}, nil
 }
@@ -192,7 +169,7 @@ type txJSON struct {
 
 func (b *Blockbook) readTx(q ask.Question, body []byte) (ask.Answer, error) {
 	var t txJSON
-	if err := decode(q, body, &t); err != nil {
+	if err := reading.JSON(q, "Blockbook", body, &t); err != nil {
 		return ask.Answer{}, err
 	}
 	raw, err := t.raw(q)
@@ -200,14 +177,14 @@ func (b *Blockbook) readTx(q ask.Question, body []byte) (ask.Answer, error) {
 		return ask.Answer{}, err
 	}
 	if t.Height == nil || t.Time == nil {
-		return ask.Answer{}, malformed(q, "blockHeight and blockTime", t.ID)
+		return ask.Answer{}, reading.Malformed(q, "blockHeight and blockTime", t.ID)
 	}
 	if *t.Height <= 0 && t.BlockHash == "" {
 		return ask.Answer{Unconfirmed: true}, nil
 	}
 	hash, err := ledger.ParseTxID(t.BlockHash)
 	if err != nil || *t.Height < 0 {
-		return ask.Answer{}, malformed(q, "blockHash", t.BlockHash)
+		return ask.Answer{}, reading.Malformed(q, "blockHash", t.BlockHash)
 	}
 	p := ask.Placed{Whole: true, Block: ledger.BlockRef{Chain: b.chain, Height: uint64(*t.Height), Hash: ledger.Hash(hash), Time: *t.Time * 1000}}
 	p.Tx = ledger.Tx{ID: q.Tx, Chain: b.chain, Time: p.Block.Time, Grade: ledger.GradeAttested}
@@ -230,7 +207,7 @@ func (t *txJSON) raw(q ask.Question) (*wire.MsgTx, error) {
 		err = m.Deserialize(bytes.NewReader(b))
 	}
 	if err != nil || len(m.TxIn) == 0 || len(m.TxOut) == 0 {
-		return nil, malformed(q, "a serialised transaction in hex", t.Hex)
+		return nil, reading.Malformed(q, "a serialised transaction in hex", t.Hex)
 	}
 	id := m.TxHash().String()
 	if id != q.Tx.String() || t.ID != id {
@@ -253,7 +230,7 @@ func value(q ask.Question, what, text string) (uint64, error) {
 	a, err := ledger.ParseAmount(text)
 	n, fits := a.Uint64()
 	if err != nil || !fits {
-		return 0, malformed(q, what+" in base units", text)
+		return 0, reading.Malformed(q, what+" in base units", text)
 	}
 	if n > maxMoney {
 		return 0, ledger.Untrue(ledger.FaultContents, q.String(), fmt.Sprintf("%s is %d, more than there is", what, n))
@@ -275,7 +252,7 @@ func (t *txJSON) outputs(q ask.Question, p *ask.Placed, raw *wire.MsgTx, c ledge
 		if s.Spent {
 			by, err := ledger.ParseTxID(t.Outputs[i].SpentTx)
 			if err != nil || t.Outputs[i].SpentHeight == nil {
-				return nil, malformed(q, fmt.Sprintf("spentTxId and spentHeight of output %d", i), t.Outputs[i].SpentTx)
+				return nil, reading.Malformed(q, fmt.Sprintf("spentTxId and spentHeight of output %d", i), t.Outputs[i].SpentTx)
 			}
 			s.By, s.Height = by, *t.Outputs[i].SpentHeight
 		}
@@ -305,7 +282,7 @@ func (t *txJSON) inputs(q ask.Question, p *ask.Placed, raw *wire.MsgTx, c ledger
 		input := ledger.Input{Prev: ledger.OutPoint{Tx: prev, Index: one.PreviousOutPoint.Index}, Value: ledger.NewAmount(n), Known: true}
 		if said := t.Inputs[i]; said.IsAddress && len(said.Addresses) == 1 {
 			if input.Address, err = ledger.ParseAddress(c, said.Addresses[0]); err != nil {
-				return malformed(q, fmt.Sprintf("the address of input %d", i), said.Addresses[0])
+				return reading.Malformed(q, fmt.Sprintf("the address of input %d", i), said.Addresses[0])
 			}
 		}
 		p.Tx.Inputs = append(p.Tx.Inputs, input)

@@ -9,12 +9,9 @@
 package esplora
 
 import (
-	"bytes"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -23,6 +20,7 @@ import (
 	"github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/spoortrace/spoor/chains/bitcoin"
+	"github.com/spoortrace/spoor/chains/internal/reading"
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/ledger/ask"
 )
@@ -101,33 +99,11 @@ func refused(q ask.Question, status int, body []byte) error {
 	text := strings.TrimSpace(string(body[:min(len(body), 100)]))
 	switch {
 	case strings.HasPrefix(text, "<"):
-		return malformed(q, "a line of text", text)
+		return reading.Malformed(q, "a line of text", text)
 	case status == http.StatusNotFound:
 		return fmt.Errorf("%s: %q: %w", q, text, ledger.ErrNotFound)
 	}
 	return ledger.Untrue(ledger.FaultUnsupported, q.String(), fmt.Sprintf("it says %q", text))
-}
-
-func malformed(q ask.Question, want, got string) error {
-	return ledger.Untrue(ledger.FaultMalformed, q.String(), fmt.Sprintf("want %s, got %.80q", want, got))
-}
-
-// decode reads one JSON value and nothing after it.
-func decode(q ask.Question, body []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(body))
-	err := d.Decode(into)
-	if err == nil {
-		_, err = d.Token()
-	}
-	switch {
-	case errors.Is(err, io.EOF) && len(bytes.TrimSpace(body)) > 0:
-		return nil
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return &ledger.SourceError{Fault: ledger.FaultTruncated, Subject: q.String(), Detail: "the JSON ends early"}
-	case err == nil:
-		err = errors.New("something follows the answer")
-	}
-	return &ledger.SourceError{Fault: ledger.FaultMalformed, Subject: q.String(), Detail: "want JSON of Esplora", Err: err}
 }
 
 type blockJSON struct {
@@ -138,11 +114,11 @@ type blockJSON struct {
 
 func (e *Esplora) readBlock(q ask.Question, body []byte) (ask.Answer, error) {
 	var blocks []blockJSON
-	if err := decode(q, body, &blocks); err != nil {
+	if err := reading.JSON(q, "Esplora", body, &blocks); err != nil {
 		return ask.Answer{}, err
 	}
 	if len(blocks) == 0 || blocks[0].Height == nil || blocks[0].Timestamp == nil {
-		return ask.Answer{}, malformed(q, "blocks with id, height and timestamp", string(body[:min(len(body), 60)]))
+		return ask.Answer{}, reading.Malformed(q, "blocks with id, height and timestamp", string(body[:min(len(body), 60)]))
 	}
 	b := blocks[0]
 	if q.Kind == ask.Block && *b.Height != q.Range.From {
@@ -150,7 +126,7 @@ func (e *Esplora) readBlock(q ask.Question, body []byte) (ask.Answer, error) {
 	}
 	hash, err := ledger.ParseTxID(b.ID)
 	if err != nil {
-		return ask.Answer{}, malformed(q, "a block hash", b.ID)
+		return ask.Answer{}, reading.Malformed(q, "a block hash", b.ID)
 	}
 	ref := ledger.BlockRef{Chain: e.chain, Height: *b.Height, Hash: ledger.Hash(hash), Time: *b.Timestamp * 1000}
 	return ask.Answer{Head: &ledger.Head{Tip: ref}}, nil
@@ -189,14 +165,14 @@ type statusJSON struct {
 func (s statusJSON) ref(q ask.Question, c ledger.Chain) (ledger.BlockRef, error) {
 	hash, err := ledger.ParseTxID(s.Hash)
 	if err != nil || s.Height == nil || s.Time == nil {
-		return ledger.BlockRef{}, malformed(q, "a status with block_height, block_hash and block_time", s.Hash)
+		return ledger.BlockRef{}, reading.Malformed(q, "a status with block_height, block_hash and block_time", s.Hash)
 	}
 	return ledger.BlockRef{Chain: c, Height: *s.Height, Hash: ledger.Hash(hash), Time: *s.Time * 1000}, nil
 }
 
 func (e *Esplora) readTx(q ask.Question, body []byte) (ask.Answer, error) {
 	var t txJSON
-	if err := decode(q, body, &t); err != nil {
+	if err := reading.JSON(q, "Esplora", body, &t); err != nil {
 		return ask.Answer{}, err
 	}
 	id, err := t.id(q)
@@ -220,14 +196,14 @@ func (e *Esplora) readTx(q ask.Question, body []byte) (ask.Answer, error) {
 // id computes the transaction's id from its parts (witnesses are not in it).
 func (t *txJSON) id(q ask.Question) (ledger.TxID, error) {
 	if t.Version == nil || t.LockTime == nil || len(t.Inputs) == 0 || len(t.Outputs) == 0 {
-		return ledger.TxID{}, malformed(q, "version, locktime, vin and vout", t.ID)
+		return ledger.TxID{}, reading.Malformed(q, "version, locktime, vin and vout", t.ID)
 	}
 	m := wire.MsgTx{Version: int32(*t.Version), LockTime: *t.LockTime}
 	for i, in := range t.Inputs {
 		prev, err := chainhash.NewHashFromStr(in.Tx)
 		script, errHex := hex.DecodeString(in.Script)
 		if err != nil || errHex != nil || len(in.Tx) != 64 || in.Index == nil || in.Sequence == nil {
-			return ledger.TxID{}, malformed(q, fmt.Sprintf("txid, vout, scriptsig and sequence of input %d", i), in.Tx)
+			return ledger.TxID{}, reading.Malformed(q, fmt.Sprintf("txid, vout, scriptsig and sequence of input %d", i), in.Tx)
 		}
 		m.TxIn = append(m.TxIn, &wire.TxIn{PreviousOutPoint: wire.OutPoint{Hash: *prev, Index: *in.Index}, SignatureScript: script, Sequence: *in.Sequence})
 	}
@@ -249,13 +225,13 @@ const maxMoney = 21_000_000 * 100_000_000
 
 func (o *outputJSON) read(q ask.Question, what string) (script []byte, value uint64, err error) {
 	if o == nil || o.Script == nil || o.Value == nil {
-		return nil, 0, malformed(q, "scriptpubkey and value of "+what, "")
+		return nil, 0, reading.Malformed(q, "scriptpubkey and value of "+what, "")
 	}
 	if *o.Value > maxMoney {
 		return nil, 0, ledger.Untrue(ledger.FaultContents, q.String(), fmt.Sprintf("%s has %d, more than there is", what, *o.Value))
 	}
 	if script, err = hex.DecodeString(*o.Script); err != nil {
-		return nil, 0, malformed(q, "a script of "+what+" in hex", *o.Script)
+		return nil, 0, reading.Malformed(q, "a script of "+what+" in hex", *o.Script)
 	}
 	return script, *o.Value, nil
 }
@@ -300,26 +276,26 @@ func readSpends(q ask.Question, body []byte) (ask.Answer, error) {
 		Tx     string     `json:"txid"`
 		Status statusJSON `json:"status"`
 	}
-	if err := decode(q, body, &outs); err != nil {
+	if err := reading.JSON(q, "Esplora", body, &outs); err != nil {
 		return ask.Answer{}, err
 	}
 	var a ask.Answer
 	for i, o := range outs {
 		if o.Spent == nil {
-			return ask.Answer{}, malformed(q, fmt.Sprintf("spent of output %d", i), "")
+			return ask.Answer{}, reading.Malformed(q, fmt.Sprintf("spent of output %d", i), "")
 		}
 		s := ask.Spend{Of: ledger.OutPoint{Tx: q.Tx, Index: uint32(i)}}
 		if *o.Spent && o.Status.Confirmed { // what is not in a block may never be
 			by, err := ledger.ParseTxID(o.Tx)
 			if err != nil || o.Status.Height == nil {
-				return ask.Answer{}, malformed(q, fmt.Sprintf("txid and block_height of what spends output %d", i), o.Tx)
+				return ask.Answer{}, reading.Malformed(q, fmt.Sprintf("txid and block_height of what spends output %d", i), o.Tx)
 			}
 			s.Spent, s.By, s.Height = true, by, *o.Status.Height
 		}
 		a.Spends = append(a.Spends, s)
 	}
 	if len(outs) == 0 {
-		return a, malformed(q, "one entry for each output", "none")
+		return a, reading.Malformed(q, "one entry for each output", "none")
 	}
 	return a, nil
 }
@@ -332,7 +308,7 @@ func (e *Esplora) readProof(q ask.Question, body []byte) (ask.Answer, error) {
 	switch q.Part {
 	case partHash:
 		if _, err := ledger.ParseTxID(text); err != nil {
-			return ask.Answer{}, malformed(q, "a block hash", text)
+			return ask.Answer{}, reading.Malformed(q, "a block hash", text)
 		}
 		next.Part, next.Cursor = partHeader, q.Cursor+" "+text
 		return ask.Answer{Next: []ask.Question{next}}, nil
@@ -344,16 +320,16 @@ func (e *Esplora) readProof(q ask.Question, body []byte) (ask.Answer, error) {
 		Merkle []string `json:"merkle"`
 		Pos    *uint32  `json:"pos"`
 	}
-	if err := decode(q, body, &m); err != nil {
+	if err := reading.JSON(q, "Esplora", body, &m); err != nil {
 		return ask.Answer{}, err
 	}
 	if m.Height == nil || m.Pos == nil || len(m.Merkle) > 32 {
-		return ask.Answer{}, malformed(q, "block_height, merkle and pos", text)
+		return ask.Answer{}, reading.Malformed(q, "block_height, merkle and pos", text)
 	}
 	next.Part, next.Cursor = partHash, fmt.Sprintf("%d %d %s", *m.Height, *m.Pos, strings.Join(m.Merkle, ","))
 	for _, s := range m.Merkle {
 		if _, err := ledger.ParseTxID(s); err != nil {
-			return ask.Answer{}, malformed(q, "hashes in merkle", s)
+			return ask.Answer{}, reading.Malformed(q, "hashes in merkle", s)
 		}
 	}
 	return ask.Answer{Next: []ask.Question{next}}, nil
@@ -363,19 +339,19 @@ func (e *Esplora) readProof(q ask.Question, body []byte) (ask.Answer, error) {
 func (e *Esplora) prove(q ask.Question, text string) (ask.Answer, error) {
 	fields := strings.Split(q.Cursor, " ")
 	if len(fields) != 4 {
-		return ask.Answer{}, malformed(q, "a cursor of height, index, siblings and hash", q.Cursor)
+		return ask.Answer{}, reading.Malformed(q, "a cursor of height, index, siblings and hash", q.Cursor)
 	}
 	raw, err := hex.DecodeString(text)
 	height, errHeight := strconv.ParseUint(fields[0], 10, 64)
 	index, errIndex := strconv.ParseUint(fields[1], 10, 32)
 	if err := errors.Join(err, errHeight, errIndex); err != nil || len(raw) != bitcoin.HeaderSize {
-		return ask.Answer{}, malformed(q, "a header of 80 bytes in hex", text)
+		return ask.Answer{}, reading.Malformed(q, "a header of 80 bytes in hex", text)
 	}
 	var siblings []ledger.Hash
 	for _, s := range strings.FieldsFunc(fields[2], func(r rune) bool { return r == ',' }) {
 		h, err := ledger.ParseTxID(s)
 		if err != nil {
-			return ask.Answer{}, malformed(q, "hashes in merkle", s)
+			return ask.Answer{}, reading.Malformed(q, "hashes in merkle", s)
 		}
 		siblings = append(siblings, ledger.Hash(h))
 	}

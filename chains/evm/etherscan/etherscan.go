@@ -8,11 +8,8 @@
 package etherscan
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"math/big"
 	"net/http"
 	"net/url"
@@ -23,6 +20,7 @@ import (
 	"github.com/ethereum/go-ethereum/common/hexutil"
 
 	"github.com/spoortrace/spoor/chains/evm"
+	"github.com/spoortrace/spoor/chains/internal/reading"
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/ledger/ask"
 )
@@ -76,7 +74,7 @@ func (e *Etherscan) Request(q ask.Question) (ask.Request, error) {
 	case q.Kind == ask.Head:
 		height, err := strconv.ParseUint(q.Cursor, 10, 64)
 		if err != nil {
-			return ask.Request{}, malformed(q, "a cursor of a height", q.Cursor)
+			return ask.Request{}, reading.Malformed(q, "a cursor of a height", q.Cursor)
 		}
 		byNumber(v, height)
 	case q.Kind == ask.Block:
@@ -142,7 +140,7 @@ type progress struct {
 
 func progressOf(q ask.Question) (p progress, err error) {
 	if err := json.Unmarshal([]byte(q.Cursor), &p); err != nil {
-		return p, malformed(q, "a cursor of what was read", q.Cursor)
+		return p, reading.Malformed(q, "a cursor of what was read", q.Cursor)
 	}
 	return p, nil
 }
@@ -189,28 +187,6 @@ func (e *Etherscan) readHead(q ask.Question, body []byte) (ask.Answer, error) {
 	return ask.Answer{Head: &ledger.Head{Tip: ref}}, nil
 }
 
-func malformed(q ask.Question, want, got string) error {
-	return ledger.Untrue(ledger.FaultMalformed, q.String(), fmt.Sprintf("want %s, got %.80q", want, got))
-}
-
-// decode reads one JSON value and nothing after it.
-func decode(q ask.Question, body []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(body))
-	err := d.Decode(into)
-	if err == nil {
-		_, err = d.Token()
-	}
-	switch {
-	case errors.Is(err, io.EOF) && len(bytes.TrimSpace(body)) > 0:
-		return nil
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return &ledger.SourceError{Fault: ledger.FaultTruncated, Subject: q.String(), Detail: "the JSON ends early"}
-	case err == nil:
-		err = errors.New("something follows the answer")
-	}
-	return &ledger.SourceError{Fault: ledger.FaultMalformed, Subject: q.String(), Detail: "want JSON of Etherscan", Err: err}
-}
-
 // answer is either form of an answer: of a list, or of a node's call.
 type answer struct {
 	Status  string          `json:"status"`
@@ -225,7 +201,7 @@ type answer struct {
 // said reads what an answer holds; what went wrong comes with a status or an error.
 func said(q ask.Question, body []byte) (json.RawMessage, error) {
 	var a answer
-	if err := decode(q, body, &a); err != nil {
+	if err := reading.JSON(q, "Etherscan", body, &a); err != nil {
 		return nil, err
 	}
 	var text string
@@ -236,7 +212,7 @@ func said(q ask.Question, body []byte) (json.RawMessage, error) {
 	refused := a.Error != nil || a.Status == "0" && !strings.HasPrefix(a.Message, "No ") // "No transactions found" is an empty list
 	if !refused {
 		if len(a.Result) == 0 {
-			return nil, malformed(q, "a result", string(body[:min(len(body), 60)]))
+			return nil, reading.Malformed(q, "a result", string(body[:min(len(body), 60)]))
 		}
 		return a.Result, nil
 	}
@@ -261,7 +237,7 @@ func readNumber(q ask.Question, body []byte) (ask.Answer, error) {
 	}
 	var n hexutil.Uint64
 	if err := json.Unmarshal(result, &n); err != nil {
-		return ask.Answer{}, malformed(q, "a height in hex", string(result))
+		return ask.Answer{}, reading.Malformed(q, "a height in hex", string(result))
 	}
 	q.Part, q.Cursor = partBlock, strconv.FormatUint(uint64(n)-min(uint64(n), behind), 10)
 	return ask.Answer{Next: []ask.Question{q}}, nil
@@ -282,7 +258,7 @@ func readBlock(q ask.Question, body []byte) (b blockJSON, err error) {
 		return b, &ledger.SourceError{Fault: ledger.FaultLagging, Subject: q.String(), Detail: "it has no such block"}
 	}
 	if err := json.Unmarshal(result, &b); err != nil || b.Hash == (common.Hash{}) || b.Time == 0 || b.Time > 1<<40 {
-		return b, malformed(q, "a block with number, hash and timestamp", string(result))
+		return b, reading.Malformed(q, "a block with number, hash and timestamp", string(result))
 	}
 	return b, nil
 }
@@ -315,7 +291,7 @@ func (e *Etherscan) readTx(q ask.Question, body []byte) (ask.Answer, error) {
 		Index  *hexutil.Uint64 `json:"transactionIndex"`
 	}
 	if err := json.Unmarshal(result, &t); err != nil || t.From == nil || t.Value == nil {
-		return ask.Answer{}, malformed(q, "a transaction with from and value", string(result))
+		return ask.Answer{}, reading.Malformed(q, "a transaction with from and value", string(result))
 	}
 	if t.Hash != common.Hash(q.Tx) {
 		return ask.Answer{}, ledger.Untrue(ledger.FaultMismatched, q.String(), "what came is "+t.Hash.Hex())
@@ -324,7 +300,7 @@ func (e *Etherscan) readTx(q ask.Question, body []byte) (ask.Answer, error) {
 		return ask.Answer{Unconfirmed: true}, nil
 	}
 	if *t.Index >= 1<<ledger.IndexBits {
-		return ask.Answer{}, malformed(q, "an index in the block", t.Index.String())
+		return ask.Answer{}, reading.Malformed(q, "an index in the block", t.Index.String())
 	}
 	p := progress{From: *t.From, To: t.To, Value: t.Value, GasPrice: t.Price, Block: *t.Block, Height: uint64(*t.Number), Index: uint32(*t.Index)}
 	p.Plain = t.To != nil && t.Value.ToInt().Sign() == 0 && e.plain(*t.To, t.Input)
@@ -380,7 +356,7 @@ func (e *Etherscan) readInternals(q ask.Question, body []byte) (ask.Answer, erro
 	}
 	var rows []internalJSON
 	if err := json.Unmarshal(result, &rows); err != nil {
-		return ask.Answer{}, malformed(q, "a list of internal transactions", string(result))
+		return ask.Answer{}, reading.Malformed(q, "a list of internal transactions", string(result))
 	}
 	if len(rows) >= pageRows {
 		return ask.Answer{}, ledger.Untrue(ledger.FaultTooLarge, q.String(), "its internal transactions fill a page")
@@ -395,7 +371,7 @@ func (e *Etherscan) readInternals(q ask.Question, body []byte) (ask.Answer, erro
 		}
 		value, ok := new(big.Int).SetString(r.Value, 10)
 		if !common.IsHexAddress(r.From) || !common.IsHexAddress(r.To) || !ok || value.Sign() < 0 {
-			return ask.Answer{}, malformed(q, fmt.Sprintf("from, to and value of internal transaction %d", i), r.From+" "+r.To+" "+r.Value)
+			return ask.Answer{}, reading.Malformed(q, fmt.Sprintf("from, to and value of internal transaction %d", i), r.From+" "+r.To+" "+r.Value)
 		}
 		p.Internals = append(p.Internals, evm.Internal{From: common.HexToAddress(r.From), To: common.HexToAddress(r.To), Value: value, Creates: creates})
 	}

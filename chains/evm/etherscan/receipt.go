@@ -11,6 +11,7 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 
 	"github.com/spoortrace/spoor/chains/evm"
+	"github.com/spoortrace/spoor/chains/internal/reading"
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/ledger/ask"
 )
@@ -46,7 +47,7 @@ func (e *Etherscan) readReceipt(q ask.Question, body []byte) (ask.Answer, error)
 	}
 	var r receiptJSON
 	if err := json.Unmarshal(result, &r); err != nil || r.Gas == nil {
-		return ask.Answer{}, malformed(q, "a receipt with gasUsed", string(result))
+		return ask.Answer{}, reading.Malformed(q, "a receipt with gasUsed", string(result))
 	}
 	if r.Tx != common.Hash(q.Tx) || r.Block != p.Block {
 		return ask.Answer{}, ledger.Untrue(ledger.FaultMismatched, q.String(), fmt.Sprintf("the receipt is of %s in block %s", r.Tx, r.Block))
@@ -65,7 +66,7 @@ func (e *Etherscan) readReceipt(q ask.Question, body []byte) (ask.Answer, error)
 	}
 	for i, l := range r.Logs {
 		if l.Index == nil || l.Removed {
-			return ask.Answer{}, malformed(q, fmt.Sprintf("logIndex of log %d, which was not removed", i), "")
+			return ask.Answer{}, reading.Malformed(q, fmt.Sprintf("logIndex of log %d, which was not removed", i), "")
 		}
 		s.Logs = append(s.Logs, &types.Log{
 			Address: l.Address, Topics: l.Topics, Data: l.Data, Index: uint(*l.Index), BlockNumber: p.Height, BlockHash: p.Block, TxHash: s.Hash, TxIndex: uint(p.Index),
@@ -86,7 +87,7 @@ func (r *receiptJSON) fee(q ask.Question, p progress) (*big.Int, error) {
 		price = p.GasPrice
 	}
 	if price == nil {
-		return nil, malformed(q, "effectiveGasPrice, or the transaction's gasPrice", "")
+		return nil, reading.Malformed(q, "effectiveGasPrice, or the transaction's gasPrice", "")
 	}
 	fee := new(big.Int).Mul(new(big.Int).SetUint64(uint64(*r.Gas)), price.ToInt())
 	if r.Blob != nil {
@@ -132,7 +133,7 @@ func (e *Etherscan) readHistory(q ask.Question, body []byte) (ask.Answer, error)
 	}
 	var page []tokenJSON
 	if err := json.Unmarshal(result, &page); err != nil {
-		return ask.Answer{}, malformed(q, "a list of transfers", string(result))
+		return ask.Answer{}, reading.Malformed(q, "a list of transfers", string(result))
 	}
 	var rows []row
 	var heights []uint64
@@ -155,7 +156,7 @@ func (e *Etherscan) readHistory(q ask.Question, body []byte) (ask.Answer, error)
 }
 
 func (e *Etherscan) row(q ask.Question, i int, d tokenJSON) (r row, err error) {
-	wrong := func(want, got string) error { return malformed(q, fmt.Sprintf("%s of row %d", want, i), got) }
+	wrong := func(want, got string) error { return reading.Malformed(q, fmt.Sprintf("%s of row %d", want, i), got) }
 	height, err := strconv.ParseUint(d.Block, 10, 43)
 	if err != nil {
 		return r, wrong("blockNumber", d.Block)
@@ -194,14 +195,14 @@ func (e *Etherscan) transfer(q ask.Question, i int, d tokenJSON) (t ledger.Trans
 		into *ledger.Address
 	}{{d.From, &t.From}, {d.To, &t.To}, {d.Contract, &contract}} {
 		if *one.into, err = ledger.ParseAddress(e.chain, one.text); err != nil {
-			return t, malformed(q, fmt.Sprintf("an address of row %d", i), one.text)
+			return t, reading.Malformed(q, fmt.Sprintf("an address of row %d", i), one.text)
 		}
 		if one.into != &contract && *one.into == ledger.AccountAddress(e.chain, [20]byte{}) {
 			*one.into = ledger.Address{} // minted or burnt
 		}
 	}
 	if t.Amount, err = ledger.ParseAmount(d.Value); err != nil {
-		return t, malformed(q, fmt.Sprintf("a value of row %d in base units", i), d.Value)
+		return t, reading.Malformed(q, fmt.Sprintf("a value of row %d in base units", i), d.Value)
 	}
 	t.Kind, t.Asset, t.Grade = ledger.TransferToken, ledger.TokenAsset(contract), ledger.GradeAttested
 	if t.Asset != q.Holder.Asset || t.From != q.Holder.Address && t.To != q.Holder.Address {

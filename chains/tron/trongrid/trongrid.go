@@ -8,17 +8,16 @@
 package trongrid
 
 import (
-	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 
+	"github.com/spoortrace/spoor/chains/internal/reading"
 	"github.com/spoortrace/spoor/chains/tron"
 	protocol "github.com/spoortrace/spoor/chains/tron/proto"
 	"github.com/spoortrace/spoor/ledger"
@@ -96,28 +95,6 @@ func refused(q ask.Question, status int, body []byte) error {
 	return ledger.Untrue(ledger.FaultUnsupported, q.String(), fmt.Sprintf("HTTP %d: %q", status, text))
 }
 
-func malformed(q ask.Question, want, got string) error {
-	return ledger.Untrue(ledger.FaultMalformed, q.String(), fmt.Sprintf("want %s, got %.80q", want, got))
-}
-
-// decode reads one JSON value and nothing after it.
-func decode(q ask.Question, body []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(body))
-	err := d.Decode(into)
-	if err == nil {
-		_, err = d.Token()
-	}
-	switch {
-	case errors.Is(err, io.EOF) && len(bytes.TrimSpace(body)) > 0:
-		return nil
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return &ledger.SourceError{Fault: ledger.FaultTruncated, Subject: q.String(), Detail: "the JSON ends early"}
-	case err == nil:
-		err = errors.New("something follows the answer")
-	}
-	return &ledger.SourceError{Fault: ledger.FaultMalformed, Subject: q.String(), Detail: "want JSON of TronGrid", Err: err}
-}
-
 func (g *TronGrid) readHead(q ask.Question, body []byte) (ask.Answer, error) {
 	var b struct {
 		Header struct {
@@ -127,12 +104,12 @@ func (g *TronGrid) readHead(q ask.Question, body []byte) (ask.Answer, error) {
 		} `json:"block_header"`
 		ID string `json:"blockID"`
 	}
-	if err := decode(q, body, &b); err != nil {
+	if err := reading.JSON(q, "TronGrid", body, &b); err != nil {
 		return ask.Answer{}, err
 	}
 	hash, err := ledger.ParseTxID(b.ID)
 	if err != nil || b.Header.Raw.Time == nil || *b.Header.Raw.Time <= 0 {
-		return ask.Answer{}, malformed(q, "a block with blockID and timestamp", string(body[:min(len(body), 60)]))
+		return ask.Answer{}, reading.Malformed(q, "a block with blockID and timestamp", string(body[:min(len(body), 60)]))
 	}
 	at := *b.Header.Raw.Time
 	return ask.Answer{Head: &ledger.Head{Tip: ledger.BlockRef{Chain: g.chain, Height: uint64(at), Hash: ledger.Hash(hash), Time: at}}}, nil
@@ -151,7 +128,7 @@ func (g *TronGrid) readTx(q ask.Question, body []byte) (ask.Answer, error) {
 		} `json:"ret"`
 		Error string `json:"Error"`
 	}
-	if err := decode(q, body, &t); err != nil {
+	if err := reading.JSON(q, "TronGrid", body, &t); err != nil {
 		return ask.Answer{}, err
 	}
 	if t.Error != "" {
@@ -162,7 +139,7 @@ func (g *TronGrid) readTx(q ask.Question, body []byte) (ask.Answer, error) {
 	}
 	raw, err := hex.DecodeString(t.Raw)
 	if err != nil {
-		return ask.Answer{}, malformed(q, "raw_data_hex", t.Raw)
+		return ask.Answer{}, reading.Malformed(q, "raw_data_hex", t.Raw)
 	}
 	if id := (tron.Single{Raw: raw}).ID(); id != q.Tx || t.ID != q.Tx.String() {
 		return ask.Answer{}, ledger.Untrue(ledger.FaultMismatched, q.String(), fmt.Sprintf("what came calls itself %.64s and hashes to %s", t.ID, id))
@@ -224,10 +201,10 @@ func (g *TronGrid) readInfo(q ask.Question, body []byte) (ask.Answer, error) {
 	raw, err := hex.DecodeString(text)
 	code, errCode := strconv.ParseInt(said, 10, 32)
 	if err = errors.Join(err, errCode); err != nil {
-		return ask.Answer{}, malformed(q, "a cursor of outcome and raw data", q.Cursor)
+		return ask.Answer{}, reading.Malformed(q, "a cursor of outcome and raw data", q.Cursor)
 	}
 	var m infoJSON
-	if err := decode(q, body, &m); err != nil {
+	if err := reading.JSON(q, "TronGrid", body, &m); err != nil {
 		return ask.Answer{}, err
 	}
 	if m.ID == "" && m.Number == nil {
@@ -254,7 +231,7 @@ func (g *TronGrid) readInfo(q ask.Question, body []byte) (ask.Answer, error) {
 // message makes the node's own message of the JSON.
 func (m *infoJSON) message(q ask.Question) (*protocol.TransactionInfo, error) {
 	if m.Number == nil || m.Time == nil || *m.Number < 0 || *m.Time <= 0 {
-		return nil, malformed(q, "blockNumber and blockTimeStamp", "")
+		return nil, reading.Malformed(q, "blockNumber and blockTimeStamp", "")
 	}
 	info := &protocol.TransactionInfo{
 		Fee: m.Fee, BlockNumber: *m.Number, BlockTimeStamp: *m.Time, WithdrawAmount: m.Withdraw, UnfreezeAmount: m.Unfreeze,
@@ -293,7 +270,7 @@ type hexes struct {
 func (h *hexes) read(field, text string) []byte {
 	b, err := hex.DecodeString(text)
 	if err != nil && h.err == nil {
-		h.err = malformed(h.q, field+" in hex", text)
+		h.err = reading.Malformed(h.q, field+" in hex", text)
 	}
 	return b
 }
@@ -328,14 +305,14 @@ func (g *TronGrid) readHistory(q ask.Question, body []byte) (ask.Answer, error) 
 		return ask.Answer{}, err
 	}
 	var page pageJSON
-	if err := decode(q, body, &page); err != nil {
+	if err := reading.JSON(q, "TronGrid", body, &page); err != nil {
 		return ask.Answer{}, err
 	}
 	switch {
 	case !page.Success && strings.Contains(strings.ToLower(page.Error), "limit"):
 		return ask.Answer{}, &ledger.SourceError{Fault: ledger.FaultBusy, Subject: q.String(), Detail: fmt.Sprintf("it says %.200q", page.Error)}
 	case !page.Success || page.Data == nil:
-		return ask.Answer{}, malformed(q, "success and data", page.Error)
+		return ask.Answer{}, reading.Malformed(q, "success and data", page.Error)
 	case len(*page.Data) > pageRows:
 		return ask.Answer{}, ledger.Untrue(ledger.FaultContents, q.String(), fmt.Sprintf("%d rows came, at most %d were asked for", len(*page.Data), pageRows))
 	}
@@ -371,11 +348,11 @@ type row struct {
 func (g *TronGrid) row(q ask.Question, i int, d rowJSON) (r row, err error) {
 	what := fmt.Sprintf("row %d: ", i)
 	if d.Time == nil || d.Token.Decimals == nil || *d.Token.Decimals < 0 || *d.Token.Decimals > 77 {
-		return r, malformed(q, what+"block_timestamp and decimals", "")
+		return r, reading.Malformed(q, what+"block_timestamp and decimals", "")
 	}
 	r.time, r.skip = *d.Time, d.Type != "Transfer"
 	if r.tx, err = ledger.ParseTxID(d.ID); err != nil {
-		return r, malformed(q, what+"a transaction_id", d.ID)
+		return r, reading.Malformed(q, what+"a transaction_id", d.ID)
 	}
 	t := &r.transfer
 	var contract ledger.Address
@@ -384,14 +361,14 @@ func (g *TronGrid) row(q ask.Question, i int, d rowJSON) (r row, err error) {
 		into *ledger.Address
 	}{{d.From, &t.From}, {d.To, &t.To}, {d.Token.Address, &contract}} {
 		if *one.into, err = ledger.ParseAddress(g.chain, one.text); err != nil {
-			return r, malformed(q, what+"an address", one.text)
+			return r, reading.Malformed(q, what+"an address", one.text)
 		}
 		if one.into != &contract && *one.into == ledger.AccountAddress(g.chain, [20]byte{}) {
 			*one.into = ledger.Address{} // minted or burnt
 		}
 	}
 	if t.Amount, err = ledger.ParseAmount(d.Value); err != nil {
-		return r, malformed(q, what+"a value in base units", d.Value)
+		return r, reading.Malformed(q, what+"a value in base units", d.Value)
 	}
 	t.Kind, t.Asset, t.Grade = ledger.TransferToken, ledger.TokenAsset(contract), ledger.GradeAttested
 	if t.Asset != q.Holder.Asset || (t.From != q.Holder.Address && t.To != q.Holder.Address) {
