@@ -3,6 +3,7 @@ package fetch_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/spoortrace/spoor/fetch"
+	"github.com/spoortrace/spoor/internal/publicapi"
 	"github.com/spoortrace/spoor/internal/wicked"
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/store"
@@ -109,7 +111,11 @@ func TestBeside(t *testing.T) {
 		wait.Go(func() {
 			for k, id := range draw(w.ids[i*1000:(i+1)*1000], 5) {
 				ref := tracer.Ref{Text: id.String(), Chain: w.chain, Tx: id}
-				got, out, err := p.pursue(t.Context(), ref, "haircut", fetch.Run{Anew: (i+k)%2 == 0})
+				run := fetch.Run{}
+				if (i+k)%2 == 0 {
+					run.Since = time.Now()
+				}
+				got, out, err := p.pursue(t.Context(), ref, "haircut", run)
 				if err != nil || len(out.Coins) > 0 {
 					t.Errorf("run %d: %+v, %v", i, out, err)
 					return
@@ -389,5 +395,126 @@ func tear(t *testing.T, dir, chain string) {
 	}
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// grows is a chain of coins that is served as it was at a height.
+type grows struct {
+	*full
+	network *store.Network
+	height  atomic.Uint64
+	stages  sync.Map // height: *full
+}
+
+// at is the chain as it was at a height.
+func (g *grows) at(t testing.TB, height uint64) *full {
+	t.Helper()
+	if w, ok := g.stages.Load(height); ok {
+		return w.(*full)
+	}
+	snap, err := g.network.Snapshot(height)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = snap.Close() })
+	w := &full{network: g.network, chain: g.chain, snap: snap, raw: g.raw, ids: g.ids}
+	g.stages.Store(height, w)
+	return w
+}
+
+func growing(t testing.TB, txs int) (*grows, *api) {
+	t.Helper()
+	g := &grows{full: coins(t, txs, 500)}
+	g.network = g.full.network
+	a := g.esplora(t, func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			now := g.at(t, g.height.Load())
+			publicapi.Esplora(now.snap, now.raw, now.chain).ServeHTTP(w, r)
+		})
+	})
+	return g, a
+}
+
+// TestGrows: a payment that is followed while the chain grows has at every height
+// the answer of that height, and what stays true is not asked for again.
+func TestGrows(t *testing.T) {
+	g, a := growing(t, 20_000)
+	tip, err := g.snap.AsOf(t.Context(), g.chain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all [2]int64
+	ref := g.widest(t, draw(g.ids[:2000], 40))
+	p := open(t, t.TempDir(), fetch.Options{Compare: -1}, a.source(t, "one"))
+	for height := tip.Height - 24; height <= tip.Height; height += 4 {
+		g.height.Store(height)
+		for i, at := range []*place{p, open(t, t.TempDir(), fetch.Options{Compare: -1}, a.source(t, "one"))} {
+			before := a.requests.Load()
+			got, _, err := at.pursue(t.Context(), ref, "haircut", fetch.Run{Since: time.Now()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			same(t, fmt.Sprintf("at %d", height), got, g.at(t, height).whole(t, ref, "haircut"))
+			all[i] += a.requests.Load() - before
+		}
+	}
+	if all[0] > all[1]*2/3 {
+		t.Errorf("%d requests, %d without what was known", all[0], all[1])
+	}
+	t.Logf("%d requests, %d without what was known", all[0], all[1])
+}
+
+// TestLook: what an owner of coins holds is found by his address alone, while the
+// chain grows, and a list that leaves something out is no answer.
+func TestLook(t *testing.T) {
+	g, a := growing(t, 20_000)
+	tip, err := g.snap.AsOf(t.Context(), g.chain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var owners []ledger.Holder
+	for _, id := range draw(g.ids, 12) {
+		txs, err := g.snap.FindTx(t.Context(), g.chain, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		owners = append(owners, ledger.Holder{Address: txs[0].Outputs[0].Address, Asset: ledger.NativeAsset(g.chain)})
+	}
+	p := open(t, t.TempDir(), fetch.Options{Compare: -1}, a.source(t, "one"))
+	for height := tip.Height - 16; height <= tip.Height; height += 4 {
+		g.height.Store(height)
+		out, err := p.fetcher.Look(t.Context(), owners, time.Now(), fetch.Budget{})
+		if err != nil || len(out.Accounts) > 0 {
+			t.Fatalf("%+v, %v", out, err)
+		}
+		snap, err := p.store.Snapshot(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range owners {
+			got, err := snap.Balance(t.Context(), h, ledger.Point{Pos: ^ledger.Position(0)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := g.at(t, height).snap.Balance(t.Context(), h, ledger.Point{Pos: ^ledger.Position(0)})
+			if err != nil || got.Amount != want.Amount {
+				t.Errorf("%s at %d holds %v, want %v, %v", h.Address, height, got, want, err)
+			}
+		}
+		_ = snap.Close()
+	}
+	gone := g.esplora(t, func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/txs/chain") {
+				_, _ = io.WriteString(w, "[]")
+				return
+			}
+			h.ServeHTTP(w, r)
+		})
+	})
+	liar := open(t, t.TempDir(), fetch.Options{}, gone.source(t, "forgetful"))
+	out, err := liar.fetcher.Look(t.Context(), owners[:1], time.Time{}, fetch.Budget{})
+	if err != nil || !strings.Contains(out.Accounts[owners[0]], "were counted") {
+		t.Errorf("%+v, %v", out, err)
 	}
 }

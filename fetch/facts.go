@@ -2,6 +2,8 @@ package fetch
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,6 +46,35 @@ func newFacts(c ledger.Chain, clocked bool, pin ledger.BlockRef) *facts {
 		chain: c, clocked: clocked, pin: pin, txs: map[ledger.TxID]*fact{}, spends: map[ledger.OutPoint]ask.Spend{},
 		lists: map[ledger.Holder][]ledger.Range{}, assets: map[ledger.Asset]ledger.AssetInfo{}, counts: map[ledger.Holder]uint64{}, refused: map[ledger.Holder]bool{}, disputes: map[ask.Question]string{},
 	}
+}
+
+// at is a copy of the facts up to a pin. What is taken into the one changes
+// nothing in the other.
+func (f *facts) at(pin ledger.BlockRef) *facts {
+	c := newFacts(f.chain, f.clocked, pin)
+	for id, t := range f.txs {
+		if t.Block.Height <= pin.Height {
+			one := *t
+			one.from = slices.Clip(one.from)
+			c.txs[id] = &one
+		}
+	}
+	for of, s := range f.spends {
+		if s.Height <= pin.Height {
+			c.spends[of] = s
+		}
+	}
+	for h, ranges := range f.lists {
+		for _, r := range ranges {
+			if r.To = min(r.To, pin.Height+1); r.From < r.To {
+				c.lists[h] = append(c.lists[h], r)
+			}
+		}
+	}
+	maps.Copy(c.assets, f.assets)
+	maps.Copy(c.counts, f.counts)
+	maps.Copy(c.disputes, f.disputes)
+	return c
 }
 
 // tronBlock is how often TRON makes a block, in milliseconds.
@@ -92,8 +123,64 @@ func (f *facts) admit(q ask.Question, answers []answered, pin uint64, current bo
 	}
 	if q.Kind == ask.History {
 		r := ledger.Range{From: q.Range.From, To: min(q.Range.To, until+1)}
-		if r.From < r.To {
+		if r.From < r.To && f.lacks(q, answers) == "" {
 			f.lists[q.Holder] = join(append(f.lists[q.Holder], r))
+		}
+		if f.chain.UTXO() {
+			f.settleCoins(q.Holder, current)
+		}
+	}
+}
+
+// lacks says why an owner's list of coins cannot be all: a coin that he spends
+// comes from nowhere, or it is shorter than the service counts.
+func (f *facts) lacks(q ask.Question, all []answered) string {
+	if q.Kind != ask.History || !f.chain.UTXO() {
+		return ""
+	}
+	listed := map[ledger.TxID]bool{}
+	for _, a := range all {
+		for _, p := range a.Txs {
+			listed[p.Tx.ID] = true
+		}
+	}
+	if count := f.counts[q.Holder]; q.Range.From == 0 && uint64(len(listed)) < count {
+		return fmt.Sprintf("%d transactions are listed, %d were counted", len(listed), count)
+	}
+	for _, a := range all {
+		for _, p := range a.Txs {
+			for _, in := range p.Tx.Inputs {
+				if in.Address == q.Holder.Address && !listed[in.Prev.Tx] && f.txs[in.Prev.Tx] == nil {
+					return fmt.Sprintf("%s spends a coin of %s, which is not listed", p.Tx.ID, in.Prev.Tx)
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// settleCoins tells of the coins of an owner whose transactions are held from the
+// first one on what became of them: those that no transaction spends are unspent.
+func (f *facts) settleCoins(h ledger.Holder, current bool) {
+	have := f.lists[h]
+	if len(have) == 0 || have[0].From != 0 {
+		return
+	}
+	whole := func(t *fact) bool { return t.Block.Height < have[0].To }
+	for id, t := range f.txs {
+		if !whole(t) {
+			continue
+		}
+		for _, in := range t.Tx.Inputs {
+			if made := f.txs[in.Prev.Tx]; made != nil && int(in.Prev.Index) < len(made.Tx.Outputs) && made.Tx.Outputs[in.Prev.Index].Address == h.Address {
+				f.spends[in.Prev] = ask.Spend{Of: in.Prev, Spent: true, By: id, Height: t.Block.Height}
+			}
+		}
+		for i, o := range t.Tx.Outputs {
+			of := ledger.OutPoint{Tx: id, Index: uint32(i)}
+			if _, known := f.spends[of]; current && !known && o.Address == h.Address {
+				f.spends[of] = ask.Spend{Of: of}
+			}
 		}
 	}
 }

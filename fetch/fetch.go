@@ -83,9 +83,10 @@ type Budget struct {
 type Run struct {
 	Refs   []tracer.Ref // its payments
 	Budget Budget
-	// Anew asks for the newest block and for whatever may have changed since the
-	// pin before; else a young pin is gone on with.
-	Anew bool
+	// Since is when the pin must have been asked for at the earliest: with an older
+	// one the newest block is asked for, and whatever may have changed since. Zero:
+	// as Options.Fresh says.
+	Since time.Time
 	// Prove asks for a proof of every transaction of coins that the trace passes, and
 	// for those that made the coins that it spends.
 	Prove bool
@@ -144,12 +145,7 @@ type run struct {
 // error means that the trace could not be run: ledger.ErrNotFound for a payment
 // that no source knows.
 func (f *Fetcher) Pursue(ctx context.Context, r Run) (*Outcome, error) {
-	now := f.options.Now
-	x := &run{
-		Fetcher: f, Run: r, pins: map[ledger.Chain]*pin{}, across: newSelection(), failed: map[string]bool{}, began: now(),
-		budget: &budget{o: r.Budget, end: now().Add(r.Budget.Time), now: now},
-		out:    &Outcome{Accounts: map[ledger.Holder]string{}, Coins: map[ledger.OutPoint]string{}},
-	}
+	x := f.begin(r)
 	if err := x.seeds(ctx); err != nil {
 		return nil, err
 	}
@@ -165,6 +161,49 @@ func (f *Fetcher) Pursue(ctx context.Context, r Run) (*Outcome, error) {
 		err = x.bring(ctx)
 	}
 	return out, errors.Join(err, x.scratch.Close(), os.RemoveAll(dir))
+}
+
+func (f *Fetcher) begin(r Run) *run {
+	now := f.options.Now
+	return &run{
+		Fetcher: f, Run: r, pins: map[ledger.Chain]*pin{}, across: newSelection(), failed: map[string]bool{}, began: now(),
+		budget: &budget{o: r.Budget, end: now().Add(r.Budget.Time), now: now},
+		out:    &Outcome{Accounts: map[ledger.Holder]string{}, Coins: map[ledger.OutPoint]string{}},
+	}
+}
+
+// Asks reports whether a network has sources and the index does not hold it
+// otherwise, as blocks or exports.
+func (f *Fetcher) Asks(ctx context.Context, c ledger.Chain) bool {
+	return f.networks[c] != nil && vacant(ctx, f.store, c) == nil
+}
+
+// Look fetches what is missing of the histories of holders, as of a block that was
+// asked for at a time or later, and puts it into the index. The outcome says whose
+// history is not to be had.
+func (f *Fetcher) Look(ctx context.Context, holders []ledger.Holder, since time.Time, b Budget) (*Outcome, error) {
+	x := f.begin(Run{Since: since, Budget: b})
+	var wants []want
+	for _, h := range holders {
+		if f.networks[h.Address.Chain] == nil {
+			return nil, ledger.Invalid("address", "a network that has a source: "+x.names(), h.Address.Qualified())
+		}
+		wants = append(wants, want{chain: h.Address.Chain, holder: &h})
+	}
+	for again := true; again; {
+		err := x.fetch(ctx, slices.Clone(wants))
+		if err == nil {
+			again, err = x.settle(ctx)
+		}
+		if err == nil && x.overtaken() {
+			again, err = true, x.seeds(ctx) // under the newer pin
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	x.close(slices.DeleteFunc(wants, func(w want) bool { return !x.incomplete(*w.holder) }), nil)
+	return x.out, x.bring(ctx)
 }
 
 // pursue runs the trace again and again, each time with more.
@@ -301,7 +340,7 @@ func (x *run) settle(ctx context.Context) (again bool, err error) {
 		if x.out.Replaced++; x.out.Replaced > mostReplaced {
 			return false, fmt.Errorf("block %d of %s was replaced %d times while it was asked under: %w", x.pins[c].ref.Height, c, x.out.Replaced, ledger.ErrUnavailable)
 		}
-		if x.pins[c], err = n.start(ctx, -1, x.budget); err != nil {
+		if x.pins[c], err = n.start(ctx, x.options.Now().Add(time.Hour), x.budget); err != nil {
 			return false, err
 		}
 		x.failed, again = map[string]bool{}, true
@@ -400,11 +439,11 @@ func (x *run) pin(ctx context.Context, n *network) (*pin, error) {
 	if err := vacant(ctx, x.store, n.chain); err != nil {
 		return nil, err
 	}
-	fresh := x.options.Fresh
-	if x.Anew {
-		fresh = -1
+	since := x.Since
+	if since.IsZero() {
+		since = x.options.Now().Add(-x.options.Fresh)
 	}
-	p, err := n.start(ctx, fresh, x.budget)
+	p, err := n.start(ctx, since, x.budget)
 	if err == nil {
 		x.pins[n.chain] = p
 	}

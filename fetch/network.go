@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -120,6 +122,10 @@ type network struct {
 	mu    sync.Mutex // guards what follows
 	pin   *pin
 	facts *facts
+	// base are the facts of earlier pins that hold on any branch; under is what was
+	// answered under this one.
+	base  *facts
+	under []admission
 	built bool // the index is that of the facts
 	// flights are the questions under way.
 	flights map[ask.Question]*flight
@@ -151,9 +157,16 @@ func (n *network) source(name string) *source {
 	return nil
 }
 
-// start settles on a pin: the last one where it is young enough, else the newest
-// block that a source has now.
-func (n *network) start(ctx context.Context, fresh time.Duration, b *budget) (*pin, error) {
+// admission is a question with its answers.
+type admission struct {
+	q       ask.Question
+	answers []answered
+}
+
+// start settles on a pin: the last one where it was asked for at a time or later,
+// else the newest block that a source has now. A newest block that is the last
+// pin's goes on with it.
+func (n *network) start(ctx context.Context, since time.Time, b *budget) (*pin, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.log == nil {
@@ -168,15 +181,18 @@ func (n *network) start(ctx context.Context, fresh time.Duration, b *budget) (*p
 			return nil, err
 		}
 	}
-	now := n.options.Now()
-	if n.pin != nil && now.Sub(time.UnixMilli(n.pin.time)) <= fresh {
+	if n.pin != nil && n.pin.time >= since.UnixMilli() {
 		return n.pin, nil
 	}
 	var failed []error
 	for _, s := range n.inTurn() {
 		p, err := n.newest(ctx, s, b)
-		if err == nil {
-			return p, n.setPin(p)
+		switch {
+		case err == nil && n.pin != nil && n.pin.ref == p.ref:
+			n.pin.time = p.time
+			return n.pin, nil
+		case err == nil:
+			return p, n.goOn(ctx, p, b)
 		}
 		if ctx.Err() != nil || errors.Is(err, ErrBudget) {
 			return nil, err
@@ -205,11 +221,63 @@ func pinOf(all []answered) (*pin, error) {
 	return nil, ledger.Untrue(ledger.FaultContents, "head", "no answer names the newest block")
 }
 
-// recall reads the last pin from the log. The first answer of a pin names it.
+// goOn goes on to a newer pin. The block of the one before tells whether the chain
+// is still the same up to it.
+func (n *network) goOn(ctx context.Context, p *pin, b *budget) error {
+	stood := false
+	if n.pin != nil && n.clocked {
+		stood = p.ref.Height >= n.pin.ref.Height
+	} else if n.pin != nil && p.ref.Height > n.pin.ref.Height {
+		all, err := n.walk(ctx, n.source(p.source), p, n.pinQuestion(n.pin), b)
+		if ctx.Err() != nil || errors.Is(err, ErrBudget) {
+			return err
+		}
+		stood = err == nil && n.samePin(all, n.pin, p.source) == nil
+	}
+	n.advance(p, stood)
+	return nil
+}
+
+// advance takes a pin. Of what was answered before, everything stays but that coins
+// are unspent where the chain is the same; else what is deep enough.
+func (n *network) advance(p *pin, stood bool) {
+	if n.base == nil {
+		n.base = newFacts(n.chain, n.clocked, ledger.BlockRef{Chain: n.chain, Height: math.MaxUint64})
+	}
+	for _, a := range n.under {
+		n.base.admit(a.q, a.answers, n.pin.ref.Height, false)
+	}
+	if stood {
+		n.facts.pin = p.ref
+		maps.DeleteFunc(n.facts.spends, func(_ ledger.OutPoint, s ask.Spend) bool { return !s.Spent })
+	} else {
+		n.facts = n.base.at(p.ref)
+	}
+	n.pin, n.under, n.built = p, nil, false
+}
+
+// recall goes through the pins of the log and what was answered under each, up to
+// the last one. The first answer of a pin names it; one that names the block of
+// the pin before goes on with it.
 func (n *network) recall() error {
-	var last *pin
-	for _, r := range n.log.Records() {
-		if last != nil && r.Pin == last.seq || r.Question != (ask.Question{Kind: ask.Head}) || n.source(r.Source) == nil {
+	records := n.log.Records()
+	pins, named, under, newest := []*pin{}, map[uint64]bool{}, map[uint64][]Record{}, map[ask.Question]uint64{}
+	disputes := map[ask.Question]string{}
+	for _, r := range records {
+		newest[r.Question] = r.Seq
+		s := n.source(r.Source)
+		if r.Source == comparison {
+			body, err := n.log.Body(r)
+			if err != nil {
+				return err
+			}
+			disputes[r.Question] = string(body)
+		}
+		if s == nil || r.Question.Part != "" || r.Question.Cursor != "" {
+			continue // of a source that is not asked any more, or a further page
+		}
+		under[r.Pin] = append(under[r.Pin], r)
+		if r.Question.Kind != ask.Head || named[r.Pin] {
 			continue
 		}
 		p, err := n.pinUnder(r)
@@ -217,13 +285,45 @@ func (n *network) recall() error {
 			return err
 		}
 		if p != nil {
-			last = p
+			pins, named[r.Pin] = append(pins, p), true
 		}
 	}
-	if last == nil {
-		return nil
+	for _, p := range pins {
+		if n.pin == nil || n.pin.ref != p.ref {
+			n.advance(p, n.pin != nil && n.stood(p))
+			maps.Copy(n.base.disputes, disputes)
+			maps.Copy(n.facts.disputes, disputes)
+		}
+		n.pin.time = p.time
+		for _, r := range under[p.seq] {
+			if r.Question.Kind == ask.Spends && newest[r.Question] != r.Seq {
+				continue // it was asked again
+			}
+			all, err := n.retrace(n.source(r.Source), r.Pin, r.Question)
+			switch {
+			case errors.Is(err, ledger.ErrCorrupt):
+				return err
+			case err == nil: // else it was not read to its end
+				n.admit(r.Question, all)
+			}
+		}
 	}
-	return n.setPin(last)
+	return nil
+}
+
+// stood reads from the log what goOn found.
+func (n *network) stood(p *pin) bool {
+	if n.clocked {
+		return p.ref.Height >= n.pin.ref.Height
+	}
+	all, err := n.retrace(n.source(p.source), p.seq, n.pinQuestion(n.pin))
+	return err == nil && p.ref.Height > n.pin.ref.Height && n.samePin(all, n.pin, p.source) == nil
+}
+
+// admit takes in what was answered under the present pin.
+func (n *network) admit(q ask.Question, all []answered) {
+	n.under = append(n.under, admission{q, all})
+	n.facts.admit(q, all, n.pin.ref.Height, true)
 }
 
 // pinUnder reads the pin that an answer begins; nil where it was not read to its
@@ -249,7 +349,7 @@ func (n *network) retrace(s *source, pin uint64, q ask.Question) ([]answered, er
 			return nil, fmt.Errorf("answer to %s: %w", todo[0], ledger.ErrNotFound)
 		}
 		seen[todo[0]] = true
-		a, err := n.reread(s, r)
+		a, err := n.readAgain(s, r)
 		if err != nil {
 			return nil, err
 		}
@@ -258,53 +358,20 @@ func (n *network) retrace(s *source, pin uint64, q ask.Question) ([]answered, er
 	return all, nil
 }
 
-// setPin makes the facts anew under a pin.
-func (n *network) setPin(p *pin) error {
-	f := newFacts(n.chain, n.clocked, p.ref)
-	pins := map[uint64]uint64{p.seq: p.ref.Height}
-	for _, r := range n.log.Records() {
-		s := n.source(r.Source)
-		switch {
-		case r.Source == comparison:
-			body, err := n.log.Body(r)
-			if err != nil {
-				return err
-			}
-			f.disputes[r.Question] = string(body)
-			continue
-		case s == nil || r.Question.Part != "" || r.Question.Cursor != "":
-			continue // of a source that is not asked any more, or a further page
-		case r.Question.Kind == ask.Head && pins[r.Pin] == 0:
-			old, err := n.pinUnder(r)
-			if err != nil {
-				return err
-			}
-			if old != nil {
-				pins[r.Pin] = old.ref.Height
-			}
-			continue
-		}
-		all, err := n.retrace(s, r.Pin, r.Question)
-		if errors.Is(err, ledger.ErrCorrupt) {
-			return err
-		}
-		if height, ok := pins[r.Pin]; ok && err == nil { // else it was not read to its end
-			f.admit(r.Question, all, height, r.Pin == p.seq)
-		}
-	}
-	n.pin, n.facts, n.built = p, f, false
-	return nil
-}
-
 // take admits the answers to a question.
 func (n *network) take(q ask.Question, all []answered, under *pin, dispute string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if dispute != "" {
-		n.facts.disputes[q] = dispute
+		n.facts.disputes[q], n.base.disputes[q] = dispute, dispute
 		return fmt.Errorf("%s: %w: %s", q, ErrDispute, dispute)
 	}
-	n.facts.admit(q, all, under.ref.Height, under.seq == n.pin.seq)
+	if under.seq == n.pin.seq {
+		n.admit(q, all)
+	} else {
+		n.base.admit(q, all, under.ref.Height, false)
+		n.facts.admit(q, all, under.ref.Height, false)
+	}
 	n.built = false
 	return nil
 }

@@ -87,7 +87,7 @@ func (n *network) walk(ctx context.Context, s *source, pin *pin, q ask.Question,
 		all = append(all, a)
 		todo = append(todo, a.Next...)
 		for _, t := range a.Txs {
-			rows += len(t.Tx.Transfers)
+			rows += max(1, len(t.Tx.Transfers))
 		}
 		if q.Kind == ask.History && rows > n.options.MaxHistory && len(todo) > 0 {
 			return nil, &TooManyError{q.Holder, uint64(rows), uint64(n.options.MaxHistory), true}
@@ -99,7 +99,7 @@ func (n *network) walk(ctx context.Context, s *source, pin *pin, q ask.Question,
 // one is a single request: from the log, or from the source into the log.
 func (n *network) one(ctx context.Context, s *source, pin *pin, q ask.Question, b *budget) (answered, error) {
 	if r, ok := n.log.Find(s.Name, q, pin.seq); ok {
-		a, err := n.reread(s, r)
+		a, err := n.readAgain(s, r)
 		if err == nil || errors.Is(err, ledger.ErrCorrupt) {
 			return a, err
 		}
@@ -129,8 +129,8 @@ func (n *network) one(ctx context.Context, s *source, pin *pin, q ask.Question, 
 	return got, err
 }
 
-// reread reads a recorded answer.
-func (n *network) reread(s *source, r Record) (answered, error) {
+// readAgain reads a recorded answer.
+func (n *network) readAgain(s *source, r Record) (answered, error) {
 	body, err := n.log.Body(r)
 	if err != nil {
 		return answered{}, err
@@ -255,6 +255,9 @@ func (n *network) inquire(ctx context.Context, pin *pin, q ask.Question, b *budg
 			all, err = n.walk(ctx, s, pin, q, b)
 		}
 		if err == nil {
+			err = n.whole(q, all)
+		}
+		if err == nil {
 			dispute, err := n.compare(ctx, s, pin, q, all, b)
 			if err != nil {
 				return err
@@ -278,6 +281,16 @@ func (n *network) inquire(ctx context.Context, pin *pin, q ask.Question, b *budg
 		}
 	}
 	return errors.Join(failed...)
+}
+
+// whole refuses a list that cannot be all.
+func (n *network) whole(q ask.Question, all []answered) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if lacks := n.facts.lacks(q, all); lacks != "" {
+		return ledger.Untrue(ledger.FaultMissing, q.String(), lacks)
+	}
+	return nil
 }
 
 // inTurn are the sources, those that are well first.

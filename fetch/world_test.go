@@ -33,10 +33,11 @@ import (
 
 // full is a network whose every block is held, and what serves it.
 type full struct {
-	chain ledger.Chain
-	snap  *store.Snapshot
-	raw   *publicapi.Blocks
-	ids   []ledger.TxID // of all transactions but coinbases, in order
+	network *store.Network
+	chain   ledger.Chain
+	snap    *store.Snapshot
+	raw     *publicapi.Blocks
+	ids     []ledger.TxID // of all transactions but coinbases, in order
 }
 
 // coins makes a chain of coins with a number of transactions.
@@ -63,7 +64,7 @@ func coins(t testing.TB, txs, perBlock int) *full {
 	if err := n.Append(t.Context(), files.All(t.Context()), store.AppendOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	w.snap = snapshot(t, n)
+	w.network, w.snap = n, snapshot(t, n)
 	return w
 }
 
@@ -142,6 +143,7 @@ func (a *api) source(t testing.TB, name string) fetch.Source {
 
 // place is a data directory that traces are fetched into.
 type place struct {
+	t       testing.TB
 	dir     string
 	store   *store.Store
 	fetcher *fetch.Fetcher
@@ -158,13 +160,16 @@ func open(t testing.TB, dir string, o fetch.Options, sources ...fetch.Source) *p
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &place{dir, s, f}
+	p := &place{t, dir, s, f}
 	t.Cleanup(p.close)
 	return p
 }
 
 func (p *place) close() {
 	if p.fetcher != nil {
+		if unlike := p.fetcher.Unlike(); len(unlike) > 0 {
+			p.t.Errorf("%d facts are others when the log is read again, the first: %s", len(unlike), unlike[0])
+		}
 		_, _ = p.fetcher.Close(), p.store.Close()
 		p.fetcher = nil
 	}

@@ -47,7 +47,11 @@ func (s *traces) fetch(ctx context.Context, m *spoorv1.TraceRequest, send func(*
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	a := &asking{s, m, send, map[string]bool{}, cancel}
-	out, err := s.fetcher.Pursue(ctx, fetch.Run{Refs: formed.parsed, Budget: budget, Anew: m.GetFetch().GetAnew(), Prove: m.GetFetch().GetProve(), Trace: a.trace, Progress: a.progress})
+	run := fetch.Run{Refs: formed.parsed, Budget: budget, Prove: m.GetFetch().GetProve(), Trace: a.trace, Progress: a.progress}
+	if m.GetFetch().GetAnew() {
+		run.Since = time.Now()
+	}
+	out, err := s.fetcher.Pursue(ctx, run)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		return nil, cause
 	}

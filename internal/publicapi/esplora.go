@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/spoortrace/spoor/ledger"
@@ -39,6 +40,9 @@ func Esplora(idx Index, raw Raw, c ledger.Chain) http.Handler {
 	m.HandleFunc("GET /tx/{id}", e.tx)
 	m.HandleFunc("GET /tx/{id}/outspends", e.spends)
 	m.HandleFunc("GET /tx/{id}/merkle-proof", e.proof)
+	m.HandleFunc("GET /address/{address}", e.stats)
+	m.HandleFunc("GET /address/{address}/txs/chain", e.list)
+	m.HandleFunc("GET /address/{address}/txs/chain/{last}", e.list)
 	return m
 }
 
@@ -141,15 +145,86 @@ func output(a ledger.Address, v ledger.Amount) map[string]any {
 	return map[string]any{"scriptpubkey": hex.EncodeToString(a.Script()), "scriptpubkey_type": "unknown", "value": n}
 }
 
+// of lists the transactions of a path's address, the newest first.
+func (e *esplora) of(w http.ResponseWriter, r *http.Request) (ids []ledger.TxID, ok bool) {
+	a, err := ledger.ParseAddress(e.chain, r.PathValue("address"))
+	if err != nil {
+		http.Error(w, "Invalid Bitcoin address", http.StatusBadRequest)
+		return nil, false
+	}
+	var at []ledger.Position
+	for ev, err := range e.idx.Events(r.Context(), ledger.Holder{Address: a, Asset: ledger.NativeAsset(e.chain)}, ledger.Point{}) {
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return nil, false
+		}
+		at = append(at, ev.At.Pos)
+	}
+	slices.Sort(at)
+	at = slices.Compact(at)
+	slices.Reverse(at)
+	for _, pos := range at {
+		tx, err := e.idx.TxAt(r.Context(), e.chain, pos)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return nil, false
+		}
+		ids = append(ids, tx.ID)
+	}
+	return ids, true
+}
+
+func (e *esplora) stats(w http.ResponseWriter, r *http.Request) {
+	if ids, ok := e.of(w, r); ok {
+		reply(w, map[string]any{"address": r.PathValue("address"), "chain_stats": map[string]any{"tx_count": len(ids)}, "mempool_stats": map[string]any{"tx_count": 0}})
+	}
+}
+
+// esploraRows is how many transactions are on a page.
+const esploraRows = 25
+
+func (e *esplora) list(w http.ResponseWriter, r *http.Request) {
+	ids, ok := e.of(w, r)
+	if !ok {
+		return
+	}
+	if last := r.PathValue("last"); last != "" {
+		i := slices.IndexFunc(ids, func(id ledger.TxID) bool { return id.String() == last })
+		ids = ids[i+1:] // whoever names none of the list begins at its start
+	}
+	rows := []any{}
+	for _, id := range ids[:min(len(ids), esploraRows)] {
+		tx, raw, _, ok := e.find(r.Context(), w, id.String())
+		if !ok {
+			return
+		}
+		row, err := e.print(r.Context(), tx, raw)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		rows = append(rows, row)
+	}
+	reply(w, rows)
+}
+
 func (e *esplora) tx(w http.ResponseWriter, r *http.Request) {
 	tx, raw, _, ok := e.find(r.Context(), w, r.PathValue("id"))
 	if !ok {
 		return
 	}
-	status, err := e.status(r.Context(), tx.Pos.Height())
+	row, err := e.print(r.Context(), tx, raw)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
+	}
+	reply(w, row)
+}
+
+func (e *esplora) print(ctx context.Context, tx ledger.Tx, raw RawTx) (map[string]any, error) {
+	status, err := e.status(ctx, tx.Pos.Height())
+	if err != nil {
+		return nil, err
 	}
 	var in, out uint64
 	ins, outs := []map[string]any{}, []map[string]any{}
@@ -174,9 +249,9 @@ func (e *esplora) tx(w http.ResponseWriter, r *http.Request) {
 	if !tx.Coinbase {
 		fee = in - out
 	}
-	reply(w, map[string]any{
+	return map[string]any{
 		"txid": tx.ID.String(), "version": raw.Version, "locktime": raw.LockTime, "vin": ins, "vout": outs, "fee": fee, "status": status,
-	})
+	}, nil
 }
 
 func (e *esplora) spends(w http.ResponseWriter, r *http.Request) {

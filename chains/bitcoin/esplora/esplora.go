@@ -12,7 +12,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -71,8 +73,17 @@ func (e *Esplora) Request(q ask.Question) (ask.Request, error) {
 		return ask.Request{Path: "/block-height/" + height}, nil
 	case q.Kind == ask.Proof && q.Part == partHeader:
 		return ask.Request{Path: "/block/" + q.Cursor[strings.LastIndexByte(q.Cursor, ' ')+1:] + "/header"}, nil
+	case (q.Kind == ask.Count || q.Kind == ask.History) && q.Holder.Address.Kind == ledger.KindScript:
+	case q.Kind == ask.Count:
+		return ask.Request{Path: "/address/" + q.Holder.Address.String()}, nil
+	case q.Kind == ask.History:
+		path := "/address/" + q.Holder.Address.String() + "/txs/chain"
+		if _, id, further := strings.Cut(q.Cursor, " "); further {
+			path += "/" + id
+		}
+		return ask.Request{Path: path}, nil
 	}
-	return ask.Request{}, ask.Unsupported(q, "Esplora") // it lists accounts, but coins lead further with less
+	return ask.Request{}, ask.Unsupported(q, "Esplora")
 }
 
 // Read implements ask.Service.
@@ -89,7 +100,10 @@ func (e *Esplora) Read(q ask.Question, status int, body []byte) (ask.Answer, err
 		return readSpends(q, body)
 	case ask.Proof:
 		return e.readProof(q, body)
-	case ask.History, ask.Count:
+	case ask.Count:
+		return readCount(q, body)
+	case ask.History:
+		return e.readHistory(q, body)
 	}
 	return ask.Answer{}, ask.Unsupported(q, "Esplora")
 }
@@ -175,22 +189,99 @@ func (e *Esplora) readTx(q ask.Question, body []byte) (ask.Answer, error) {
 	if err := reading.JSON(q, "Esplora", body, &t); err != nil {
 		return ask.Answer{}, err
 	}
-	id, err := t.id(q)
+	p, err := e.placed(q, &t)
 	if err != nil {
 		return ask.Answer{}, err
 	}
-	if id != q.Tx || t.ID != q.Tx.String() {
-		return ask.Answer{}, ledger.Untrue(ledger.FaultMismatched, q.String(), fmt.Sprintf("what came calls itself %.64s and has the id %s", t.ID, id))
+	if p.Tx.ID != q.Tx {
+		return ask.Answer{}, ledger.Untrue(ledger.FaultMismatched, q.String(), "what came is "+t.ID)
 	}
 	if !t.Status.Confirmed {
 		return ask.Answer{Unconfirmed: true}, nil
 	}
+	return ask.Answer{Txs: []ask.Placed{p}}, nil
+}
+
+// placed reads a transaction; its block only where it is confirmed.
+func (e *Esplora) placed(q ask.Question, t *txJSON) (ask.Placed, error) {
+	id, err := t.id(q)
+	if err != nil {
+		return ask.Placed{}, err
+	}
+	if t.ID != id.String() {
+		return ask.Placed{}, ledger.Untrue(ledger.FaultMismatched, q.String(), fmt.Sprintf("what came calls itself %.64s and has the id %s", t.ID, id))
+	}
 	p := ask.Placed{Whole: true, Tx: ledger.Tx{ID: id, Chain: e.chain, Grade: ledger.GradeAttested}}
+	if !t.Status.Confirmed {
+		return p, nil
+	}
 	if p.Block, err = t.Status.ref(q, e.chain); err != nil {
-		return ask.Answer{}, err
+		return ask.Placed{}, err
 	}
 	p.Tx.Time = p.Block.Time
-	return ask.Answer{Txs: []ask.Placed{p}}, t.fill(q, &p, e.chain)
+	return p, t.fill(q, &p, e.chain)
+}
+
+// readCount reads how many transactions an address has.
+func readCount(q ask.Question, body []byte) (ask.Answer, error) {
+	var a struct {
+		Stats struct {
+			Txs *uint64 `json:"tx_count"`
+		} `json:"chain_stats"`
+	}
+	if err := reading.JSON(q, "Esplora", body, &a); err != nil {
+		return ask.Answer{}, err
+	}
+	if a.Stats.Txs == nil {
+		return ask.Answer{}, reading.Malformed(q, "chain_stats.tx_count", string(body[:min(len(body), 60)]))
+	}
+	return ask.Answer{Count: *a.Stats.Txs}, nil
+}
+
+// readHistory reads a page of an address's transactions, the newest first. The
+// cursor is height and id of the last one before it; the list has been read when a
+// page is empty, or below the range.
+func (e *Esplora) readHistory(q ask.Question, body []byte) (ask.Answer, error) {
+	var rows []txJSON
+	if err := reading.JSON(q, "Esplora", body, &rows); err != nil {
+		return ask.Answer{}, err
+	}
+	last := uint64(math.MaxUint64)
+	if text, _, further := strings.Cut(q.Cursor, " "); further {
+		var err error
+		if last, err = strconv.ParseUint(text, 10, 64); err != nil {
+			return ask.Answer{}, reading.Malformed(q, "a cursor of height and id", q.Cursor)
+		}
+	}
+	a := ask.Answer{}
+	for i := range rows {
+		p, err := e.placed(q, &rows[i])
+		if err != nil {
+			return ask.Answer{}, err
+		}
+		switch {
+		case !rows[i].Status.Confirmed:
+			return ask.Answer{}, reading.Malformed(q, fmt.Sprintf("row %d: a confirmed transaction", i), rows[i].ID)
+		case p.Block.Height > last:
+			return ask.Answer{}, ledger.Untrue(ledger.FaultContents, q.String(), fmt.Sprintf("row %d is of block %d, after one of %d: want the newest first", i, p.Block.Height, last))
+		case !touches(&p.Tx, q.Holder.Address):
+			return ask.Answer{}, ledger.Untrue(ledger.FaultMismatched, q.String(), fmt.Sprintf("row %d, %s, is not of the address", i, rows[i].ID))
+		}
+		last = p.Block.Height
+		a.Txs = append(a.Txs, p)
+	}
+	if len(rows) == 0 || last < q.Range.From {
+		return a, nil
+	}
+	next := q
+	next.Cursor = strconv.FormatUint(last, 10) + " " + rows[len(rows)-1].ID
+	a.Next = []ask.Question{next}
+	return a, nil
+}
+
+func touches(t *ledger.Tx, a ledger.Address) bool {
+	return slices.ContainsFunc(t.Inputs, func(in ledger.Input) bool { return in.Address == a }) ||
+		slices.ContainsFunc(t.Outputs, func(o ledger.Output) bool { return o.Address == a })
 }
 
 // id computes the transaction's id from its parts (witnesses are not in it).
