@@ -182,6 +182,9 @@ func decodeCommit(body []byte) (i Import, previous [32]byte, ok bool) {
 	}
 	if len(d.B) > 0 { // and those of a batch that is of no list here
 		i.List, i.Published, i.Ended = d.Text(), d.Int(), int(d.Uint())
+		if i.List == "" {
+			return i, previous, false // no log says that
+		}
 	}
 	return i, previous, d.Whole()
 }

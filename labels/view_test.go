@@ -203,6 +203,7 @@ func FuzzFrames(f *testing.F) {
 	f.Add(encodeTag(ledger.Tag{Chain: "tron", Label: "x", Tx: &ledger.TxID{}}))
 	f.Add(encodeActor(Actor{ID: "a", Categories: []string{"b"}}))
 	f.Add(encodeCommit(Import{Name: "n", Format: "csv", Report: Report{Skipped: map[string]int{"XRP": 1}}}, [32]byte{}))
+	f.Add([]byte("\x020000000000000000000000000000000000\x01000000000000000000000000000000000000000\x00\x00\x00\x0000\x0000")) // an edition of no list
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if tag, _, ok := decodeTag(body); ok {
 			if again, _, ok := decodeTag(encodeTag(tag)); !ok || !cmp.Equal(tag, again) {
