@@ -73,6 +73,18 @@ func Build(ctx context.Context, c Case, payments []Traced, src Source) (*Dossier
 	return b.d, nil
 }
 
+// Traces are those that Build makes.
+func Traces(ctx context.Context, c Case, payments []Traced, src Source) ([]*tracer.Trace, error) {
+	b, err := newBuilder(ctx, c, payments, src)
+	if err == nil {
+		err = b.trace()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b.traces, nil
+}
+
 type builder struct {
 	ctx    context.Context
 	c      Case

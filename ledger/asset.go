@@ -100,6 +100,18 @@ func InfoOf(a Asset) AssetInfo {
 	return info
 }
 
+// KnownAssets are the native coin of a chain and the stablecoins that this package
+// knows on it.
+func KnownAssets(c Chain) []Asset {
+	all := []Asset{NativeAsset(c)}
+	for _, s := range stablecoins() {
+		if contract, err := ParseAddress(c, "0x"+s.contract); s.chain == c && err == nil {
+			all = append(all, TokenAsset(contract))
+		}
+	}
+	return all
+}
+
 // AssetBySymbol returns the asset that people mean by a symbol on a chain: the
 // native coin or a known stablecoin. False when this package knows none.
 func AssetBySymbol(c Chain, symbol string) (Asset, bool) {

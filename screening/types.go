@@ -69,8 +69,9 @@ type Alert struct {
 	Message  string
 	Created  int64
 	History  []Change
-	Body     []byte // the caller's own form of trigger and exposure
-	User     string // as of its transfer; never stored
+	Body     []byte   // the caller's own form of trigger and exposure
+	Notify   []string `json:",omitempty"` // who else is told of it, as its watch says
+	User     string   // as of its transfer; never stored
 }
 
 // Change is one entry of an alert's history.
@@ -87,11 +88,15 @@ type Event struct {
 	Alert  Alert
 }
 
-// Watch is a watched address or case.
+// Watch is a watched address, case or trace.
 type Watch struct {
-	Address string            // NETWORK:ADDRESS, or cases/ID
+	Address string            // NETWORK:ADDRESS, cases/ID, or traces/ID
 	By      string            `json:",omitempty"` // who watches a case: the member that it is read as
-	Since   map[string]uint64 `json:",omitempty"` // of a case: the tips, by network, above which what happens is news
+	Trace   []byte            `json:",omitempty"` // the caller's own form of a trace
+	Since   map[string]uint64 `json:",omitempty"` // the tips, by network, above which what happens is news
+	Notify  []string          `json:",omitempty"` // who else is told of its alerts
+	Asked   int64             `json:",omitempty"` // when sources were asked of it, Unix milliseconds; 0: never
+	Trouble string            `json:",omitempty"` // what they failed to tell then
 	Note    string
 	Own     bool
 	Created int64

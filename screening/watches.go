@@ -11,7 +11,7 @@ import (
 	"github.com/spoortrace/spoor/store"
 )
 
-// AddWatch watches an address, or sets the note of one that is watched.
+// AddWatch watches, or sets note and who is told of what is watched.
 func (s *Store) AddWatch(ctx context.Context, tenant string, w Watch) (Watch, error) {
 	err := s.do(ctx, func(b *batch) error {
 		p := string(partition(tenant))
@@ -24,7 +24,7 @@ func (s *Store) AddWatch(ctx context.Context, tenant string, w Watch) (Watch, er
 			return err
 		}
 		if found {
-			known.Note, known.Own = w.Note, w.Own
+			known.Note, known.Own, known.Notify = w.Note, w.Own, w.Notify
 			w = known
 		} else {
 			b.rests(p, "a", w.Address, nil, w.Evidence)
@@ -48,6 +48,21 @@ func (s *Store) SetWatch(ctx context.Context, tenant string, w Watch) error {
 		b.rests(string(partition(tenant)), "a", w.Address, known.Evidence, w.Evidence)
 		known.Level, known.Score, known.Rules, known.Evidence = w.Level, w.Score, w.Rules, w.Evidence
 		return b.save(string(partition(tenant)), "W"+w.Address, &known)
+	})
+}
+
+// SetAsked keeps when sources were asked of what is watched, and what they failed
+// to tell; one that is gone stays so.
+func (s *Store) SetAsked(ctx context.Context, tenant, address string, at int64, trouble string) error {
+	return s.do(ctx, func(b *batch) error {
+		p := string(partition(tenant))
+		var w Watch
+		found, err := load(b.get, p, "W"+address, &w)
+		if err != nil || !found {
+			return err
+		}
+		w.Asked, w.Trouble = at, trouble
+		return b.save(p, "W"+address, &w)
 	})
 }
 

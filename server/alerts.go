@@ -171,12 +171,15 @@ func (s *screenService) UpdateAlert(ctx context.Context, m *spoorv1.UpdateAlertR
 // eventPage is how many alert events are read at a time.
 const eventPage = 100
 
-// WatchAlerts sends the events after a cursor, and those to come.
+// WatchAlerts sends the events after a cursor, and those to come; while it does,
+// sources are asked after what is watched.
 func (s *screenService) WatchAlerts(m *spoorv1.WatchAlertsRequest, stream spoorv1.ScreeningService_WatchAlertsServer) error {
 	if s.store == nil {
 		return errNoStore
 	}
 	ctx, tenant := stream.Context(), Principal(stream.Context()).Tenant
+	release := s.asking.want()
+	defer release()
 	last, err := s.store.LastEvent(tenant)
 	if err != nil {
 		return err

@@ -38,6 +38,7 @@ func (s *caseService) FollowHoldings(m *spoorv1.FollowHoldingsRequest, stream gr
 		return err
 	}
 	b := &boards{caseService: s, who: who, id: id}
+	defer s.asked()()
 	tick := time.NewTicker(boardEvery)
 	defer tick.Stop()
 	for sent := int32(0); ; {

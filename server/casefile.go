@@ -38,18 +38,7 @@ type filePins struct {
 
 // openCaseFile reads a case and finds its payments.
 func (d *data) openCaseFile(ctx context.Context, all *cases.Store, who cases.Actor, id cases.ID, pins filePins) (*caseFile, error) {
-	if pins.custody == 0 {
-		size, err := all.Size(who, id)
-		if err != nil {
-			return nil, err
-		}
-		pins.custody = size
-	}
-	read := all.At
-	if pins.again {
-		read = all.Again
-	}
-	frozen, err := read(who, id, pins.custody)
+	frozen, err := frozenCase(all, who, id, pins)
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +56,24 @@ func (d *data) openCaseFile(ctx context.Context, all *cases.Store, who cases.Act
 	if err != nil {
 		return nil, err
 	}
+	return caseFileOn(ctx, v, frozen)
+}
+
+// frozenCase reads a case as its pins say.
+func frozenCase(all *cases.Store, who cases.Actor, id cases.ID, pins filePins) (_ *cases.Frozen, err error) {
+	if pins.custody == 0 {
+		if pins.custody, err = all.Size(who, id); err != nil {
+			return nil, err
+		}
+	}
+	if pins.again {
+		return all.Again(who, id, pins.custody)
+	}
+	return all.At(who, id, pins.custody)
+}
+
+// caseFileOn finds the payments of a case in a view, which it takes over.
+func caseFileOn(ctx context.Context, v *view, frozen *cases.Frozen) (*caseFile, error) {
 	f := &caseFile{view: v, frozen: frozen}
 	if err := f.find(ctx); err != nil {
 		f.close()
@@ -126,8 +133,8 @@ func (f *caseFile) find(ctx context.Context) error {
 	return nil
 }
 
-// seed finds a payment in the index.
-func (f *caseFile) seed(ctx context.Context, p cases.Payment) (tracer.Seed, error) {
+// paymentRef is a payment as a REF.
+func paymentRef(p cases.Payment) string {
 	text := string(p.Network) + ":" + p.Tx
 	switch {
 	case p.Index != "":
@@ -135,6 +142,12 @@ func (f *caseFile) seed(ctx context.Context, p cases.Payment) (tracer.Seed, erro
 	case p.To != "":
 		text += ":" + p.To
 	}
+	return text
+}
+
+// seed finds a payment in the index.
+func (f *caseFile) seed(ctx context.Context, p cases.Payment) (tracer.Seed, error) {
+	text := paymentRef(p)
 	ref, err := parseRef(text)
 	if err != nil {
 		return tracer.Seed{}, err
@@ -239,16 +252,24 @@ func (f *caseFile) dossier(ctx context.Context, o dossierOptions) (*evidence.Dos
 	if err != nil {
 		return nil, err
 	}
+	judged := f.policies()
 	return evidence.Build(ctx, evidence.Case{
 		Cover: evidence.Cover{
 			Case: string(c.ID), Number: c.Opening.Number, Title: c.Opening.Title, Authority: c.Opening.Authority, Author: o.author,
 			Demonstration: o.demonstration, Redaction: evidence.ForCourt, Supersedes: o.supersedes, Software: o.software,
 			LabelSequence: f.view.labelSequence(), RuleVersion: ruleVersion, Networks: networks,
 		},
-		UTXO:       evidence.Policy{Name: c.Policy.UTXO.Name, Reason: c.Policy.UTXO.Reason},
-		Account:    evidence.Policy{Name: c.Policy.Account.Name, Reason: c.Policy.Account.Reason},
+		UTXO: judged.UTXO, Account: judged.Account,
 		Allocation: string(c.Allocation), Personal: personalOf(f.frozen), Seizures: seizures, Custody: custodyOf(f.frozen), Reproduce: reproduce,
 	}, f.payments, f.source())
+}
+
+// policies is the case as far as traces depend on it.
+func (f *caseFile) policies() evidence.Case {
+	p := f.frozen.Case.Policy
+	return evidence.Case{
+		UTXO: evidence.Policy{Name: p.UTXO.Name, Reason: p.UTXO.Reason}, Account: evidence.Policy{Name: p.Account.Name, Reason: p.Account.Reason},
+	}
 }
 
 func (f *caseFile) source() evidence.Source {

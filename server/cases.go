@@ -29,6 +29,7 @@ type caseService struct {
 	program  func() (string, error)                               // its SHA-256; nil: it is not stated
 	slot     func(context.Context) (release func(), err error)    // of the traces that may run at a time
 	changed  func(ctx context.Context, tenant, name string) error // tells whoever watches a case, cases/ID, that it has other facts
+	asked    func() (release func())                              // keeps sources asked after what is watched
 }
 
 // localActor is who works on a data directory without keys.

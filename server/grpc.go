@@ -81,9 +81,12 @@ type Config struct {
 	Scoring *Scoring
 	Log     *slog.Logger // nil: slog.Default()
 
-	// Webhooks are told of alerts; nothing else is ever sent anywhere.
+	// Webhooks are told of alerts, Mails and Commands of those of watches that ask for
+	// it; nothing else is ever sent anywhere.
 	Webhooks []Webhook
-	// WebhookRetry is the time before a webhook is tried a second time; 0: a second.
+	Mails    []Mail
+	Commands []Command
+	// WebhookRetry is the time before any of them is tried a second time; 0: a second.
 	WebhookRetry time.Duration
 
 	MaxTraces  int     // traces at a time; 8
@@ -245,6 +248,14 @@ func (s *Server) KeepClusters(ctx context.Context) {
 	if s.data.clusters != nil {
 		s.data.clusters.keep(ctx)
 	}
+}
+
+// KeepAsking asks the operator's sources what became of what is watched, again and
+// again until ctx ends. Without it, that is done while somebody follows alerts.
+func (s *Server) KeepAsking(ctx context.Context) {
+	release := s.screens.asking.want()
+	defer release()
+	<-ctx.Done()
 }
 
 // Stop tells clients by health that it ends, lets running calls finish until

@@ -261,7 +261,7 @@ func (r *rescorer) watches(ctx context.Context, tenant string, v *view, n *news,
 
 // watch scores one watched address again and raises what is new of it.
 func (r *rescorer) watch(ctx context.Context, tenant string, v *view, n *news, w screening.Watch) error {
-	if watchedCase(w.Address) {
+	if watchesMoney(w.Address) {
 		return r.heldNews(ctx, tenant, w)
 	}
 	a, err := ledger.ParseQualified(w.Address)
@@ -273,11 +273,11 @@ func (r *rescorer) watch(ctx context.Context, tenant string, v *view, n *news, w
 		return err
 	}
 	height, moved := n.moved[w.Address]
-	alert := screening.Alert{Type: attributionChanged, Address: w.Address, Network: string(a.Chain)}
+	alert := screening.Alert{Type: attributionChanged, Address: w.Address, Network: string(a.Chain), Notify: w.Notify}
 	if moved || !n.labelled(w.Evidence) {
 		alert.Type = "TRANSFER"
 	}
-	if err := r.noticed(ctx, tenant, v, n, w.Address, height); err != nil {
+	if err := r.noticed(ctx, tenant, v, n, &w, height); err != nil {
 		return err
 	}
 	if err := r.raiseAll(ctx, tenant, alert, m, v, w.Rules); err != nil {

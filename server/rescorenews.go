@@ -60,6 +60,10 @@ func (r *rescorer) newBlocks(ctx context.Context, v *view, c ledger.Chain, n *ne
 	if err != nil {
 		return err
 	}
+	extent, err := v.Extent(c)
+	if err != nil {
+		return err
+	}
 	below, err := v.DigestAt(ctx, c, mark.Height)
 	if err != nil && !errors.Is(err, ledger.ErrNotFound) {
 		return err
@@ -71,6 +75,11 @@ func (r *rescorer) newBlocks(ctx context.Context, v *view, c ledger.Chain, n *ne
 	same := err == nil && ref.Hash == mark.Hash
 	switch {
 	case !seen:
+	case extent.Fetched:
+		n.all = true // anything may have come, anywhere
+		if extent.Final != nil {
+			n.replaced[c] = *extent.Final + 1
+		}
 	case v.export(c) || head.Height > mark.Height+blocksBehind, same && below != mark.Digest:
 		n.all = true // the last: what lies below was completed
 	case same && mark.Height == head.Height:

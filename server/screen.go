@@ -47,6 +47,9 @@ type screenService struct {
 	flight  singleflight.Group
 	wake    chan struct{} // tells the rescorer that there is work
 	cases   *caseService  // of cases that are watched
+	traces  *traces       // of traces that are watched
+	asking  *lookout      // after what is watched
+	outlets []outlet      // who is told of alerts
 
 	failures atomic.Uint64 // scores again that went wrong
 
@@ -67,13 +70,15 @@ func (s *Server) newScreens() (*screenService, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	m := &screenService{
 		data: s.data, score: score, common: newRuleBook(score.Rules), store: s.cfg.Screening, pages: s.pages, now: time.Now, log: s.cfg.Log,
-		cache: newAnswers(keptAnswers), wake: make(chan struct{}, 1), cancel: cancel, cases: s.cases,
+		cache: newAnswers(keptAnswers), wake: make(chan struct{}, 1), cancel: cancel, cases: s.cases, traces: s.traces,
 	}
-	s.cases.changed = m.caseChanged
+	m.outlets, m.asking = s.outlets(m.now), newLookout(m, s.traces)
+	s.cases.changed, s.cases.asked = m.caseChanged, m.asking.want
 	if m.store != nil {
 		m.wait.Go(func() { m.run(ctx) })
-		for _, hook := range s.cfg.Webhooks {
-			m.wait.Go(func() { newSender(m, hook, orSecond(s.cfg.WebhookRetry)).run(ctx) })
+		m.wait.Go(func() { m.asking.run(ctx) })
+		for _, o := range m.outlets {
+			m.wait.Go(func() { (&sender{m, o, orSecond(s.cfg.WebhookRetry)}).run(ctx) })
 		}
 	}
 	return m, nil

@@ -21,7 +21,7 @@ func (s *screenService) affected(ctx context.Context, v *view, t ledger.Tag) ([]
 		return nil, err
 	}
 	err = s.eachWatch(Principal(ctx).Tenant, func(w screening.Watch) error {
-		if watchedCase(w.Address) {
+		if watchesMoney(w.Address) {
 			return nil // it is scored by no label
 		}
 		a, err := ledger.ParseQualified(w.Address)

@@ -17,15 +17,24 @@ func (s *screenService) AddWatch(ctx context.Context, m *spoorv1.AddWatchRequest
 	if s.store == nil {
 		return nil, errNoStore
 	}
-	if watchedCase(m.GetAddress()) {
-		return s.watchCase(ctx, m)
+	if (m.GetAddress() == "") == (m.GetTrace() == nil) {
+		return nil, ledger.Invalid("address", "an address, a case, a trace's name or, in its place, a trace", m.GetAddress())
+	}
+	if err := s.reachable(Principal(ctx).Tenant, m.GetNotify()); err != nil {
+		return nil, err
+	}
+	if m.GetTrace() != nil || watchesMoney(m.GetAddress()) {
+		return s.watchMoney(ctx, m)
 	}
 	a, err := ledger.ParseQualified(m.GetAddress())
 	if err != nil {
 		return nil, err
 	}
 	tenant := Principal(ctx).Tenant
-	w := screening.Watch{Address: a.Qualified(), Note: m.GetNote(), Own: m.GetOwn(), Created: s.now().UnixMilli()}
+	w := screening.Watch{Address: a.Qualified(), Note: m.GetNote(), Own: m.GetOwn(), Notify: m.GetNotify(), Created: s.now().UnixMilli()}
+	if err := s.asking.look(ctx, tenant, &w, s.now()); err != nil {
+		return nil, err
+	}
 	v, err := s.data.view(ctx)
 	if err != nil {
 		return nil, err
@@ -33,6 +42,9 @@ func (s *screenService) AddWatch(ctx context.Context, m *spoorv1.AddWatchRequest
 	defer v.close()
 	before, err := s.basisOf(ctx, v, tenant)
 	if err != nil {
+		return nil, err
+	}
+	if w.Since, err = sinceNow(ctx, v); err != nil {
 		return nil, err
 	}
 	found, evidence, err := s.watched(ctx, v, a)
@@ -73,10 +85,22 @@ func ignoreAbsent(err error) error {
 }
 
 func watchMessage(w *screening.Watch) *spoorv1.Watch {
-	if watchedCase(w.Address) {
-		return &spoorv1.Watch{Id: watchID(w.Address), Case: w.Address, Note: w.Note, Created: timeMessage(w.Created)}
+	m := &spoorv1.Watch{Id: watchID(w.Address), Note: w.Note, Created: timeMessage(w.Created), Notify: w.Notify, Trouble: w.Trouble}
+	if w.Asked > 0 {
+		m.Asked = timeMessage(w.Asked)
 	}
-	return &spoorv1.Watch{Id: watchID(w.Address), Address: w.Address, Note: w.Note, Own: w.Own, Created: timeMessage(w.Created), Risk: w.Level, RiskScore: w.Score}
+	switch {
+	case watchedCase(w.Address):
+		m.Case = w.Address
+	case watchedTrace(w.Address):
+		m.Trace = w.Address
+		if t, err := traceOf(w); err == nil { // else its watching fails, and says so
+			m.Refs = t.GetRefs()
+		}
+	default:
+		m.Address, m.Own, m.Risk, m.RiskScore = w.Address, w.Own, w.Level, w.Score
+	}
+	return m
 }
 
 // watchID names a watch in a URL.

@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
 
+	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 	"github.com/spoortrace/spoor/screening"
 )
 
@@ -37,28 +39,52 @@ const (
 	hookMaxReply = 1 << 16
 )
 
-// sender delivers the events of one webhook. What it has delivered is kept, so that
+// outlet is somebody outside who is told of a tenant's alert events.
+type outlet interface {
+	// whose is the tenant whose events they are.
+	whose() string
+	// kind is webhook, mail or exec, as watches name it.
+	kind() string
+	// name tells it from others of its tenant; what was delivered is kept under it.
+	name() string
+	// all reports that it is told of every event; else of those whose watch says so.
+	all() bool
+	// tell delivers one event.
+	tell(ctx context.Context, m *spoorv1.AlertEvent, body []byte) error
+}
+
+// sender delivers events to one outlet. What it has delivered is kept, so that
 // a restart goes on after it; an event that was taken just before a crash may come
 // twice, under the same id.
 type sender struct {
 	*screenService
-	hook   Webhook
-	client *http.Client
-	first  time.Duration // before the second try
+	to    outlet
+	first time.Duration // before the second try
 }
 
-func newSender(s *screenService, hook Webhook, first time.Duration) *sender {
-	client := &http.Client{Timeout: hookTimeout, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse // only the host that was configured is told
-	}}
-	return &sender{s, hook, client, first}
+// hook is the outlet of a Webhook.
+type hook struct {
+	Webhook
+	client *http.Client
+	now    func() time.Time
 }
+
+func newHook(w Webhook, now func() time.Time) *hook {
+	return &hook{w, &http.Client{Timeout: hookTimeout, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // only the host that was configured is told
+	}}, now}
+}
+
+func (h *hook) whose() string { return h.Tenant }
+func (h *hook) kind() string  { return "webhook" }
+func (h *hook) name() string  { return h.URL }
+func (h *hook) all() bool     { return true }
 
 // run sends until its context ends.
 func (h *sender) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := h.drain(ctx); err != nil && ctx.Err() == nil {
-			h.log.Warn("webhook", "tenant", h.hook.Tenant, "error", err)
+			h.log.Warn(h.to.kind(), "tenant", h.to.whose(), "error", err)
 			pause(ctx, h.first)
 		}
 	}
@@ -66,11 +92,11 @@ func (h *sender) run(ctx context.Context) {
 
 // drain sends what is waiting, then waits for more.
 func (h *sender) drain(ctx context.Context) error {
-	cursor, err := h.store.Delivered(h.hook.Tenant, h.hook.URL)
+	cursor, err := h.store.Delivered(h.to.whose(), h.to.name())
 	if err != nil {
 		return err
 	}
-	events, more, err := h.store.Events(ctx, h.hook.Tenant, cursor, eventPage)
+	events, more, err := h.store.Events(ctx, h.to.whose(), cursor, eventPage)
 	if err != nil {
 		return err
 	}
@@ -81,10 +107,12 @@ func (h *sender) drain(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err := h.send(ctx, lasting, &events[i]); err != nil {
-			return err
+		if h.to.all() || slices.Contains(events[i].Alert.Notify, h.to.kind()) {
+			if err := h.send(ctx, lasting, &events[i]); err != nil {
+				return err
+			}
 		}
-		if err := h.store.SetDelivered(lasting, h.hook.Tenant, h.hook.URL, events[i].Number); err != nil {
+		if err := h.store.SetDelivered(lasting, h.to.whose(), h.to.name(), events[i].Number); err != nil {
 			return err
 		}
 	}
@@ -109,7 +137,7 @@ func (h *sender) send(ctx, lasting context.Context, e *screening.Event) error {
 		return err
 	}
 	for wait := h.first; ; wait = min(2*wait, hookMost) {
-		err := h.post(lasting, m.GetEventId(), body)
+		err := h.to.tell(lasting, m, body)
 		if err == nil {
 			return nil
 		}
@@ -117,22 +145,22 @@ func (h *sender) send(ctx, lasting context.Context, e *screening.Event) error {
 			return ctx.Err()
 		}
 		if h.now().Sub(time.UnixMilli(e.Time)) > hookGiveUp {
-			h.log.Error("webhook: given up after 24 hours", "tenant", h.hook.Tenant, "event", m.GetEventId(), "error", err)
+			h.log.Error(h.to.kind()+": given up after 24 hours", "tenant", h.to.whose(), "event", m.GetEventId(), "error", err)
 			return nil
 		}
-		h.log.Warn("webhook: to be tried again", "tenant", h.hook.Tenant, "event", m.GetEventId(), "in", wait, "error", err)
+		h.log.Warn(h.to.kind()+": to be tried again", "tenant", h.to.whose(), "event", m.GetEventId(), "in", wait, "error", err)
 		pause(ctx, wait)
 	}
 }
 
-func (h *sender) post(ctx context.Context, id string, body []byte) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.hook.URL, bytes.NewReader(body))
+func (h *hook) tell(ctx context.Context, m *spoorv1.AlertEvent, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.URL, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set(hookEvent, id)
-	req.Header.Set(hookSigned, SignWebhook(h.hook.Secret, h.now(), body))
+	req.Header.Set(hookEvent, m.GetEventId())
+	req.Header.Set(hookSigned, SignWebhook(h.Secret, h.now(), body))
 	reply, err := h.client.Do(req)
 	if err != nil {
 		return err

@@ -1616,7 +1616,7 @@ type Alert struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its id.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// TRANSFER, BEHAVIORAL, ATTRIBUTION_CHANGED, ISSUER_FREEZE, BALANCE_MOVED, HOLD_EXPIRING, HOLD_EXPIRED or, of a watched case, HELD_MOVED or HELD_AT_EXCHANGE.
+	// TRANSFER, BEHAVIORAL, ATTRIBUTION_CHANGED, ISSUER_FREEZE, BALANCE_MOVED, HOLD_EXPIRING, HOLD_EXPIRED or, of a watched case or trace, HELD_MOVED or HELD_AT_EXCHANGE.
 	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
 	// SEVERE, HIGH, MEDIUM or LOW.
 	Level string `protobuf:"bytes,3,opt,name=level,proto3" json:"level,omitempty"`
@@ -1624,7 +1624,7 @@ type Alert struct {
 	Status string `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
 	// Registered transfer; empty for an address.
 	ExternalId string `protobuf:"bytes,5,opt,name=external_id,json=externalId,proto3" json:"external_id,omitempty"`
-	// Watched address, or the one that paid a watched case's money, NETWORK:ADDRESS; empty for a transfer.
+	// Watched address, or the one that paid a watched case's or trace's money, NETWORK:ADDRESS; empty for a transfer.
 	Address string `protobuf:"bytes,6,opt,name=address,proto3" json:"address,omitempty"`
 	// The user; empty once erased, or for an address.
 	UserId string `protobuf:"bytes,7,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
@@ -1646,8 +1646,10 @@ type Alert struct {
 	Case string `protobuf:"bytes,15,opt,name=case,proto3" json:"case,omitempty"`
 	// Request of the case whose hold ends, R-1; empty: none.
 	Request string `protobuf:"bytes,17,opt,name=request,proto3" json:"request,omitempty"`
-	// What became of a watched case's money; absent for others.
-	Held          *HeldMove `protobuf:"bytes,16,opt,name=held,proto3" json:"held,omitempty"`
+	// What became of a watched case's or trace's money; absent for others.
+	Held *HeldMove `protobuf:"bytes,16,opt,name=held,proto3" json:"held,omitempty"`
+	// The watched trace that it is about, traces/ID; empty: none.
+	Trace         string `protobuf:"bytes,18,opt,name=trace,proto3" json:"trace,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1801,7 +1803,14 @@ func (x *Alert) GetHeld() *HeldMove {
 	return nil
 }
 
-// HeldMove is a transfer of the traced money of a case: away from where it was held, or to a service.
+func (x *Alert) GetTrace() string {
+	if x != nil {
+		return x.Trace
+	}
+	return ""
+}
+
+// HeldMove is a transfer of the traced money of a case or trace: away from where it was held, or to a service.
 type HeldMove struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// NETWORK:ADDRESS that paid.
@@ -1812,7 +1821,7 @@ type HeldMove struct {
 	To string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
 	// NETWORK:native or NETWORK:CONTRACT.
 	Asset string `protobuf:"bytes,4,opt,name=asset,proto3" json:"asset,omitempty"`
-	// Traced part of what was paid, base units, under the policies of the case.
+	// Traced part of what was paid, base units, under the policies of the case or trace.
 	Amount string `protobuf:"bytes,5,opt,name=amount,proto3" json:"amount,omitempty"`
 	// Minutes from the arrival of traced money at the payer to the transfer; absent where the arrival is not known.
 	Minutes *int64 `protobuf:"varint,6,opt,name=minutes,proto3,oneof" json:"minutes,omitempty"`
@@ -2333,12 +2342,17 @@ func (x *AlertEvent) GetTime() *timestamppb.Timestamp {
 // AddWatchRequest names what to watch.
 type AddWatchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// NETWORK:ADDRESS, or cases/ID or cases/NUMBER.
+	// NETWORK:ADDRESS, cases/ID or cases/NUMBER, or traces/ID of a trace that StartTrace began; empty: `trace` says what to watch.
 	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
 	// Words of the caller.
 	Note string `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
 	// Whether the address is the tenant's own: it is never an exposure.
-	Own           bool `protobuf:"varint,3,opt,name=own,proto3" json:"own,omitempty"`
+	Own bool `protobuf:"varint,3,opt,name=own,proto3" json:"own,omitempty"`
+	// A trace whose money is watched; its as_of and fetch are not looked at.
+	Trace *TraceRequest `protobuf:"bytes,4,opt,name=trace,proto3" json:"trace,omitempty"`
+	// Who is told of its alerts besides whoever reads them: "webhook", "mail" and "exec", each as far as the operator's settings name it. Webhooks are told of
+	// every alert of the tenant.
+	Notify        []string `protobuf:"bytes,5,rep,name=notify,proto3" json:"notify,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2394,12 +2408,26 @@ func (x *AddWatchRequest) GetOwn() bool {
 	return false
 }
 
-// Watch is a watched address or case.
+func (x *AddWatchRequest) GetTrace() *TraceRequest {
+	if x != nil {
+		return x.Trace
+	}
+	return nil
+}
+
+func (x *AddWatchRequest) GetNotify() []string {
+	if x != nil {
+		return x.Notify
+	}
+	return nil
+}
+
+// Watch is a watched address, case or trace.
 type Watch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its id.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// NETWORK:ADDRESS; empty for a case.
+	// NETWORK:ADDRESS; empty for others.
 	Address string `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
 	// Words of the caller.
 	Note string `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
@@ -2411,8 +2439,18 @@ type Watch struct {
 	Risk string `protobuf:"bytes,6,opt,name=risk,proto3" json:"risk,omitempty"`
 	// Its latest score.
 	RiskScore *uint32 `protobuf:"varint,7,opt,name=risk_score,json=riskScore,proto3,oneof" json:"risk_score,omitempty"`
-	// cases/ID; empty for an address.
-	Case          string `protobuf:"bytes,8,opt,name=case,proto3" json:"case,omitempty"`
+	// cases/ID; empty for others.
+	Case string `protobuf:"bytes,8,opt,name=case,proto3" json:"case,omitempty"`
+	// traces/ID of this watch alone; empty for others.
+	Trace string `protobuf:"bytes,9,opt,name=trace,proto3" json:"trace,omitempty"`
+	// The payments of a watched trace, NETWORK:TX:INDEX.
+	Refs []string `protobuf:"bytes,10,rep,name=refs,proto3" json:"refs,omitempty"`
+	// Who is told besides whoever reads: "webhook", "mail" and "exec".
+	Notify []string `protobuf:"bytes,11,rep,name=notify,proto3" json:"notify,omitempty"`
+	// When the operator's sources were last asked what became of it; absent: they are not, or were not yet.
+	Asked *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=asked,proto3" json:"asked,omitempty"`
+	// What they failed to tell then; empty: nothing.
+	Trouble       string `protobuf:"bytes,13,opt,name=trouble,proto3" json:"trouble,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2499,6 +2537,41 @@ func (x *Watch) GetRiskScore() uint32 {
 func (x *Watch) GetCase() string {
 	if x != nil {
 		return x.Case
+	}
+	return ""
+}
+
+func (x *Watch) GetTrace() string {
+	if x != nil {
+		return x.Trace
+	}
+	return ""
+}
+
+func (x *Watch) GetRefs() []string {
+	if x != nil {
+		return x.Refs
+	}
+	return nil
+}
+
+func (x *Watch) GetNotify() []string {
+	if x != nil {
+		return x.Notify
+	}
+	return nil
+}
+
+func (x *Watch) GetAsked() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Asked
+	}
+	return nil
+}
+
+func (x *Watch) GetTrouble() string {
+	if x != nil {
+		return x.Trouble
 	}
 	return ""
 }
@@ -3130,7 +3203,7 @@ var File_spoor_v1_screening_service_proto protoreflect.FileDescriptor
 
 const file_spoor_v1_screening_service_proto_rawDesc = "" +
 	"\n" +
-	" spoor/v1/screening_service.proto\x12\bspoor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16spoor/v1/cluster.proto\x1a\x15spoor/v1/common.proto\x1a\x16spoor/v1/options.proto\"\x82\x01\n" +
+	" spoor/v1/screening_service.proto\x12\bspoor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16spoor/v1/cluster.proto\x1a\x15spoor/v1/common.proto\x1a\x16spoor/v1/options.proto\x1a\x14spoor/v1/trace.proto\"\x82\x01\n" +
 	"\x14ScreenAddressRequest\x12$\n" +
 	"\aaddress\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\aaddress\x12\x1c\n" +
@@ -3282,7 +3355,7 @@ const file_spoor_v1_screening_service_proto_rawDesc = "" +
 	"\auser_id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06userId\"1\n" +
 	"\x11EraseUserResponse\x12\x1c\n" +
-	"\ttransfers\x18\x01 \x01(\x04R\ttransfers\"\xa2\x04\n" +
+	"\ttransfers\x18\x01 \x01(\x04R\ttransfers\"\xb8\x04\n" +
 	"\x05Alert\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x14\n" +
@@ -3302,7 +3375,8 @@ const file_spoor_v1_screening_service_proto_rawDesc = "" +
 	"\x05as_of\x18\x0e \x01(\v2\x0e.spoor.v1.AsOfR\x04asOf\x12\x12\n" +
 	"\x04case\x18\x0f \x01(\tR\x04case\x12\x18\n" +
 	"\arequest\x18\x11 \x01(\tR\arequest\x12&\n" +
-	"\x04held\x18\x10 \x01(\v2\x12.spoor.v1.HeldMoveR\x04held\"\xdc\x01\n" +
+	"\x04held\x18\x10 \x01(\v2\x12.spoor.v1.HeldMoveR\x04held\x12\x14\n" +
+	"\x05trace\x18\x12 \x01(\tR\x05trace\"\xdc\x01\n" +
 	"\bHeldMove\x12\x18\n" +
 	"\aholding\x18\x01 \x01(\tR\aholding\x12\x10\n" +
 	"\x03ref\x18\x02 \x01(\tR\x03ref\x12\x0e\n" +
@@ -3346,12 +3420,13 @@ const file_spoor_v1_screening_service_proto_rawDesc = "" +
 	"\bevent_id\x18\x02 \x01(\tR\aeventId\x12\x14\n" +
 	"\x05event\x18\x03 \x01(\tR\x05event\x12%\n" +
 	"\x05alert\x18\x04 \x01(\v2\x0f.spoor.v1.AlertR\x05alert\x12.\n" +
-	"\x04time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"g\n" +
-	"\x0fAddWatchRequest\x12$\n" +
-	"\aaddress\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\aaddress\x12\x1c\n" +
+	"\x04time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xce\x01\n" +
+	"\x0fAddWatchRequest\x12\"\n" +
+	"\aaddress\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\aaddress\x12\x1c\n" +
 	"\x04note\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x04note\x12\x10\n" +
-	"\x03own\x18\x03 \x01(\bR\x03own\"\xe8\x01\n" +
+	"\x03own\x18\x03 \x01(\bR\x03own\x12,\n" +
+	"\x05trace\x18\x04 \x01(\v2\x16.spoor.v1.TraceRequestR\x05trace\x129\n" +
+	"\x06notify\x18\x05 \x03(\tB!\xbaH\x1e\x92\x01\x1b\x10\x03\"\x17r\x15R\awebhookR\x04mailR\x04execR\x06notify\"\xf6\x02\n" +
 	"\x05Watch\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x12\n" +
@@ -3361,7 +3436,13 @@ const file_spoor_v1_screening_service_proto_rawDesc = "" +
 	"\x04risk\x18\x06 \x01(\tR\x04risk\x12\"\n" +
 	"\n" +
 	"risk_score\x18\a \x01(\rH\x00R\triskScore\x88\x01\x01\x12\x12\n" +
-	"\x04case\x18\b \x01(\tR\x04caseB\r\n" +
+	"\x04case\x18\b \x01(\tR\x04case\x12\x14\n" +
+	"\x05trace\x18\t \x01(\tR\x05trace\x12\x12\n" +
+	"\x04refs\x18\n" +
+	" \x03(\tR\x04refs\x12\x16\n" +
+	"\x06notify\x18\v \x03(\tR\x06notify\x120\n" +
+	"\x05asked\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\x05asked\x12\x18\n" +
+	"\atrouble\x18\r \x01(\tR\atroubleB\r\n" +
 	"\v_risk_score\"f\n" +
 	"\x12ListWatchesRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
@@ -3478,6 +3559,7 @@ var file_spoor_v1_screening_service_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil),            // 41: google.protobuf.Timestamp
 	(*TagSet)(nil),                           // 42: spoor.v1.TagSet
 	(*Asset)(nil),                            // 43: spoor.v1.Asset
+	(*TraceRequest)(nil),                     // 44: spoor.v1.TraceRequest
 }
 var file_spoor_v1_screening_service_proto_depIdxs = []int32{
 	0,  // 0: spoor.v1.ScreenAddressesRequest.request:type_name -> spoor.v1.ScreenAddressRequest
@@ -3516,48 +3598,50 @@ var file_spoor_v1_screening_service_proto_depIdxs = []int32{
 	16, // 33: spoor.v1.ListAlertsResponse.alerts:type_name -> spoor.v1.Alert
 	16, // 34: spoor.v1.AlertEvent.alert:type_name -> spoor.v1.Alert
 	41, // 35: spoor.v1.AlertEvent.time:type_name -> google.protobuf.Timestamp
-	41, // 36: spoor.v1.Watch.created:type_name -> google.protobuf.Timestamp
-	25, // 37: spoor.v1.ListWatchesResponse.watches:type_name -> spoor.v1.Watch
-	41, // 38: spoor.v1.TestRulesRequest.from:type_name -> google.protobuf.Timestamp
-	41, // 39: spoor.v1.TestRulesRequest.to:type_name -> google.protobuf.Timestamp
-	35, // 40: spoor.v1.TestRulesResponse.levels:type_name -> spoor.v1.LevelPair
-	36, // 41: spoor.v1.TestRulesResponse.differences:type_name -> spoor.v1.RuleDifference
-	8,  // 42: spoor.v1.RuleDifference.triggers:type_name -> spoor.v1.Trigger
-	0,  // 43: spoor.v1.ScreeningService.ScreenAddress:input_type -> spoor.v1.ScreenAddressRequest
-	1,  // 44: spoor.v1.ScreeningService.ScreenAddresses:input_type -> spoor.v1.ScreenAddressesRequest
-	10, // 45: spoor.v1.ScreeningService.RegisterTransfer:input_type -> spoor.v1.RegisterTransferRequest
-	11, // 46: spoor.v1.ScreeningService.RegisterWithdrawalAttempt:input_type -> spoor.v1.RegisterWithdrawalAttemptRequest
-	13, // 47: spoor.v1.ScreeningService.GetTransfer:input_type -> spoor.v1.GetTransferRequest
-	14, // 48: spoor.v1.ScreeningService.EraseUser:input_type -> spoor.v1.EraseUserRequest
-	19, // 49: spoor.v1.ScreeningService.ListAlerts:input_type -> spoor.v1.ListAlertsRequest
-	21, // 50: spoor.v1.ScreeningService.UpdateAlert:input_type -> spoor.v1.UpdateAlertRequest
-	22, // 51: spoor.v1.ScreeningService.WatchAlerts:input_type -> spoor.v1.WatchAlertsRequest
-	24, // 52: spoor.v1.ScreeningService.AddWatch:input_type -> spoor.v1.AddWatchRequest
-	26, // 53: spoor.v1.ScreeningService.ListWatches:input_type -> spoor.v1.ListWatchesRequest
-	28, // 54: spoor.v1.ScreeningService.RemoveWatch:input_type -> spoor.v1.RemoveWatchRequest
-	30, // 55: spoor.v1.ScreeningService.ImportRules:input_type -> spoor.v1.ImportRulesRequest
-	31, // 56: spoor.v1.ScreeningService.GetRules:input_type -> spoor.v1.GetRulesRequest
-	33, // 57: spoor.v1.ScreeningService.TestRules:input_type -> spoor.v1.TestRulesRequest
-	4,  // 58: spoor.v1.ScreeningService.ScreenAddress:output_type -> spoor.v1.Screening
-	2,  // 59: spoor.v1.ScreeningService.ScreenAddresses:output_type -> spoor.v1.ScreenAddressesResponse
-	12, // 60: spoor.v1.ScreeningService.RegisterTransfer:output_type -> spoor.v1.RegisteredTransfer
-	12, // 61: spoor.v1.ScreeningService.RegisterWithdrawalAttempt:output_type -> spoor.v1.RegisteredTransfer
-	12, // 62: spoor.v1.ScreeningService.GetTransfer:output_type -> spoor.v1.RegisteredTransfer
-	15, // 63: spoor.v1.ScreeningService.EraseUser:output_type -> spoor.v1.EraseUserResponse
-	20, // 64: spoor.v1.ScreeningService.ListAlerts:output_type -> spoor.v1.ListAlertsResponse
-	16, // 65: spoor.v1.ScreeningService.UpdateAlert:output_type -> spoor.v1.Alert
-	23, // 66: spoor.v1.ScreeningService.WatchAlerts:output_type -> spoor.v1.AlertEvent
-	25, // 67: spoor.v1.ScreeningService.AddWatch:output_type -> spoor.v1.Watch
-	27, // 68: spoor.v1.ScreeningService.ListWatches:output_type -> spoor.v1.ListWatchesResponse
-	29, // 69: spoor.v1.ScreeningService.RemoveWatch:output_type -> spoor.v1.RemoveWatchResponse
-	32, // 70: spoor.v1.ScreeningService.ImportRules:output_type -> spoor.v1.RuleSet
-	32, // 71: spoor.v1.ScreeningService.GetRules:output_type -> spoor.v1.RuleSet
-	34, // 72: spoor.v1.ScreeningService.TestRules:output_type -> spoor.v1.TestRulesResponse
-	58, // [58:73] is the sub-list for method output_type
-	43, // [43:58] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	44, // 36: spoor.v1.AddWatchRequest.trace:type_name -> spoor.v1.TraceRequest
+	41, // 37: spoor.v1.Watch.created:type_name -> google.protobuf.Timestamp
+	41, // 38: spoor.v1.Watch.asked:type_name -> google.protobuf.Timestamp
+	25, // 39: spoor.v1.ListWatchesResponse.watches:type_name -> spoor.v1.Watch
+	41, // 40: spoor.v1.TestRulesRequest.from:type_name -> google.protobuf.Timestamp
+	41, // 41: spoor.v1.TestRulesRequest.to:type_name -> google.protobuf.Timestamp
+	35, // 42: spoor.v1.TestRulesResponse.levels:type_name -> spoor.v1.LevelPair
+	36, // 43: spoor.v1.TestRulesResponse.differences:type_name -> spoor.v1.RuleDifference
+	8,  // 44: spoor.v1.RuleDifference.triggers:type_name -> spoor.v1.Trigger
+	0,  // 45: spoor.v1.ScreeningService.ScreenAddress:input_type -> spoor.v1.ScreenAddressRequest
+	1,  // 46: spoor.v1.ScreeningService.ScreenAddresses:input_type -> spoor.v1.ScreenAddressesRequest
+	10, // 47: spoor.v1.ScreeningService.RegisterTransfer:input_type -> spoor.v1.RegisterTransferRequest
+	11, // 48: spoor.v1.ScreeningService.RegisterWithdrawalAttempt:input_type -> spoor.v1.RegisterWithdrawalAttemptRequest
+	13, // 49: spoor.v1.ScreeningService.GetTransfer:input_type -> spoor.v1.GetTransferRequest
+	14, // 50: spoor.v1.ScreeningService.EraseUser:input_type -> spoor.v1.EraseUserRequest
+	19, // 51: spoor.v1.ScreeningService.ListAlerts:input_type -> spoor.v1.ListAlertsRequest
+	21, // 52: spoor.v1.ScreeningService.UpdateAlert:input_type -> spoor.v1.UpdateAlertRequest
+	22, // 53: spoor.v1.ScreeningService.WatchAlerts:input_type -> spoor.v1.WatchAlertsRequest
+	24, // 54: spoor.v1.ScreeningService.AddWatch:input_type -> spoor.v1.AddWatchRequest
+	26, // 55: spoor.v1.ScreeningService.ListWatches:input_type -> spoor.v1.ListWatchesRequest
+	28, // 56: spoor.v1.ScreeningService.RemoveWatch:input_type -> spoor.v1.RemoveWatchRequest
+	30, // 57: spoor.v1.ScreeningService.ImportRules:input_type -> spoor.v1.ImportRulesRequest
+	31, // 58: spoor.v1.ScreeningService.GetRules:input_type -> spoor.v1.GetRulesRequest
+	33, // 59: spoor.v1.ScreeningService.TestRules:input_type -> spoor.v1.TestRulesRequest
+	4,  // 60: spoor.v1.ScreeningService.ScreenAddress:output_type -> spoor.v1.Screening
+	2,  // 61: spoor.v1.ScreeningService.ScreenAddresses:output_type -> spoor.v1.ScreenAddressesResponse
+	12, // 62: spoor.v1.ScreeningService.RegisterTransfer:output_type -> spoor.v1.RegisteredTransfer
+	12, // 63: spoor.v1.ScreeningService.RegisterWithdrawalAttempt:output_type -> spoor.v1.RegisteredTransfer
+	12, // 64: spoor.v1.ScreeningService.GetTransfer:output_type -> spoor.v1.RegisteredTransfer
+	15, // 65: spoor.v1.ScreeningService.EraseUser:output_type -> spoor.v1.EraseUserResponse
+	20, // 66: spoor.v1.ScreeningService.ListAlerts:output_type -> spoor.v1.ListAlertsResponse
+	16, // 67: spoor.v1.ScreeningService.UpdateAlert:output_type -> spoor.v1.Alert
+	23, // 68: spoor.v1.ScreeningService.WatchAlerts:output_type -> spoor.v1.AlertEvent
+	25, // 69: spoor.v1.ScreeningService.AddWatch:output_type -> spoor.v1.Watch
+	27, // 70: spoor.v1.ScreeningService.ListWatches:output_type -> spoor.v1.ListWatchesResponse
+	29, // 71: spoor.v1.ScreeningService.RemoveWatch:output_type -> spoor.v1.RemoveWatchResponse
+	32, // 72: spoor.v1.ScreeningService.ImportRules:output_type -> spoor.v1.RuleSet
+	32, // 73: spoor.v1.ScreeningService.GetRules:output_type -> spoor.v1.RuleSet
+	34, // 74: spoor.v1.ScreeningService.TestRules:output_type -> spoor.v1.TestRulesResponse
+	60, // [60:75] is the sub-list for method output_type
+	45, // [45:60] is the sub-list for method input_type
+	45, // [45:45] is the sub-list for extension type_name
+	45, // [45:45] is the sub-list for extension extendee
+	0,  // [0:45] is the sub-list for field type_name
 }
 
 func init() { file_spoor_v1_screening_service_proto_init() }
@@ -3568,6 +3652,7 @@ func file_spoor_v1_screening_service_proto_init() {
 	file_spoor_v1_cluster_proto_init()
 	file_spoor_v1_common_proto_init()
 	file_spoor_v1_options_proto_init()
+	file_spoor_v1_trace_proto_init()
 	file_spoor_v1_screening_service_proto_msgTypes[2].OneofWrappers = []any{
 		(*ScreenAddressesResponse_Screening)(nil),
 		(*ScreenAddressesResponse_Error)(nil),

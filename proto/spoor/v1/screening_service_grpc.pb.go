@@ -65,7 +65,7 @@ type ScreeningServiceClient interface {
 	UpdateAlert(ctx context.Context, in *UpdateAlertRequest, opts ...grpc.CallOption) (*Alert, error)
 	// WatchAlerts sends every alert event from a cursor on, and goes on as they happen.
 	WatchAlerts(ctx context.Context, in *WatchAlertsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[AlertEvent], error)
-	// AddWatch watches an address: new blocks that touch it, labels and rules that change its score raise alerts. Of a case it watches whatever holds its
+	// AddWatch watches an address, a case or a trace: new blocks that touch it, labels and rules that change its score raise alerts. Of a case it watches whatever holds its
 	// money: HELD_MOVED when some is paid on, HELD_AT_EXCHANGE when some reaches a service. The caller must be a member of the case by the name of the key,
 	// and the custody log records the reading.
 	AddWatch(ctx context.Context, in *AddWatchRequest, opts ...grpc.CallOption) (*Watch, error)
@@ -280,7 +280,7 @@ type ScreeningServiceServer interface {
 	UpdateAlert(context.Context, *UpdateAlertRequest) (*Alert, error)
 	// WatchAlerts sends every alert event from a cursor on, and goes on as they happen.
 	WatchAlerts(*WatchAlertsRequest, grpc.ServerStreamingServer[AlertEvent]) error
-	// AddWatch watches an address: new blocks that touch it, labels and rules that change its score raise alerts. Of a case it watches whatever holds its
+	// AddWatch watches an address, a case or a trace: new blocks that touch it, labels and rules that change its score raise alerts. Of a case it watches whatever holds its
 	// money: HELD_MOVED when some is paid on, HELD_AT_EXCHANGE when some reaches a service. The caller must be a member of the case by the name of the key,
 	// and the custody log records the reading.
 	AddWatch(context.Context, *AddWatchRequest) (*Watch, error)
