@@ -172,10 +172,14 @@ func (f *Fetcher) begin(r Run) *run {
 	}
 }
 
-// Asks reports whether a network has sources and the index does not hold it
-// otherwise, as blocks or exports.
-func (f *Fetcher) Asks(ctx context.Context, c ledger.Chain) bool {
-	return f.networks[c] != nil && vacant(ctx, f.store, c) == nil
+// Fetches reports whether a network's index is made of what its sources answered;
+// begin: or could be, since nothing else is held of it.
+func (f *Fetcher) Fetches(ctx context.Context, c ledger.Chain, begin bool) bool {
+	if f.networks[c] == nil || vacant(ctx, f.store, c) != nil {
+		return false
+	}
+	_, err := f.store.Network(ctx, c)
+	return begin || err == nil
 }
 
 // Look fetches what is missing of the histories of holders, as of a block that was

@@ -14,6 +14,8 @@ import (
 	"github.com/spoortrace/spoor/tracer"
 )
 
+var errNoSources = fmt.Errorf("this server asks no sources (its settings, under sources, name none): %w", ledger.ErrPrecondition)
+
 // asking is a trace whose data is asked for while it runs.
 type asking struct {
 	traces *traces
@@ -31,7 +33,7 @@ func (s *traces) fetch(ctx context.Context, m *spoorv1.TraceRequest, send func(*
 		return nil, nil //nolint:nilnil // nobody is to be asked
 	}
 	if s.fetcher == nil {
-		return nil, fmt.Errorf("this server asks no sources (its settings, under sources, name none): %w", ledger.ErrPrecondition)
+		return nil, errNoSources
 	}
 	if m.GetAsOf() != "" || m.GetDirection() == spoorv1.Direction_DIRECTION_UPSTREAM {
 		return nil, ledger.Invalid("fetch", "neither as_of nor an upstream trace beside it", "")

@@ -49,7 +49,7 @@ func (s *screenService) watchMoney(ctx context.Context, m *spoorv1.AddWatchReque
 		return nil, err
 	}
 	defer release()
-	if err := s.asking.look(ctx, tenant, &w, s.now()); err != nil {
+	if err := s.asking.look(ctx, tenant, &w, s.now(), m.GetFetch()); err != nil {
 		return nil, err
 	}
 	p, err := s.pursued(ctx, tenant, &w, nil)
@@ -89,8 +89,12 @@ func (s *screenService) named(ctx context.Context, m *spoorv1.AddWatchRequest) (
 	}
 	request = proto.CloneOf(request)
 	request.AsOf, request.Fetch, request.AllPolicies = "", nil, false
-	if _, err := s.traces.formed(request); err != nil {
+	formed, err := s.traces.formed(request)
+	if err != nil {
 		return w, "", err
+	}
+	if slices.ContainsFunc(formed.parsed, func(ref tracer.Ref) bool { return ref.Chain == "" }) {
+		return w, "", ledger.Invalid("trace.refs", "NETWORK:TX[:INDEX] of each payment, or a network", strings.Join(request.GetRefs(), " "))
 	}
 	if w.Trace, err = (proto.MarshalOptions{Deterministic: true}).Marshal(request); err != nil {
 		return w, "", fmt.Errorf("watch: %w", err)
@@ -144,7 +148,8 @@ type pursued struct {
 // pursued traces a watched case or trace. Of its moves, those above some heights;
 // nil: all.
 func (s *screenService) pursued(ctx context.Context, tenant string, w *screening.Watch, since map[string]uint64) (*pursued, error) {
-	p, holders := &pursued{}, []string{}
+	p := &pursued{}
+	var holders []string
 	if watchedTrace(w.Address) {
 		v, t, err := s.retrace(ctx, w)
 		if err != nil {

@@ -55,9 +55,13 @@ func (r *rescorer) holdsOf(ctx context.Context, c cases.Case, now time.Time) err
 			if err != nil {
 				return err
 			}
+			w, _, err := r.store.Watch(c.Opening.Tenant, name)
+			if err != nil {
+				return err
+			}
 			until := h.Until.UTC().Format(stampForm)
 			_, _, err = r.store.Raise(ctx, c.Opening.Tenant, screening.Alert{
-				Type: kind, Level: risk.High.String(), Rule: name + " " + e.Request + " " + h.Asset + " " + until, Finality: screening.Final, Body: body,
+				Type: kind, Level: risk.High.String(), Rule: name + " " + e.Request + " " + h.Asset + " " + until, Finality: screening.Final, Body: body, Notify: w.Notify,
 				Message: fmt.Sprintf("request %s of %s: the hold of %s base units of %s %s %s", e.Request, name, h.Amount, h.Asset, ends, until),
 			}, now.UnixMilli())
 			if err != nil {

@@ -118,7 +118,7 @@ func (l *lookout) round(ctx context.Context) (err error) {
 	for i := range all {
 		w := &all[i]
 		before := w.Trouble
-		err := l.look(tenantContext(ctx, w.tenant), w.tenant, &w.Watch, since)
+		err := l.look(tenantContext(ctx, w.tenant), w.tenant, &w.Watch, since, false)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -163,16 +163,18 @@ func boolean(b bool) int {
 }
 
 // look asks after one watch, as of a block of a time or later, and notes in it when,
-// and what could not be had. A network that is not fetched is not asked after.
-func (l *lookout) look(ctx context.Context, tenant string, w *screening.Watch, since time.Time) error {
+// and what could not be had. Only networks that are fetched are asked after; begin:
+// and those of which nothing is held.
+func (l *lookout) look(ctx context.Context, tenant string, w *screening.Watch, since time.Time, begin bool) error {
 	if l.traces.fetcher == nil {
 		return nil
 	}
+	asks := func(c ledger.Chain) bool { return l.traces.fetcher.Fetches(ctx, c, begin) }
 	look := l.lookAddress
 	if watchesMoney(w.Address) {
 		look = l.lookMoney
 	}
-	out, found, err := look(ctx, tenant, w, since)
+	out, found, err := look(ctx, tenant, w, since, asks)
 	if out == nil && err == nil {
 		return nil // nobody to be asked
 	}
@@ -216,9 +218,9 @@ const watchedAssets = 100
 
 // lookAddress fetches what an address did: in the assets that it is known to have,
 // the native coin, and those that most is paid in.
-func (l *lookout) lookAddress(ctx context.Context, _ string, w *screening.Watch, since time.Time) (*fetch.Outcome, worth, error) {
+func (l *lookout) lookAddress(ctx context.Context, _ string, w *screening.Watch, since time.Time, asks func(ledger.Chain) bool) (*fetch.Outcome, worth, error) {
 	a, err := ledger.ParseQualified(w.Address)
-	if err != nil || !l.traces.fetcher.Asks(ctx, a.Chain) {
+	if err != nil || !asks(a.Chain) {
 		return nil, worth{}, err
 	}
 	v, err := l.screens.data.view(ctx)
@@ -259,7 +261,7 @@ func (l *lookout) lookAddress(ctx context.Context, _ string, w *screening.Watch,
 }
 
 // lookMoney fetches what the money of a case or a trace did.
-func (l *lookout) lookMoney(ctx context.Context, tenant string, w *screening.Watch, since time.Time) (*fetch.Outcome, worth, error) {
+func (l *lookout) lookMoney(ctx context.Context, tenant string, w *screening.Watch, since time.Time, asks func(ledger.Chain) bool) (*fetch.Outcome, worth, error) {
 	run := fetch.Run{Budget: l.traces.fetchLimits, Since: since}
 	var found worth
 	keep := func(v *view, all []*tracer.Trace) []*tracer.Trace {
@@ -271,7 +273,7 @@ func (l *lookout) lookMoney(ctx context.Context, tenant string, w *screening.Wat
 		}
 		return all
 	}
-	if err := l.asksFor(ctx, tenant, w, &run, keep); err != nil || len(run.Refs) == 0 {
+	if err := l.asksFor(tenant, w, &run, asks, keep); err != nil || len(run.Refs) == 0 {
 		return nil, worth{}, err
 	}
 	out, err := l.traces.fetcher.Pursue(ctx, run)
@@ -280,23 +282,26 @@ func (l *lookout) lookMoney(ctx context.Context, tenant string, w *screening.Wat
 
 // asksFor fills in the payments of a case or trace on networks that are asked for, and
 // how it is traced.
-func (l *lookout) asksFor(ctx context.Context, tenant string, w *screening.Watch, run *fetch.Run, keep func(*view, []*tracer.Trace) []*tracer.Trace) error {
+func (l *lookout) asksFor(tenant string, w *screening.Watch, run *fetch.Run, asks func(ledger.Chain) bool, keep func(*view, []*tracer.Trace) []*tracer.Trace) error {
 	if watchedTrace(w.Address) {
 		m, err := traceOf(w)
 		if err != nil {
 			return err
 		}
-		formed, err := l.traces.formed(m)
-		if err != nil {
-			return err
-		}
 		asked := proto.CloneOf(m)
 		asked.Refs, asked.Amounts = nil, nil
-		for i, ref := range formed.parsed {
-			if ref.Chain != "" && !l.traces.fetcher.Asks(ctx, ref.Chain) {
+		for i, text := range m.GetRefs() {
+			ref, err := parseRef(text)
+			if err != nil {
+				return err
+			}
+			if ref.Chain == "" {
+				ref.Chain = ledger.Chain(m.GetNetwork())
+			}
+			if !asks(ref.Chain) {
 				continue // the index has it from a node or files
 			}
-			run.Refs, asked.Refs = append(run.Refs, ref), append(asked.Refs, m.GetRefs()[i])
+			run.Refs, asked.Refs = append(run.Refs, ref), append(asked.Refs, text)
 			if n := len(m.GetAmounts()); n > 0 {
 				asked.Amounts = append(asked.Amounts, m.GetAmounts()[min(i, n-1)])
 			}
@@ -317,7 +322,7 @@ func (l *lookout) asksFor(ctx context.Context, tenant string, w *screening.Watch
 	asked := *frozen
 	asked.Case.Payments = nil
 	for _, p := range frozen.Case.Payments {
-		if p.Withdrawn != "" || p.NeedsCandidates() || !l.traces.fetcher.Asks(ctx, p.Network) {
+		if p.Withdrawn != "" || p.NeedsCandidates() || !asks(p.Network) {
 			continue
 		}
 		ref, err := parseRef(paymentRef(p))

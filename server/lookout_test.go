@@ -120,7 +120,10 @@ func TestWatchWithoutNode(t *testing.T) {
 	l := newLookout(t, nil)
 	l.before.Store(&l.young)
 	m, moves := l.mover(t, 100)
-	w, err := l.screens.AddWatch(t.Context(), &spoorv1.AddWatchRequest{Trace: m})
+	if _, err := l.screens.AddWatch(t.Context(), &spoorv1.AddWatchRequest{Trace: m}); status.Code(err) != codes.NotFound || l.requests.Load() > 0 {
+		t.Errorf("%d requests that nobody wanted, %v", l.requests.Load(), err)
+	}
+	w, err := l.screens.AddWatch(t.Context(), &spoorv1.AddWatchRequest{Trace: m, Fetch: true})
 	if err != nil || !strings.HasPrefix(w.GetTrace(), "traces/w") || !slices.Equal(w.GetRefs(), m.GetRefs()) || w.GetAsked() == nil {
 		t.Fatal(w, err)
 	}
@@ -207,7 +210,7 @@ func paysOut(t *testing.T, l *lookout, address string) (all []string) {
 func TestWatchTrouble(t *testing.T) {
 	l := newLookout(t, nil)
 	m, _ := l.mover(t, 100)
-	if _, err := l.screens.AddWatch(t.Context(), &spoorv1.AddWatchRequest{Trace: m, Note: "one"}); err != nil {
+	if _, err := l.screens.AddWatch(t.Context(), &spoorv1.AddWatchRequest{Trace: m, Note: "one", Fetch: true}); err != nil {
 		t.Fatal(err)
 	}
 	down := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
@@ -305,11 +308,11 @@ func TestNotify(t *testing.T) {
 	l.before.Store(&l.young)
 	m, moves := l.mover(t, 100)
 	other, _ := l.mover(t, 1000)
-	told, err := l.screens.AddWatch(t.Context(), &spoorv1.AddWatchRequest{Trace: m, Notify: []string{"mail", "exec"}})
+	told, err := l.screens.AddWatch(t.Context(), &spoorv1.AddWatchRequest{Trace: m, Notify: []string{"mail", "exec"}, Fetch: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.screens.AddWatch(t.Context(), &spoorv1.AddWatchRequest{Trace: other}); err != nil {
+	if _, err := l.screens.AddWatch(t.Context(), &spoorv1.AddWatchRequest{Trace: other, Fetch: true}); err != nil {
 		t.Fatal(err)
 	}
 	l.before.Store(nil)

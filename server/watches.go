@@ -23,6 +23,9 @@ func (s *screenService) AddWatch(ctx context.Context, m *spoorv1.AddWatchRequest
 	if err := s.reachable(Principal(ctx).Tenant, m.GetNotify()); err != nil {
 		return nil, err
 	}
+	if m.GetFetch() && s.traces.fetcher == nil {
+		return nil, errNoSources
+	}
 	if m.GetTrace() != nil || watchesMoney(m.GetAddress()) {
 		return s.watchMoney(ctx, m)
 	}
@@ -32,7 +35,7 @@ func (s *screenService) AddWatch(ctx context.Context, m *spoorv1.AddWatchRequest
 	}
 	tenant := Principal(ctx).Tenant
 	w := screening.Watch{Address: a.Qualified(), Note: m.GetNote(), Own: m.GetOwn(), Notify: m.GetNotify(), Created: s.now().UnixMilli()}
-	if err := s.asking.look(ctx, tenant, &w, s.now()); err != nil {
+	if err := s.asking.look(ctx, tenant, &w, s.now(), m.GetFetch()); err != nil {
 		return nil, err
 	}
 	v, err := s.data.view(ctx)

@@ -9,12 +9,19 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/spoortrace/spoor/cmd/spoor/internal/render"
+	"github.com/spoortrace/spoor/ledger"
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
+	"github.com/spoortrace/spoor/tracer"
 )
 
 // asked connects, asks once and prints the answer.
 func asked[M proto.Message](a *app, cmd *cobra.Command, ask func(*link) (M, error), table func(io.Writer, M, render.Style) error, csv func(io.Writer, M) error) error {
-	l, err := a.connect(cmd.Context(), false)
+	return askedOf(a, cmd, false, ask, table, csv)
+}
+
+// askedOf is asked; create makes the data directory where there is none.
+func askedOf[M proto.Message](a *app, cmd *cobra.Command, create bool, ask func(*link) (M, error), table func(io.Writer, M, render.Style) error, csv func(io.Writer, M) error) error {
+	l, err := a.connect(cmd.Context(), create)
 	if err != nil {
 		return err
 	}
@@ -93,17 +100,36 @@ func (a *app) watchCommand() *cobra.Command {
 	one := func(w *spoorv1.Watch, err error) (*spoorv1.ListWatchesResponse, error) {
 		return &spoorv1.ListWatchesResponse{Watches: []*spoorv1.Watch{w}}, err
 	}
+	policy := ""
 	add := &cobra.Command{
-		Use: "add NETWORK:ADDRESS|cases/ID", Short: "Watch an address, or whatever holds the money of a case", Args: cobra.ExactArgs(1),
+		Use: "add NETWORK:ADDRESS|cases/ID|TRACE", Short: "Watch an address, or whatever holds the money of a case or trace",
+		Long: `Watch an address, or whatever holds the money of a case or trace: what changes a score, or moves the money, raises alerts.
+
+TRACE is a file that spoor trace -o json wrote, traces/ID of a server, or a payment, NETWORK:TX[:INDEX], which is traced under --policy.
+
+With --fetch, the sources of the settings (else public ones) are asked what became of it, where no node or file tells. From then on they are asked again every minute
+while spoor serve runs or somebody follows alerts, what holds most money first; so they are of networks that spoor trace --fetch began.`,
+		Example: `  spoor watch add cases/12/2026 --notify mail
+  spoor watch add --fetch tron:4d5f37b606d8dad9a0554efd6becb005ef9a53def9d68f636e01f63f86d12c4c --policy fifo
+  spoor alerts follow`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ask.Address = args[0]
-			return asked(a, cmd, func(l *link) (*spoorv1.ListWatchesResponse, error) {
+			if err := watchTarget(ask, args[0], policy); err != nil {
+				return err
+			}
+			if ask.GetFetch() {
+				a.sayWhoLearns()
+			}
+			return askedOf(a, cmd, ask.GetFetch(), func(l *link) (*spoorv1.ListWatchesResponse, error) {
 				return one(l.screening.AddWatch(cmd.Context(), ask))
 			}, render.Watches, render.WatchesCSV)
 		},
 	}
 	add.Flags().StringVar(&ask.Note, "note", "", "words of your own")
 	add.Flags().BoolVar(&ask.Own, "own", false, "the address is yours: it is never an exposure")
+	add.Flags().StringSliceVar(&ask.Notify, "notify", nil, "who is told besides whoever reads: webhook, mail or exec, as the settings name them")
+	add.Flags().BoolVar(&ask.Fetch, "fetch", false, "ask the sources of the settings (else public ones) what became of it, now and from now on")
+	add.Flags().StringVar(&policy, "policy", "", "of a payment: the rule that it is traced under (default dirty-first)")
 	list := &cobra.Command{
 		Use: "list", Short: "List what is watched", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -129,7 +155,30 @@ func (a *app) watchCommand() *cobra.Command {
 			}, render.WatchesCSV)
 		},
 	}
-	return group("watch", "Watch addresses and cases: what changes a score, or moves a case's money, raises alerts", add, list, remove)
+	return group("watch", "Watch addresses, cases and traces: what changes a score, or moves the money, raises alerts", add, list, remove)
+}
+
+// watchTarget reads what is to be watched.
+func watchTarget(ask *spoorv1.AddWatchRequest, arg, policy string) error {
+	if _, err := tracer.ParseRef(arg); err == nil {
+		ask.Trace = &spoorv1.TraceRequest{Refs: []string{arg}, Policy: policy}
+		return nil
+	}
+	ask.Address = arg
+	if _, err := os.Stat(arg); err == nil {
+		_, t, err := givenTrace(arg)
+		if err != nil {
+			return err
+		}
+		if t == nil {
+			return ledger.Invalid("TRACE", "a file that spoor trace -o json wrote", arg)
+		}
+		ask.Address, ask.Trace = "", t.GetRequest()
+	}
+	if policy != "" {
+		return &usageError{errors.New("--policy: want a payment beside it; others have their own")}
+	}
+	return nil
 }
 
 func (a *app) rulesCommand() *cobra.Command {

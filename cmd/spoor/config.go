@@ -5,8 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/mail"
 	"net/url"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -51,8 +55,11 @@ type Config struct {
 type ServeConfig struct {
 	// Listen is HOST:PORT; empty: 127.0.0.1:9090.
 	Listen string `yaml:"listen"`
-	// Webhooks are told of alerts; to no other address is anything ever sent.
+	// Webhooks are told of alerts.
 	Webhooks []WebhookConfig `yaml:"webhooks"`
+	// Mail and Exec are told of those of watches that ask for it; to no other address is anything ever sent.
+	Mail []MailConfig `yaml:"mail"`
+	Exec []ExecConfig `yaml:"exec"`
 	// REST is HOST:PORT where the same is answered as JSON over HTTP; empty: nowhere.
 	REST string `yaml:"rest"`
 	// TLSCert and TLSKey are PEM files; empty: plaintext, which is for this machine only.
@@ -86,6 +93,88 @@ type WebhookConfig struct {
 	Secret string `yaml:"secret"`
 }
 
+// MailConfig is a mailbox that a tenant's alerts are sent to, of watches that ask for it.
+type MailConfig struct {
+	// Tenant whose alerts they are; empty: local, which is who uses no key.
+	Tenant string `yaml:"tenant"`
+	// Server is HOST:PORT; it must offer STARTTLS, but for one of this machine.
+	Server string `yaml:"server"`
+	// From is the sender's address.
+	From string `yaml:"from"`
+	// To are the receivers' addresses.
+	To []string `yaml:"to"`
+	// User is for AUTH PLAIN; empty: none.
+	User string `yaml:"user"`
+	// Password is the file that holds the user's, which others must not be able to read.
+	Password string `yaml:"password"`
+	// CA is a PEM file with the certificates to trust the server by; empty: the system's.
+	CA string `yaml:"ca"`
+}
+
+// ExecConfig is a program that is run for a tenant's alerts, of watches that ask for it.
+type ExecConfig struct {
+	// Tenant whose alerts they are; empty: local, which is who uses no key.
+	Tenant string `yaml:"tenant"`
+	// Command is the program and its arguments; the event comes as JSON on its standard input.
+	Command []string `yaml:"command"`
+}
+
+// secretFile reads a file that others must not be able to read.
+func secretFile(field, name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, ledger.Invalid(field, "a readable file", name)
+	}
+	if info.Mode().Perm()&0o007 != 0 {
+		return nil, ledger.Invalid(field, "a file that others cannot read (chmod 600)", fmt.Sprintf("%s with mode %04o", name, info.Mode().Perm()))
+	}
+	text, err := os.ReadFile(name)
+	return bytes.TrimSpace(text), err
+}
+
+// mails reads the passwords.
+func (c *Config) mails() ([]server.Mail, error) {
+	var all []server.Mail
+	for _, m := range c.Serve.Mail {
+		if _, _, err := net.SplitHostPort(m.Server); err != nil {
+			return nil, ledger.Invalid("serve.mail.server", "HOST:PORT", m.Server)
+		}
+		for _, a := range append([]string{m.From}, m.To...) {
+			if _, err := mail.ParseAddress(a); err != nil || strings.ContainsAny(a, "<> ") {
+				return nil, ledger.Invalid("serve.mail", "addresses such as ann@agency.example in from and to", a)
+			}
+		}
+		if len(m.To) == 0 {
+			return nil, ledger.Invalid("serve.mail.to", "one address or more", "none")
+		}
+		one := server.Mail{Tenant: first(m.Tenant, server.LocalTenant), Server: m.Server, From: m.From, To: m.To, User: m.User}
+		if m.User != "" {
+			password, err := secretFile("serve.mail.password", m.Password)
+			if err != nil {
+				return nil, err
+			}
+			one.Password = string(password)
+		}
+		var err error
+		if one.Roots, err = trusted(m.CA); err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+func (c *Config) commands() ([]server.Command, error) {
+	var all []server.Command
+	for _, x := range c.Serve.Exec {
+		if len(x.Command) == 0 || !filepath.IsAbs(x.Command[0]) {
+			return nil, ledger.Invalid("serve.exec.command", "a program by its whole path, and its arguments", strings.Join(x.Command, " "))
+		}
+		all = append(all, server.Command{Tenant: first(x.Tenant, server.LocalTenant), Args: x.Command})
+	}
+	return all, nil
+}
+
 // webhooks reads the secrets.
 func (c *Config) webhooks() ([]server.Webhook, error) {
 	var all []server.Webhook
@@ -94,18 +183,10 @@ func (c *Config) webhooks() ([]server.Webhook, error) {
 		if err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
 			return nil, ledger.Invalid("serve.webhooks.url", "https://HOST/PATH, or http:// of this machine", w.URL)
 		}
-		info, err := os.Stat(w.Secret)
-		if err != nil {
-			return nil, ledger.Invalid("serve.webhooks.secret", "a readable file", w.Secret)
-		}
-		if info.Mode().Perm()&0o007 != 0 {
-			return nil, ledger.Invalid("serve.webhooks.secret", "a file that others cannot read (chmod 600)", fmt.Sprintf("%s with mode %04o", w.Secret, info.Mode().Perm()))
-		}
-		text, err := os.ReadFile(w.Secret)
+		secret, err := secretFile("serve.webhooks.secret", w.Secret)
 		if err != nil {
 			return nil, err
 		}
-		secret := bytes.TrimSpace(text)
 		if len(secret) < 16 {
 			return nil, ledger.Invalid("serve.webhooks.secret", "16 characters or more in the file", w.Secret)
 		}

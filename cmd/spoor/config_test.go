@@ -32,7 +32,7 @@ func TestExampleConfig(t *testing.T) {
 		Bridges: []string{"/etc/spoor/bridges.yaml"}, Prices: []string{"/etc/spoor/prices.csv"},
 		Data: "/var/lib/spoor", Output: "table", Timezone: "Asia/Bangkok",
 		SortMegabytes: 256,
-		Serve:         ServeConfig{Listen: "127.0.0.1:9090", Webhooks: []WebhookConfig{{Tenant: "local", URL: "https://compliance.example/spoor", Secret: "/etc/spoor/webhook.secret"}}, REST: "127.0.0.1:8080", Metrics: "127.0.0.1:9091", Role: "investigator", MaxTraces: 8, MaxEvents: 1_000_000, TraceMegabytes: 2048, KeepTraces: 256, Rate: 200, AuditMegabytes: 64},
+		Serve:         ServeConfig{Listen: "127.0.0.1:9090", Webhooks: []WebhookConfig{{Tenant: "local", URL: "https://compliance.example/spoor", Secret: "/etc/spoor/webhook.secret"}}, Mail: []MailConfig{{Tenant: "local", Server: "smtp.agency.example:587", From: "spoor@agency.example", To: []string{"ann@agency.example"}, User: "spoor", Password: "/etc/spoor/mail.password"}}, Exec: []ExecConfig{{Tenant: "local", Command: []string{"/usr/local/bin/spoor-alert", "--now"}}}, REST: "127.0.0.1:8080", Metrics: "127.0.0.1:9091", Role: "investigator", MaxTraces: 8, MaxEvents: 1_000_000, TraceMegabytes: 2048, KeepTraces: 256, Rate: 200, AuditMegabytes: 64},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -129,6 +129,40 @@ func TestWebhookConfig(t *testing.T) {
 		}
 		if test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%s, %s: got %v, want it to name %s", test.url, test.secret, err, test.want)
+		}
+	}
+}
+
+// A mailbox or program that will not do is refused by name.
+func TestNotifyConfig(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(secret, []byte("p\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	good := MailConfig{Server: "mail.example:587", From: "a@b.example", To: []string{"c@d.example"}, User: "u", Password: secret}
+	for want, change := range map[string]func(*MailConfig){
+		"":                    func(*MailConfig) {},
+		"serve.mail.server":   func(m *MailConfig) { m.Server = "mail.example" },
+		"serve.mail.to":       func(m *MailConfig) { m.To = nil },
+		"from and to":         func(m *MailConfig) { m.To = []string{"c@d.example\r\nBcc: e@f.example"} },
+		"serve.mail.password": func(m *MailConfig) { m.Password = secret + "-none" },
+		"--ca":                func(m *MailConfig) { m.CA = secret + "-none" },
+	} {
+		m := good
+		change(&m)
+		c := Config{Serve: ServeConfig{Mail: []MailConfig{m}}}
+		all, err := c.mails()
+		if want == "" && (err != nil || len(all) != 1 || all[0].Tenant != "local" || all[0].Password != "p") {
+			t.Errorf("%+v, %v", all, err)
+		}
+		if want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("got %v, want it to name %s", err, want)
+		}
+	}
+	for _, command := range [][]string{nil, {"notify"}, {"./notify"}} {
+		c := Config{Serve: ServeConfig{Exec: []ExecConfig{{Command: command}}}}
+		if _, err := c.commands(); err == nil || !strings.Contains(err.Error(), "serve.exec.command") {
+			t.Errorf("%v: %v", command, err)
 		}
 	}
 }

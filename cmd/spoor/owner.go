@@ -99,6 +99,14 @@ func openOwner(dir string, config Config, log *slog.Logger) (*owner, error) {
 	if err != nil {
 		return nil, err
 	}
+	mails, err := config.mails()
+	if err != nil {
+		return nil, err
+	}
+	commands, err := config.commands()
+	if err != nil {
+		return nil, err
+	}
 	free, err := minFree(dir)
 	if err != nil {
 		return nil, err
@@ -137,7 +145,7 @@ func openOwner(dir string, config Config, log *slog.Logger) (*owner, error) {
 	}
 	o.server, err = server.New(server.Config{
 		Fetch: o.fetcher, FetchLimits: config.Fetch.limits(), FetchEvery: time.Duration(config.Fetch.AgainSeconds) * time.Second,
-		Store: st, Labels: tags, Entities: clusters, Screening: kept, Cases: files, CasesError: broken, Software: "spoor " + version(), Program: ownHash, Keys: keys, Audit: audit, Ingest: o.intake.ingest, Backup: o.backup, Follows: o.intake.follows, Prices: worth, Log: log, Webhooks: hooks,
+		Store: st, Labels: tags, Entities: clusters, Screening: kept, Cases: files, CasesError: broken, Software: "spoor " + version(), Program: ownHash, Keys: keys, Audit: audit, Ingest: o.intake.ingest, Backup: o.backup, Follows: o.intake.follows, Prices: worth, Log: log, Webhooks: hooks, Mails: mails, Commands: commands,
 		MaxTraces: limits.MaxTraces, MaxEvents: limits.MaxEvents, TraceBytes: int64(limits.TraceMegabytes) << 20, KeepTraces: limits.KeepTraces, Rate: float64(limits.Rate),
 	})
 	if err != nil {

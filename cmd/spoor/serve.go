@@ -81,6 +81,10 @@ func (a *app) serve(cmd *cobra.Command, flags ServeConfig, noKeys bool) error {
 		o.server.KeepClusters(cmd.Context())
 		return nil
 	})
+	o.follows.Go(func() error {
+		o.server.KeepAsking(cmd.Context())
+		return nil
+	})
 	<-cmd.Context().Done()
 	a.log.Info("stopping")
 	return errors.Join(o.follows.Wait(), o.close())

@@ -190,6 +190,6 @@ func (a *app) sayWhoLearns() {
 			hosts = append(hosts, u.Host)
 		}
 	}
-	a.log.Warn("what is asked for is known to who is asked: " + strings.Join(hosts, ", ") + " learn which transactions and addresses this trace touches, and from where; " +
+	a.log.Warn("what is asked for is known to who is asked: " + strings.Join(hosts, ", ") + " learn which transactions and addresses are asked for, and from where; " +
 		"sources of your own, or a proxy for each, go into the settings")
 }

@@ -73,7 +73,7 @@ func (e *Esplora) Request(q ask.Question) (ask.Request, error) {
 		return ask.Request{Path: "/block-height/" + height}, nil
 	case q.Kind == ask.Proof && q.Part == partHeader:
 		return ask.Request{Path: "/block/" + q.Cursor[strings.LastIndexByte(q.Cursor, ' ')+1:] + "/header"}, nil
-	case (q.Kind == ask.Count || q.Kind == ask.History) && q.Holder.Address.Kind == ledger.KindScript:
+	case (q.Kind == ask.Count || q.Kind == ask.History) && (q.Holder.Address.IsZero() || q.Holder.Address.Kind == ledger.KindScript):
 	case q.Kind == ask.Count:
 		return ask.Request{Path: "/address/" + q.Holder.Address.String()}, nil
 	case q.Kind == ask.History:

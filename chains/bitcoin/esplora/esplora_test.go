@@ -1,6 +1,7 @@
 package esplora_test
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -77,15 +78,76 @@ func TestRequests(t *testing.T) {
 		{ask.Question{Kind: ask.Tx, Tx: tx}, "/tx/" + payment},
 		{ask.Question{Kind: ask.Spends, Tx: tx}, "/tx/" + payment + "/outspends"},
 		{ask.Question{Kind: ask.Proof, Tx: tx}, "/tx/" + payment + "/merkle-proof"},
+		{ask.Question{Kind: ask.Count, Holder: holder(t, genesis)}, "/address/" + genesis},
+		{ask.Question{Kind: ask.History, Holder: holder(t, genesis)}, "/address/" + genesis + "/txs/chain"},
+		{ask.Question{Kind: ask.History, Holder: holder(t, genesis), Cursor: "170 " + payment}, "/address/" + genesis + "/txs/chain/" + payment},
 	} {
 		if r, err := service(t).Request(c.q); err != nil || r.Path != c.path || r.Body != "" {
 			t.Errorf("%s: %+v, %v; want %s", c.q, r, err, c.path)
 		}
 	}
+	script := ledger.Holder{Address: ledger.ScriptAddress("bitcoin", []byte{0x51}), Asset: ledger.NativeAsset("bitcoin")}
 	for _, kind := range []ask.Kind{ask.History, ask.Count} {
-		if _, err := service(t).Request(ask.Question{Kind: kind}); !errors.Is(err, ledger.ErrUntrue) {
+		if _, err := service(t).Request(ask.Question{Kind: kind, Holder: script}); !errors.Is(err, ledger.ErrUntrue) {
 			t.Errorf("%s: %v, want it to be refused", kind, err)
 		}
+	}
+}
+
+const genesis = "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"
+
+func holder(t *testing.T, address string) ledger.Holder {
+	t.Helper()
+	a, err := ledger.ParseAddress("bitcoin", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ledger.Holder{Address: a, Asset: ledger.NativeAsset("bitcoin")}
+}
+
+// TestHistory: a list goes on after its last row, the newest first, until it is
+// empty or below the range; what is not in order or of somebody else is refused.
+func TestHistory(t *testing.T) {
+	script, err := hex.DecodeString(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := ask.Question{Kind: ask.History, Holder: ledger.Holder{Address: ledger.ScriptAddress("bitcoin", script), Asset: ledger.NativeAsset("bitcoin")}, Range: ledger.Range{To: 1000}}
+	read := func(q ask.Question, body string) (ask.Answer, error) { return service(t).Read(q, 200, []byte(body)) }
+	a, err := read(q, "["+paid()+"]")
+	if err != nil || len(a.Txs) != 1 || !a.Txs[0].Whole || len(a.Next) != 1 || a.Next[0].Cursor != "170 "+payment {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	if a, err = read(a.Next[0], "[]"); err != nil || len(a.Next) != 0 {
+		t.Errorf("the end: %+v, %v", a, err)
+	}
+	q.Range.From = 171
+	if a, err = read(q, "["+paid()+"]"); err != nil || len(a.Next) != 0 {
+		t.Errorf("below the range: %+v, %v", a, err)
+	}
+	late, other := q, q
+	late.Cursor, other.Holder = "169 "+coin, holder(t, genesis)
+	unconfirmed := strings.Replace(paid(), `"confirmed":true`, `"confirmed":false`, 1)
+	for name, c := range map[string]struct {
+		q     ask.Question
+		body  string
+		fault ledger.Fault
+	}{
+		"not in order":   {late, "[" + paid() + "]", ledger.FaultContents},
+		"somebody else":  {other, "[" + paid() + "]", ledger.FaultMismatched},
+		"unconfirmed":    {q, "[" + unconfirmed + "]", ledger.FaultMalformed},
+		"another id":     {q, "[" + strings.Replace(paid(), `"txid":"`+payment, `"txid":"`+coin, 1) + "]", ledger.FaultMismatched},
+		"no list":        {q, "{}", ledger.FaultMalformed},
+		"a broken place": {ask.Question{Kind: ask.History, Holder: q.Holder, Cursor: "x y"}, "[]", ledger.FaultMalformed},
+		"no count":       {ask.Question{Kind: ask.Count, Holder: q.Holder}, "{}", ledger.FaultMalformed},
+	} {
+		a, err := read(c.q, c.body)
+		if fault, _ := ledger.FaultOf(err); fault != c.fault {
+			t.Errorf("%s: %v, want %s; got %+v", name, err, c.fault, a)
+		}
+	}
+	if a, err := read(ask.Question{Kind: ask.Count, Holder: q.Holder}, `{"chain_stats":{"tx_count":3}}`); err != nil || a.Count != 3 {
+		t.Errorf("%+v, %v", a, err)
 	}
 }
 

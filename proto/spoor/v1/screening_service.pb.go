@@ -2350,6 +2350,9 @@ type AddWatchRequest struct {
 	Own bool `protobuf:"varint,3,opt,name=own,proto3" json:"own,omitempty"`
 	// A trace whose money is watched; its as_of and fetch are not looked at.
 	Trace *TraceRequest `protobuf:"bytes,4,opt,name=trace,proto3" json:"trace,omitempty"`
+	// Whether the operator's sources are asked at once, and from then on, also of networks of which nothing is held yet. Networks that were fetched are asked after
+	// either way.
+	Fetch bool `protobuf:"varint,6,opt,name=fetch,proto3" json:"fetch,omitempty"`
 	// Who is told of its alerts besides whoever reads them: "webhook", "mail" and "exec", each as far as the operator's settings name it. Webhooks are told of
 	// every alert of the tenant.
 	Notify        []string `protobuf:"bytes,5,rep,name=notify,proto3" json:"notify,omitempty"`
@@ -2413,6 +2416,13 @@ func (x *AddWatchRequest) GetTrace() *TraceRequest {
 		return x.Trace
 	}
 	return nil
+}
+
+func (x *AddWatchRequest) GetFetch() bool {
+	if x != nil {
+		return x.Fetch
+	}
+	return false
 }
 
 func (x *AddWatchRequest) GetNotify() []string {
@@ -3420,12 +3430,13 @@ const file_spoor_v1_screening_service_proto_rawDesc = "" +
 	"\bevent_id\x18\x02 \x01(\tR\aeventId\x12\x14\n" +
 	"\x05event\x18\x03 \x01(\tR\x05event\x12%\n" +
 	"\x05alert\x18\x04 \x01(\v2\x0f.spoor.v1.AlertR\x05alert\x12.\n" +
-	"\x04time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xce\x01\n" +
+	"\x04time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xe4\x01\n" +
 	"\x0fAddWatchRequest\x12\"\n" +
 	"\aaddress\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\aaddress\x12\x1c\n" +
 	"\x04note\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x04note\x12\x10\n" +
 	"\x03own\x18\x03 \x01(\bR\x03own\x12,\n" +
-	"\x05trace\x18\x04 \x01(\v2\x16.spoor.v1.TraceRequestR\x05trace\x129\n" +
+	"\x05trace\x18\x04 \x01(\v2\x16.spoor.v1.TraceRequestR\x05trace\x12\x14\n" +
+	"\x05fetch\x18\x06 \x01(\bR\x05fetch\x129\n" +
 	"\x06notify\x18\x05 \x03(\tB!\xbaH\x1e\x92\x01\x1b\x10\x03\"\x17r\x15R\awebhookR\x04mailR\x04execR\x06notify\"\xf6\x02\n" +
 	"\x05Watch\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +

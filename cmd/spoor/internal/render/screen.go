@@ -2,8 +2,10 @@ package render
 
 import (
 	"encoding/csv"
+	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	spoorv1 "github.com/spoortrace/spoor/proto/spoor/v1"
 )
@@ -123,21 +125,37 @@ func Watches(w io.Writer, m *spoorv1.ListWatchesResponse, s Style) error {
 	p := &paper{w: w}
 	p.line("%s", plural(int64(len(m.GetWatches())), "watch", "watches"))
 	g := &grid{}
-	g.add("id", "address", "level", "own", "since", "note")
+	g.add("id", "what", "level", "own", "since", "told", "asked", "note")
 	for _, x := range m.GetWatches() {
-		g.add(Clean(x.GetId()), Clean(x.GetAddress()+x.GetCase()), Clean(x.GetRisk()), strconv.FormatBool(x.GetOwn()), s.when(x.GetCreated()), Clean(x.GetNote()))
+		g.add(Clean(x.GetId()), Clean(watched(x)), Clean(x.GetRisk()), strconv.FormatBool(x.GetOwn()), s.when(x.GetCreated()), Clean(strings.Join(x.GetNotify(), ", ")), s.when(x.GetAsked()), Clean(x.GetNote()))
 	}
 	if len(m.GetWatches()) > 0 {
 		p.print(g)
 	}
+	for _, x := range m.GetWatches() {
+		if x.GetTrouble() != "" {
+			p.line("%s: %s", Clean(watched(x)), Clean(x.GetTrouble()))
+		}
+	}
 	return p.err
+}
+
+// watched says in a few words what a watch is of.
+func watched(x *spoorv1.Watch) string {
+	switch n := len(x.GetRefs()); {
+	case n == 1:
+		return "trace of " + x.GetRefs()[0]
+	case n > 1:
+		return fmt.Sprintf("trace of %s and %d more", x.GetRefs()[0], n-1)
+	}
+	return x.GetAddress() + x.GetCase() + x.GetTrace()
 }
 
 // WatchesCSV writes one row a watch.
 func WatchesCSV(w io.Writer, m *spoorv1.ListWatchesResponse) error {
-	s := &records{header: []string{"id", "address", "risk", "own", "created", "note"}}
+	s := &records{header: []string{"id", "address", "risk", "own", "created", "note", "notify", "asked", "trouble"}}
 	for _, x := range m.GetWatches() {
-		s.add(x.GetId(), x.GetAddress()+x.GetCase(), x.GetRisk(), strconv.FormatBool(x.GetOwn()), utc(x.GetCreated()), x.GetNote())
+		s.add(x.GetId(), x.GetAddress()+x.GetCase()+x.GetTrace(), x.GetRisk(), strconv.FormatBool(x.GetOwn()), utc(x.GetCreated()), x.GetNote(), strings.Join(x.GetNotify(), " "), utc(x.GetAsked()), x.GetTrouble())
 	}
 	return s.write(w)
 }
