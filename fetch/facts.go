@@ -240,6 +240,9 @@ func (f *facts) place(p ask.Placed, from string) {
 	if old.Block.Hash == (ledger.Hash{}) {
 		old.Block.Hash = p.Block.Hash
 	}
+	if p.Indexed && !old.Indexed {
+		old.Indexed, old.Tx.Pos = true, p.Tx.Pos
+	}
 	if !slices.Contains(old.from, from) {
 		old.from = append(old.from, from)
 	}
@@ -270,10 +273,28 @@ func joined(have, more []ledger.Transfer) []ledger.Transfer {
 			left[m]--
 			continue
 		}
-		t.Index, t.Slot = uint32(len(all)), uint32(len(all))
 		all = append(all, t)
 	}
+	slices.SortStableFunc(all, func(a, b ledger.Transfer) int { return cmp.Compare(turn(a.Kind), turn(b.Kind)) })
+	for i := range all {
+		all[i].Index, all[i].Slot = uint32(i), uint32(i)
+	}
 	return all
+}
+
+// turn is when a transfer takes place in its transaction, as far as its kind tells:
+// the value, what contracts send, tokens, the fee.
+func turn(k ledger.TransferKind) int {
+	switch k {
+	case ledger.TransferNative:
+		return 0
+	case ledger.TransferInternal:
+		return 1
+	case ledger.TransferFee:
+		return 3
+	case ledger.TransferToken, ledger.TransferSeized:
+	}
+	return 2
 }
 
 // join unites ranges that touch.
@@ -299,14 +320,10 @@ func (f *facts) missing(h ledger.Holder) (ledger.Range, bool) {
 	return need, need.From < need.To
 }
 
-// overdrawn reports an account of a token whose whole history, as it was told,
-// pays out more than came in: it was not whole. Inside one block the order may be
-// unknown, so that blocks are compared. A native coin comes in ways that no list
-// has (rewards), and is not judged.
+// overdrawn reports an account whose whole history, as it was told, pays out more
+// than came in: it was not whole. Inside one block the order may be unknown, so
+// that blocks are compared.
 func (f *facts) overdrawn(h ledger.Holder, events []movementAt) bool {
-	if h.Asset.Native() {
-		return false
-	}
 	var in, out ledger.Amount
 	for i, e := range events {
 		var err error

@@ -754,12 +754,24 @@ func (n *network) alike(coin ledger.OutPoint) []ledger.OutPoint {
 // history gets what is missing of an account's history, unless it is too long.
 func (n *network) history(ctx context.Context, p *pin, h ledger.Holder, b *budget) error {
 	n.mu.Lock()
-	count, counted := n.facts.counts[h]
 	r, is := n.facts.missing(h)
 	n.mu.Unlock()
 	if !is {
 		return nil
 	}
+	if n.chain.UTXO() { // a list of coins can be held against their number
+		if err := n.few(ctx, p, h, b); err != nil {
+			return err
+		}
+	}
+	return n.resolve(ctx, p, ask.Question{Kind: ask.History, Holder: h, Range: r}, b)
+}
+
+// few refuses an account that has too many transactions, where a source counts them.
+func (n *network) few(ctx context.Context, p *pin, h ledger.Holder, b *budget) error {
+	n.mu.Lock()
+	count, counted := n.facts.counts[h]
+	n.mu.Unlock()
 	if !counted {
 		err := n.resolve(ctx, p, ask.Question{Kind: ask.Count, Holder: h}, b)
 		if fault, _ := ledger.FaultOf(err); err != nil && fault != ledger.FaultUnsupported {
@@ -772,7 +784,7 @@ func (n *network) history(ctx context.Context, p *pin, h ledger.Holder, b *budge
 	if count > uint64(n.options.MaxHistory) {
 		return &TooManyError{Holder: h, Count: count, Most: uint64(n.options.MaxHistory)}
 	}
-	return n.resolve(ctx, p, ask.Question{Kind: ask.History, Holder: h, Range: r}, b)
+	return nil
 }
 
 // tell reports progress.

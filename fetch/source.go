@@ -68,6 +68,11 @@ func (s *source) hear(err error) {
 	}
 }
 
+// worthCounting is how many rows the first page of a history has when the account's
+// transactions are counted before the others are asked for (judgment: a page of
+// the services that are known).
+const worthCounting = 200
+
 // walk asks one question of the source to its end: page by page, part by part.
 // What the log has is not asked again.
 func (n *network) walk(ctx context.Context, s *source, pin *pin, q ask.Question, b *budget) ([]answered, error) {
@@ -89,8 +94,16 @@ func (n *network) walk(ctx context.Context, s *source, pin *pin, q ask.Question,
 		for _, t := range a.Txs {
 			rows += max(1, len(t.Tx.Transfers))
 		}
-		if q.Kind == ask.History && rows > n.options.MaxHistory && len(todo) > 0 {
+		if q.Kind != ask.History || len(todo) == 0 {
+			continue
+		}
+		if rows > n.options.MaxHistory {
 			return nil, &TooManyError{q.Holder, uint64(rows), uint64(n.options.MaxHistory), true}
+		}
+		if len(all) == 1 && rows >= worthCounting && !n.chain.UTXO() { // the rest of a long list is asked for when it is not too long
+			if err := n.few(ctx, pin, q.Holder, b); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return all, nil

@@ -5,7 +5,9 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/csv"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -150,6 +152,101 @@ func (w *full) etherscan(t testing.TB, most int) *api {
 		t.Fatal(err)
 	}
 	return serve(t, service, publicapi.Etherscan(w.snap, w.chain, most), nil)
+}
+
+// natives is the same as if it had been paid in a network's native coin, half of it
+// by contracts, with fees. Whoever is in it was sent some coins for fees before, by
+// somebody who was paid by the beacon chain.
+func natives(t testing.TB, c ledger.Chain) *full {
+	t.Helper()
+	w, _ := tokens(t, c)
+	rich := ledger.AccountAddress(c, [20]byte{0xee})
+	coin, gas, tera := ledger.NativeAsset(c), ledger.NewAmount(21), ledger.NewAmount(1_000_000_000_000)
+	move := func(tx *ledger.Tx, kind ledger.TransferKind, from, to ledger.Address, amount ledger.Amount) {
+		n := uint32(len(tx.Transfers))
+		tx.Transfers = append(tx.Transfers, ledger.Transfer{Index: n, Slot: n, Kind: kind, From: from, To: to, Asset: coin, Amount: amount, Grade: ledger.GradeAttested})
+	}
+	var txs []ledger.Tx
+	accounts := map[ledger.Address]bool{}
+	for height, err := range w.snap.Heights(t.Context(), c) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for tx, err := range w.snap.BlockTxs(t.Context(), c, height) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			one := ledger.Tx{ID: tx.ID, Chain: c, Pos: tx.Pos, Time: tx.Time, Grade: ledger.GradeAttested}
+			payer := tx.Transfers[0].From
+			for i, m := range tx.Transfers {
+				accounts[m.From], accounts[m.To] = true, true
+				kind := ledger.TransferInternal
+				if i == 0 && tx.ID[0]%2 == 0 {
+					kind = ledger.TransferNative
+				}
+				wei, _ := m.Amount.MulDiv(tera, ledger.NewAmount(1))
+				move(&one, kind, m.From, m.To, wei)
+			}
+			if one.Transfers[0].Kind == ledger.TransferInternal {
+				payer = rich // a contract paid, whom somebody called
+			}
+			move(&one, ledger.TransferFee, payer, ledger.Address{}, gas)
+			txs = append(txs, one)
+		}
+	}
+	start := txs[0].Time - 1000*int64(len(accounts)+1)
+	credit := ledger.Tx{ID: ledger.TxID{1}, Chain: c, Pos: ledger.At(uint64(start), 0), Time: start, Coinbase: true, Grade: ledger.GradeAttested}
+	move(&credit, ledger.TransferInternal, ledger.Address{}, rich, ledger.NewAmount(10_000_000_000_000_000_000))
+	all := []ledger.Tx{credit}
+	for i, a := range slices.SortedFunc(maps.Keys(accounts), ledger.Address.Compare) {
+		at := start + 1000*int64(i+1)
+		one := ledger.Tx{ID: ledger.TxID{2, byte(i >> 8), byte(i)}, Chain: c, Pos: ledger.At(uint64(at), 0), Time: at, Grade: ledger.GradeAttested}
+		move(&one, ledger.TransferNative, rich, a, ledger.NewAmount(1_000_000))
+		move(&one, ledger.TransferFee, rich, ledger.Address{}, gas)
+		all = append(all, one)
+	}
+	all = append(all, txs...)
+	n := network(t, c)
+	blocks := func(yield func(*ledger.Block, error) bool) {
+		for len(all) > 0 {
+			height, k := all[0].Pos.Height(), 1
+			for k < len(all) && all[k].Pos.Height() == height {
+				k++
+			}
+			b := &ledger.Block{Ref: ledger.BlockRef{Chain: c, Height: height, Hash: sha256.Sum256(fmt.Append(nil, height)), Time: all[0].Time}, Grade: ledger.GradeAttested, Partial: ledger.PartialRows, Txs: all[:k]}
+			if all = all[k:]; !yield(b, nil) {
+				return
+			}
+		}
+	}
+	keep := all
+	if err := n.Rebuild(t.Context(), blocks, store.Contents{Export: true}, store.AppendOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	held := snapshot(t, n)
+	all = keep
+	var claims []ledger.Claim
+	for _, a := range append(slices.Collect(maps.Keys(accounts)), rich) {
+		b, err := held.Balance(t.Context(), ledger.Holder{Address: a, Asset: coin}, ledger.Point{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.Deficit.IsZero() {
+			claims = append(claims, ledger.Claim{Account: a, Range: ledger.Range{To: 1 << 43}})
+		}
+	}
+	slices.SortFunc(claims, func(a, b ledger.Claim) int { return a.Account.Compare(b.Account) })
+	if err := n.Rebuild(t.Context(), blocks, store.Contents{Export: true, Claims: claims}, store.AppendOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	return &full{network: n, chain: c, snap: snapshot(t, n), ids: w.ids}
+}
+
+// TestNativesEqual: the same of a native coin, whose history is joined of lists.
+func TestNativesEqual(t *testing.T) {
+	w := natives(t, "ethereum")
+	t.Run("etherscan", func(t *testing.T) { tokensEqual(t, w, w.etherscan(t, 0), 100) })
+	t.Run("etherscan in silent pages of 50", func(t *testing.T) { tokensEqual(t, w, w.etherscan(t, 50), 20) })
 }
 
 // TestTokensEqual: traces of real USDT payments over an index that was fetched for

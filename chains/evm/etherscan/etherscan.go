@@ -3,8 +3,9 @@
 //
 // Whatever goes wrong comes with HTTP 200: lists say so by status "0" and a
 // message, node calls by a JSON-RPC error. Everything is the service's word. The
-// history of a token is read; that of the native coin is not, since it comes in
-// ways (rewards, withdrawals) that no list has together.
+// history of the native coin is joined of the lists of transactions, of what
+// contracts sent, and of withdrawals from the beacon chain; what a block pays its
+// proposer is in none of them.
 package etherscan
 
 import (
@@ -62,8 +63,25 @@ const (
 // made a little later than blocks, and must be whole up to it (judgment).
 const behind = 10
 
-// pageRows is the most that Etherscan gives of a list, however it is paged.
-const pageRows = 10_000
+// pageRows is the most that Etherscan gives of a list to everybody, however it is
+// paged (10,000 to those who pay).
+const pageRows = 1000
+
+// The lists of a native coin's history after the first, which is that of
+// transactions.
+const (
+	partInternals   = "internals"
+	partWithdrawals = "withdrawals"
+)
+
+// withdraws reports a network whose blocks pay out withdrawals from a beacon chain.
+func (e *Etherscan) withdraws() bool {
+	switch e.id {
+	case "1", "100", "17000", "560048", "11155111": // Ethereum, Gnosis, Holesky, Hoodi, Sepolia
+		return true
+	}
+	return false
+}
 
 // Request implements ask.Service. The key is the caller's to add.
 func (e *Etherscan) Request(q ask.Question) (ask.Request, error) {
@@ -83,19 +101,39 @@ func (e *Etherscan) Request(q ask.Question) (ask.Request, error) {
 		if err := requestTx(q, v); err != nil {
 			return ask.Request{}, err
 		}
-	case q.Kind == ask.History && !q.Holder.Asset.Contract.IsZero():
+	case q.Kind == ask.Count:
+		v.Set("action", "eth_getTransactionCount")
+		v.Set("address", q.Holder.Address.String())
+		v.Set("tag", "latest")
+	case q.Kind == ask.History:
 		at, err := ask.WindowOf(q)
 		if err != nil {
 			return ask.Request{}, err
 		}
 		v = url.Values{
-			"chainid": {e.id}, "module": {"account"}, "action": {"tokentx"}, "contractaddress": {q.Holder.Asset.Contract.String()}, "address": {q.Holder.Address.String()},
+			"chainid": {e.id}, "module": {"account"}, "action": {list(q)}, "address": {q.Holder.Address.String()},
 			"startblock": {strconv.FormatUint(at.From, 10)}, "endblock": {strconv.FormatUint(q.Range.To-1, 10)}, "page": {"1"}, "offset": {strconv.Itoa(pageRows)}, "sort": {"asc"},
+		}
+		if !q.Holder.Asset.Native() {
+			v.Set("contractaddress", q.Holder.Asset.Contract.String())
 		}
 	default:
 		return ask.Request{}, ask.Unsupported(q, "Etherscan")
 	}
 	return ask.Request{Path: "?" + v.Encode()}, nil
+}
+
+// list is the action that gives a part of a history.
+func list(q ask.Question) string {
+	switch {
+	case !q.Holder.Asset.Native():
+		return "tokentx"
+	case q.Part == partInternals:
+		return "txlistinternal"
+	case q.Part == partWithdrawals:
+		return "txsBeaconWithdrawal"
+	}
+	return "txlist"
 }
 
 func byNumber(v url.Values, height uint64) {
@@ -166,8 +204,13 @@ func (e *Etherscan) Read(q ask.Question, status int, body []byte) (ask.Answer, e
 	case ask.Tx:
 		return e.readTx(q, body)
 	case ask.History:
+		if q.Holder.Asset.Native() {
+			return e.readNative(q, body)
+		}
 		return e.readHistory(q, body)
-	case ask.Spends, ask.Count, ask.Proof:
+	case ask.Count:
+		return readCount(q, body)
+	case ask.Spends, ask.Proof:
 	}
 	return ask.Answer{}, ask.Unsupported(q, "Etherscan")
 }
@@ -241,6 +284,20 @@ func readNumber(q ask.Question, body []byte) (ask.Answer, error) {
 	}
 	q.Part, q.Cursor = partBlock, strconv.FormatUint(uint64(n)-min(uint64(n), behind), 10)
 	return ask.Answer{Next: []ask.Question{q}}, nil
+}
+
+// readCount reads how many transactions an account has sent: of a contract, how many
+// contracts it has made.
+func readCount(q ask.Question, body []byte) (ask.Answer, error) {
+	result, err := said(q, body)
+	if err != nil {
+		return ask.Answer{}, err
+	}
+	var n hexutil.Uint64
+	if err := json.Unmarshal(result, &n); err != nil {
+		return ask.Answer{}, reading.Malformed(q, "a number in hex", string(result))
+	}
+	return ask.Answer{Count: uint64(n)}, nil
 }
 
 type blockJSON struct {

@@ -250,7 +250,7 @@ func FuzzRead(f *testing.F) {
 		texts = append(texts, text)
 	}
 	for _, text := range texts {
-		for kind := range 6 {
+		for kind := range 7 {
 			f.Add(kind, []byte(text))
 		}
 	}
@@ -259,7 +259,7 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind int, body []byte) {
 		q := ask.Question{Kind: ask.Tx, Cursor: cursor}
 		q.Tx[31] = 7
-		switch uint(kind) % 6 {
+		switch uint(kind) % 7 {
 		case 0:
 			q = ask.Question{Kind: ask.Head}
 		case 1:
@@ -270,6 +270,8 @@ func FuzzRead(f *testing.F) {
 			q.Part = "internal"
 		case 4:
 			q.Part = "receipt"
+		case 5:
+			q = coins(t, []string{"", "internals", "withdrawals"}[len(body)%3])
 		}
 		_, err := e.Read(q, 200, body)
 		if _, named := ledger.FaultOf(err); err != nil && !named && !errors.Is(err, ledger.ErrNotFound) {
