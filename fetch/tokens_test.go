@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/spoortrace/spoor/chains/archive"
@@ -156,75 +157,104 @@ func (w *full) etherscan(t testing.TB, most int) *api {
 
 // natives is the same as if it had been paid in a network's native coin, half of it
 // by contracts, with fees. Whoever is in it was sent some coins for fees before, by
-// somebody who was paid by the beacon chain.
-func natives(t testing.TB, c ledger.Chain) *full {
+// somebody who was paid by the network itself.
+func natives(t testing.TB, c ledger.Chain) (*full, publicapi.Signed) {
 	t.Helper()
 	w, _ := tokens(t, c)
-	rich := ledger.AccountAddress(c, [20]byte{0xee})
-	coin, gas, tera := ledger.NativeAsset(c), ledger.NewAmount(21), ledger.NewAmount(1_000_000_000_000)
+	rich, coin, raws := ledger.AccountAddress(c, [20]byte{0xee}), ledger.NativeAsset(c), map[ledger.TxID][]byte{}
+	usdt, _ := ledger.AssetBySymbol(c, "USDT")
+	unit := ledger.NewAmount(1) // of a millionth
+	if c.Family() == ledger.FamilyEVM {
+		unit = ledger.NewAmount(1_000_000_000_000)
+	}
+	var all []ledger.Tx
+	begin := func(at int64, index uint32) *ledger.Tx {
+		all = append(all, ledger.Tx{Chain: c, Pos: ledger.At(uint64(at), index), Time: at, Grade: ledger.GradeAttested})
+		return &all[len(all)-1]
+	}
 	move := func(tx *ledger.Tx, kind ledger.TransferKind, from, to ledger.Address, amount ledger.Amount) {
 		n := uint32(len(tx.Transfers))
-		tx.Transfers = append(tx.Transfers, ledger.Transfer{Index: n, Slot: n, Kind: kind, From: from, To: to, Asset: coin, Amount: amount, Grade: ledger.GradeAttested})
+		wei, _ := amount.MulDiv(unit, ledger.NewAmount(1))
+		tx.Transfers = append(tx.Transfers, ledger.Transfer{Index: n, Slot: n, Kind: kind, From: from, To: to, Asset: coin, Amount: wei, Grade: ledger.GradeAttested})
 	}
-	var txs []ledger.Tx
-	accounts := map[ledger.Address]bool{}
-	for height, err := range w.snap.Heights(t.Context(), c) {
-		if err != nil {
-			t.Fatal(err)
+	end := func(tx *ledger.Tx, payer ledger.Address) {
+		if !payer.IsZero() {
+			move(tx, ledger.TransferFee, payer, ledger.Address{}, ledger.NewAmount(21))
 		}
-		for tx, err := range w.snap.BlockTxs(t.Context(), c, height) {
+		raw := signNative(t, tx, rich)
+		tx.ID = sha256.Sum256(raw)
+		raws[tx.ID] = raw
+	}
+	accounts := map[ledger.Address]bool{}
+	first := int64(0)
+	for pass := range 2 { // who there is, then what they did
+		for height, err := range w.snap.Heights(t.Context(), c) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			one := ledger.Tx{ID: tx.ID, Chain: c, Pos: tx.Pos, Time: tx.Time, Grade: ledger.GradeAttested}
-			payer := tx.Transfers[0].From
-			for i, m := range tx.Transfers {
-				accounts[m.From], accounts[m.To] = true, true
-				kind := ledger.TransferInternal
-				if i == 0 && tx.ID[0]%2 == 0 {
-					kind = ledger.TransferNative
+			for tx, err := range w.snap.BlockTxs(t.Context(), c, height) {
+				if err != nil {
+					t.Fatal(err)
 				}
-				wei, _ := m.Amount.MulDiv(tera, ledger.NewAmount(1))
-				move(&one, kind, m.From, m.To, wei)
+				tx.Transfers = slices.DeleteFunc(tx.Transfers, func(m ledger.Transfer) bool { return m.Asset != usdt })
+				if len(tx.Transfers) == 0 {
+					continue // some other token
+				}
+				for _, m := range tx.Transfers {
+					accounts[m.From], accounts[m.To] = true, true
+				}
+				if first == 0 {
+					first = tx.Time
+				}
+				if pass == 0 {
+					continue
+				}
+				one, payer := begin(tx.Time, tx.Pos.Index()), rich // a contract pays, whom somebody called
+				for i, m := range tx.Transfers {
+					kind := ledger.TransferInternal
+					if i == 0 && tx.ID[0]%2 == 0 {
+						kind, payer = ledger.TransferNative, m.From
+					}
+					move(one, kind, m.From, m.To, m.Amount)
+				}
+				end(one, payer)
 			}
-			if one.Transfers[0].Kind == ledger.TransferInternal {
-				payer = rich // a contract paid, whom somebody called
-			}
-			move(&one, ledger.TransferFee, payer, ledger.Address{}, gas)
-			txs = append(txs, one)
+		}
+		if pass == 1 {
+			break
+		}
+		start := first - 1000*int64(len(accounts)+1)
+		credit := begin(start, 0)
+		credit.Coinbase = c.Family() == ledger.FamilyEVM
+		move(credit, ledger.TransferInternal, ledger.Address{}, rich, ledger.NewAmount(10_000_000_000_000))
+		end(credit, ledger.Address{})
+		for i, a := range slices.SortedFunc(maps.Keys(accounts), ledger.Address.Compare) {
+			one := begin(start+1000*int64(i+1), 0)
+			move(one, ledger.TransferNative, rich, a, ledger.NewAmount(1_000_000))
+			end(one, rich)
 		}
 	}
-	start := txs[0].Time - 1000*int64(len(accounts)+1)
-	credit := ledger.Tx{ID: ledger.TxID{1}, Chain: c, Pos: ledger.At(uint64(start), 0), Time: start, Coinbase: true, Grade: ledger.GradeAttested}
-	move(&credit, ledger.TransferInternal, ledger.Address{}, rich, ledger.NewAmount(10_000_000_000_000_000_000))
-	all := []ledger.Tx{credit}
-	for i, a := range slices.SortedFunc(maps.Keys(accounts), ledger.Address.Compare) {
-		at := start + 1000*int64(i+1)
-		one := ledger.Tx{ID: ledger.TxID{2, byte(i >> 8), byte(i)}, Chain: c, Pos: ledger.At(uint64(at), 0), Time: at, Grade: ledger.GradeAttested}
-		move(&one, ledger.TransferNative, rich, a, ledger.NewAmount(1_000_000))
-		move(&one, ledger.TransferFee, rich, ledger.Address{}, gas)
-		all = append(all, one)
+	var ids []ledger.TxID
+	for _, tx := range all[1+len(accounts):] {
+		ids = append(ids, tx.ID)
 	}
-	all = append(all, txs...)
 	n := network(t, c)
 	blocks := func(yield func(*ledger.Block, error) bool) {
-		for len(all) > 0 {
-			height, k := all[0].Pos.Height(), 1
-			for k < len(all) && all[k].Pos.Height() == height {
+		for rest := all; len(rest) > 0; {
+			height, k := rest[0].Pos.Height(), 1
+			for k < len(rest) && rest[k].Pos.Height() == height {
 				k++
 			}
-			b := &ledger.Block{Ref: ledger.BlockRef{Chain: c, Height: height, Hash: sha256.Sum256(fmt.Append(nil, height)), Time: all[0].Time}, Grade: ledger.GradeAttested, Partial: ledger.PartialRows, Txs: all[:k]}
-			if all = all[k:]; !yield(b, nil) {
+			b := &ledger.Block{Ref: ledger.BlockRef{Chain: c, Height: height, Hash: sha256.Sum256(fmt.Append(nil, height)), Time: rest[0].Time}, Grade: ledger.GradeAttested, Partial: ledger.PartialRows, Txs: rest[:k]}
+			if rest = rest[k:]; !yield(b, nil) {
 				return
 			}
 		}
 	}
-	keep := all
 	if err := n.Rebuild(t.Context(), blocks, store.Contents{Export: true}, store.AppendOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	held := snapshot(t, n)
-	all = keep
 	var claims []ledger.Claim
 	for _, a := range append(slices.Collect(maps.Keys(accounts)), rich) {
 		b, err := held.Balance(t.Context(), ledger.Holder{Address: a, Asset: coin}, ledger.Point{})
@@ -239,12 +269,45 @@ func natives(t testing.TB, c ledger.Chain) *full {
 	if err := n.Rebuild(t.Context(), blocks, store.Contents{Export: true, Claims: claims}, store.AppendOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	return &full{network: n, chain: c, snap: snapshot(t, n), ids: w.ids}
+	return &full{network: n, chain: c, snap: snapshot(t, n), ids: ids}, func(id ledger.TxID) ([]byte, bool) { raw, ok := raws[id]; return raw, ok }
+}
+
+// signNative makes what was signed of a transaction, in TRON's form: a transfer, a
+// call of a contract that carries coins or not, or the withdrawal of a reward.
+func signNative(t testing.TB, tx *ledger.Tx, caller ledger.Address) []byte {
+	t.Helper()
+	bytes21 := func(a ledger.Address) []byte { return append([]byte{0x41}, a.Payload...) }
+	m, kind := tx.Transfers[0], int32(31)
+	value, _ := m.Amount.Uint64()
+	var signed proto.Message
+	switch {
+	case m.From.IsZero():
+		kind, signed = 13, &protocol.Owned{OwnerAddress: bytes21(m.To)}
+	case m.Kind == ledger.TransferNative && len(tx.Transfers) == 2:
+		kind, signed = 1, &protocol.TransferContract{OwnerAddress: bytes21(m.From), ToAddress: bytes21(m.To), Amount: int64(value)}
+	case m.Kind == ledger.TransferNative:
+		signed = &protocol.TriggerSmartContract{OwnerAddress: bytes21(m.From), ContractAddress: bytes21(m.To), CallValue: int64(value)}
+	default:
+		signed = &protocol.TriggerSmartContract{OwnerAddress: bytes21(caller), ContractAddress: bytes21(m.From)}
+	}
+	body, err := proto.Marshal(signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := proto.Marshal(&protocol.TransactionRaw{Contract: []*protocol.Contract{{Type: kind, Parameter: &protocol.Parameter{Value: body}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw = protowire.AppendTag(raw, 10, protowire.BytesType) // a memo makes it some transaction's and no other's
+	return protowire.AppendBytes(raw, fmt.Append(nil, tx.Pos))
 }
 
 // TestNativesEqual: the same of a native coin, whose history is joined of lists.
 func TestNativesEqual(t *testing.T) {
-	w := natives(t, "ethereum")
+	w, signed := natives(t, "tron")
+	t.Run("trongrid", func(t *testing.T) { tokensEqual(t, w, w.tronGrid(t, signed, 200, nil), 100) })
+	t.Run("trongrid in silent pages of 11", func(t *testing.T) { tokensEqual(t, w, w.tronGrid(t, signed, 11, nil), 20) })
+	w, _ = natives(t, "ethereum")
 	t.Run("etherscan", func(t *testing.T) { tokensEqual(t, w, w.etherscan(t, 0), 100) })
 	t.Run("etherscan in silent pages of 50", func(t *testing.T) { tokensEqual(t, w, w.etherscan(t, 50), 20) })
 }

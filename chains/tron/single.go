@@ -41,3 +41,14 @@ func (s Single) Transaction(c ledger.Chain) (out ledger.Tx, lacks string, err er
 	}
 	return out, b.partial(), nil
 }
+
+// Internals reads what contracts sent, apart from the transaction in which they
+// did; lacks is that of Transaction.
+func Internals(c ledger.Chain, sent []*protocol.InternalTransaction) (moves []ledger.Transfer, lacks string, err error) {
+	b := &build{chain: c, internal: true}
+	m := &assembly{b: b, tx: &tx{}, info: &protocol.TransactionInfo{InternalTransactions: sent}, out: &ledger.Tx{}}
+	if err := m.internals(); err != nil {
+		return nil, "", err
+	}
+	return m.out.Transfers, b.partial(), nil
+}

@@ -56,13 +56,20 @@ func (g *TronGrid) Request(q ask.Question) (ask.Request, error) {
 		return ask.Request{Path: "/wallet/gettransactionbyid", Body: body}, nil
 	case q.Kind == ask.Tx && q.Part == partInfo:
 		return ask.Request{Path: "/wallet/gettransactioninfobyid", Body: body}, nil
-	case q.Kind == ask.History && !q.Holder.Asset.Contract.IsZero():
+	case q.Kind == ask.History && q.Holder.Asset.TokenID == "":
 		at, err := ask.WindowOf(q)
 		v := url.Values{
-			"contract_address": {q.Holder.Asset.Contract.String()}, "only_confirmed": {"true"}, "limit": {strconv.Itoa(pageRows)}, "order_by": {"block_timestamp,asc"},
+			"only_confirmed": {"true"}, "limit": {strconv.Itoa(pageRows)}, "order_by": {"block_timestamp,asc"},
 			"min_timestamp": {strconv.FormatUint(at.From, 10)}, "max_timestamp": {strconv.FormatUint(q.Range.To-1, 10)},
 		}
-		return ask.Request{Path: "/v1/accounts/" + q.Holder.Address.String() + "/transactions/trc20?" + v.Encode()}, err
+		list := "/transactions/trc20?"
+		if q.Holder.Asset.Native() {
+			list = "/transactions?"
+			v.Set("search_internal", "true")
+		} else {
+			v.Set("contract_address", q.Holder.Asset.Contract.String())
+		}
+		return ask.Request{Path: "/v1/accounts/" + q.Holder.Address.String() + list + v.Encode()}, err
 	}
 	return ask.Request{}, ask.Unsupported(q, "TronGrid")
 }
@@ -78,6 +85,9 @@ func (g *TronGrid) Read(q ask.Question, status int, body []byte) (ask.Answer, er
 	case ask.Tx:
 		return g.readTx(q, body)
 	case ask.History:
+		if q.Holder.Asset.Native() {
+			return g.readNative(q, body)
+		}
 		return g.readHistory(q, body)
 	case ask.Block, ask.Spends, ask.Count, ask.Proof:
 	}
@@ -289,32 +299,15 @@ type rowJSON struct {
 	Value string  `json:"value"`
 }
 
-type pageJSON struct {
-	Data    *[]rowJSON `json:"data"`
-	Success bool       `json:"success"`
-	Error   string     `json:"error"`
-	Meta    struct {
-		Fingerprint string `json:"fingerprint"`
-	} `json:"meta"`
-}
-
 // readHistory reads a page.
 func (g *TronGrid) readHistory(q ask.Question, body []byte) (ask.Answer, error) {
 	at, err := ask.WindowOf(q)
 	if err != nil {
 		return ask.Answer{}, err
 	}
-	var page pageJSON
-	if err := reading.JSON(q, "TronGrid", body, &page); err != nil {
+	var page pageJSON[rowJSON]
+	if err := page.read(q, body); err != nil {
 		return ask.Answer{}, err
-	}
-	switch {
-	case !page.Success && strings.Contains(strings.ToLower(page.Error), "limit"):
-		return ask.Answer{}, &ledger.SourceError{Fault: ledger.FaultBusy, Subject: q.String(), Detail: fmt.Sprintf("it says %.200q", page.Error)}
-	case !page.Success || page.Data == nil:
-		return ask.Answer{}, reading.Malformed(q, "success and data", page.Error)
-	case len(*page.Data) > pageRows:
-		return ask.Answer{}, ledger.Untrue(ledger.FaultContents, q.String(), fmt.Sprintf("%d rows came, at most %d were asked for", len(*page.Data), pageRows))
 	}
 	var rows []row
 	var times []uint64

@@ -277,21 +277,23 @@ func TestTxLies(t *testing.T) {
 
 // FuzzRead: whatever comes, a question is answered or refused by name.
 func FuzzRead(f *testing.F) {
-	for _, text := range []string{page(true, row(1, 5), row(2, 6)), page(false), `{}`, `{"txID":"00","raw_data_hex":"0a02"}`, `{"id":"00","blockNumber":5,"blockTimeStamp":5,"log":[{"address":"00","topics":["00"],"data":""}]}`} {
-		for kind := range 4 {
+	for _, text := range []string{page(true, row(1, 5), row(2, 6)), page(false), page(false, pays(f, 6, ann, ben, 5, "SUCCESS"), inside(6, ben, ann, "call", 1, false)), `{}`, `{"txID":"00","raw_data_hex":"0a02"}`, `{"id":"00","blockNumber":5,"blockTimeStamp":5,"log":[{"address":"00","topics":["00"],"data":""}]}`} {
+		for kind := range 5 {
 			f.Add(kind, 200, []byte(text))
 		}
 	}
 	g := service(f)
 	f.Fuzz(func(t *testing.T, kind, status int, body []byte) {
 		q := history(t, 0, 100)
-		switch uint(kind) % 4 {
+		switch uint(kind) % 5 {
 		case 0:
 			q = ask.Question{Kind: ask.Head}
 		case 1:
 			q = ask.Question{Kind: ask.Tx}
 		case 2:
 			q = ask.Question{Kind: ask.Tx, Part: "info", Cursor: "1 0a02"}
+		case 3:
+			q = coins(t)
 		}
 		_, err := g.Read(q, status, body)
 		if _, named := ledger.FaultOf(err); err != nil && !named && !errors.Is(err, ledger.ErrNotFound) {
