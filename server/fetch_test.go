@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -252,6 +253,68 @@ func TestFetchRefused(t *testing.T) {
 	}
 	if open == 0 || job.GetCoverage()[0].GetState() == "COMPLETE" {
 		t.Errorf("%d places are not covered, coverage %v", open, job.GetCoverage())
+	}
+}
+
+// TestDiffTrace: what more data changed of a trace re-adds: what places have more and
+// less is what went to fees, and the second side is the answer of the whole chain.
+func TestDiffTrace(t *testing.T) {
+	a := newAsking(t)
+	cfg := quiet(t, a.world)
+	cfg.Fetch, cfg.FetchLimits = a.fetcher, a.limits
+	c, whole := serve(t, cfg, server.LocalTrust()), local(t, a.whole)
+	for i := range 10 {
+		m := a.request(i * 11)
+		m.Fetch.MaxRequests = 6
+		short := c.started(t, &spoorv1.StartTraceRequest{Request: m})
+		if short.GetState() != "DONE" {
+			continue // the block that all is as of took the budget
+		}
+		d, err := c.DiffTrace(t.Context(), &spoorv1.DiffTraceRequest{Name: short.GetName(), Fetch: &spoorv1.Fetch{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := whole.trace(t, &spoorv1.TraceRequest{Refs: m.GetRefs(), Policy: "haircut"})
+		again, err := c.DiffTrace(t.Context(), &spoorv1.DiffTraceRequest{Trace: short, Is: want})
+		if err != nil {
+			t.Fatal(err)
+		}
+		is := c.trace(t, &spoorv1.TraceRequest{Refs: m.GetRefs(), Policy: "haircut"})
+		if same, err := c.DiffTrace(t.Context(), &spoorv1.DiffTraceRequest{Trace: is, Is: want}); err != nil || len(same.GetPlaces())+len(same.GetHops())+len(same.GetSheets()) > 0 || same.GetSameHops() != int64(len(want.GetHops())) {
+			t.Errorf("%d: %v, %v", i, same, err)
+		}
+		if len(d.GetPlaces()) != len(again.GetPlaces()) || len(d.GetHops()) != len(again.GetHops()) || !d.GetConserves() {
+			t.Errorf("%d: %d places, %d hops, want %d and %d", i, len(d.GetPlaces()), len(d.GetHops()), len(again.GetPlaces()), len(again.GetHops()))
+		}
+		rest := new(big.Int)
+		count := func(is, was string, sign int64) {
+			x, okX := new(big.Int).SetString(is, 10)
+			y, okY := new(big.Int).SetString(was, 10)
+			if !okX || !okY {
+				t.Fatalf("%q, %q", is, was)
+			}
+			rest.Add(rest, x.Sub(x, y).Mul(x, big.NewInt(sign)))
+		}
+		for _, p := range d.GetPlaces() {
+			count(p.GetIs(), p.GetWas(), 1)
+		}
+		for _, s := range d.GetSheets() {
+			if s.GetRow() == "fees" {
+				count(s.GetIs(), s.GetWas(), 1)
+			}
+		}
+		if rest.Sign() != 0 {
+			t.Errorf("%d: places and fees have %s more", i, rest)
+		}
+	}
+	for name, m := range map[string]*spoorv1.DiffTraceRequest{
+		"nothing":    {},
+		"unfinished": {Trace: &spoorv1.Trace{}},
+		"both":       {Trace: &spoorv1.Trace{Request: a.request(0), AsOf: []*spoorv1.AsOf{{}}, Pins: &spoorv1.Pins{}}, Is: &spoorv1.Trace{}, Fetch: &spoorv1.Fetch{}},
+	} {
+		if _, err := c.DiffTrace(t.Context(), m); status.Code(err) != codes.InvalidArgument {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

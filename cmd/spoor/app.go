@@ -59,7 +59,7 @@ Exit status: 0 done, 1 failed (a verification that does not hold, too), 2 wrong 
 	f.StringVarP(&a.output, "output", "o", "", "table, json or csv; for a trace also dot, svg or graphml (default table)")
 	f.StringVar(&a.zone, "tz", "", "`ZONE` whose time tables print beside UTC, such as Asia/Bangkok")
 	f.StringVar(&a.configFile, "config", "", "`FILE` of settings (SPOOR_CONFIG)")
-	root.AddCommand(a.demoCommand(), a.ingestCommand(), a.traceCommand(), a.findCommand(), a.pathCommand(), a.explainCommand(), a.txCommand(), a.addressCommand(), a.labelsCommand(), a.clusterCommand(), a.evaluateCommand(), a.indexCommand(), a.serveCommand(), a.keyCommand(), a.compareCommand(), a.transfersCommand(),
+	root.AddCommand(a.demoCommand(), a.ingestCommand(), a.traceCommand(), a.findCommand(), a.pathCommand(), a.explainCommand(), a.diffCommand(), a.txCommand(), a.addressCommand(), a.labelsCommand(), a.clusterCommand(), a.evaluateCommand(), a.indexCommand(), a.serveCommand(), a.keyCommand(), a.compareCommand(), a.transfersCommand(),
 		a.screenCommand(), a.alertsCommand(), a.watchCommand(), a.rulesCommand(), a.caseCommand(), a.freezeCommand(), a.verifyCommand(), a.manCommand())
 	a.complete(root)
 	return root

@@ -82,7 +82,8 @@ func (g *TronGrid) native(q ask.Question, i int, d nativeJSON) (p ask.Placed, er
 	}
 	p.Block = ledger.BlockRef{Chain: g.chain, Height: *d.Time, Time: int64(*d.Time)}
 	p.Tx = ledger.Tx{Chain: g.chain, Time: p.Block.Time, Grade: ledger.GradeAttested}
-	moves, lacks := []ledger.Transfer(nil), ""
+	var moves []ledger.Transfer
+	var lacks string
 	if d.Internal != "" {
 		if p.Tx.ID, err = ledger.ParseTxID(d.Tx); err != nil {
 			return p, reading.Malformed(q, what+"a tx_id", d.Tx)

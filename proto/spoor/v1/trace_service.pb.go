@@ -1319,6 +1319,470 @@ func (x *VerifyTraceResponse) GetCompared() int64 {
 	return 0
 }
 
+// DiffTraceRequest gives a finished trace, by its name or whole, and what it is compared with.
+type DiffTraceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Resource name, traces/ID, of a trace begun with StartTrace; empty: the trace is given.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The trace as it was answered.
+	Trace *Trace `protobuf:"bytes,2,opt,name=trace,proto3" json:"trace,omitempty"`
+	// Another trace; absent: the same request is answered again, of what is held now, as of now.
+	Is *Trace `protobuf:"bytes,3,opt,name=is,proto3" json:"is,omitempty"`
+	// What the index lacks is asked of the operator's sources before; absent: nothing is asked of anybody.
+	Fetch         *Fetch `protobuf:"bytes,4,opt,name=fetch,proto3" json:"fetch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiffTraceRequest) Reset() {
+	*x = DiffTraceRequest{}
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiffTraceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiffTraceRequest) ProtoMessage() {}
+
+func (x *DiffTraceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiffTraceRequest.ProtoReflect.Descriptor instead.
+func (*DiffTraceRequest) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *DiffTraceRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DiffTraceRequest) GetTrace() *Trace {
+	if x != nil {
+		return x.Trace
+	}
+	return nil
+}
+
+func (x *DiffTraceRequest) GetIs() *Trace {
+	if x != nil {
+		return x.Is
+	}
+	return nil
+}
+
+func (x *DiffTraceRequest) GetFetch() *Fetch {
+	if x != nil {
+		return x.Fetch
+	}
+	return nil
+}
+
+// TraceDiff is in what two traces of the same money differ. What is equal is counted.
+type TraceDiff struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Data cut-offs of the first.
+	WasAsOf []*AsOf `protobuf:"bytes,1,rep,name=was_as_of,json=wasAsOf,proto3" json:"was_as_of,omitempty"`
+	// Data cut-offs of the second.
+	IsAsOf []*AsOf `protobuf:"bytes,2,rep,name=is_as_of,json=isAsOf,proto3" json:"is_as_of,omitempty"`
+	// What the first rests on.
+	WasCoverage []*Coverage `protobuf:"bytes,3,rep,name=was_coverage,json=wasCoverage,proto3" json:"was_coverage,omitempty"`
+	// What the second rests on.
+	IsCoverage []*Coverage `protobuf:"bytes,4,rep,name=is_coverage,json=isCoverage,proto3" json:"is_coverage,omitempty"`
+	// Labels of the first.
+	WasPins *Pins `protobuf:"bytes,5,opt,name=was_pins,json=wasPins,proto3" json:"was_pins,omitempty"`
+	// Labels of the second.
+	IsPins *Pins `protobuf:"bytes,6,opt,name=is_pins,json=isPins,proto3" json:"is_pins,omitempty"`
+	// Rows of the conservation sheets of all seeds that differ.
+	Sheets []*SheetDiff `protobuf:"bytes,7,rep,name=sheets,proto3" json:"sheets,omitempty"`
+	// Whether every sheet of both re-adds.
+	Conserves bool `protobuf:"varint,8,opt,name=conserves,proto3" json:"conserves,omitempty"`
+	// Places that differ, the greatest difference of each asset first.
+	Places []*PlaceDiff `protobuf:"bytes,9,rep,name=places,proto3" json:"places,omitempty"`
+	// Places with the same amount in both.
+	SamePlaces int64 `protobuf:"varint,10,opt,name=same_places,json=samePlaces,proto3" json:"same_places,omitempty"`
+	// Hops that differ, in the order of the second, then those that it lacks.
+	Hops []*HopDiff `protobuf:"bytes,11,rep,name=hops,proto3" json:"hops,omitempty"`
+	// Hops that carry the same in both.
+	SameHops      int64 `protobuf:"varint,12,opt,name=same_hops,json=sameHops,proto3" json:"same_hops,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TraceDiff) Reset() {
+	*x = TraceDiff{}
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TraceDiff) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TraceDiff) ProtoMessage() {}
+
+func (x *TraceDiff) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TraceDiff.ProtoReflect.Descriptor instead.
+func (*TraceDiff) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *TraceDiff) GetWasAsOf() []*AsOf {
+	if x != nil {
+		return x.WasAsOf
+	}
+	return nil
+}
+
+func (x *TraceDiff) GetIsAsOf() []*AsOf {
+	if x != nil {
+		return x.IsAsOf
+	}
+	return nil
+}
+
+func (x *TraceDiff) GetWasCoverage() []*Coverage {
+	if x != nil {
+		return x.WasCoverage
+	}
+	return nil
+}
+
+func (x *TraceDiff) GetIsCoverage() []*Coverage {
+	if x != nil {
+		return x.IsCoverage
+	}
+	return nil
+}
+
+func (x *TraceDiff) GetWasPins() *Pins {
+	if x != nil {
+		return x.WasPins
+	}
+	return nil
+}
+
+func (x *TraceDiff) GetIsPins() *Pins {
+	if x != nil {
+		return x.IsPins
+	}
+	return nil
+}
+
+func (x *TraceDiff) GetSheets() []*SheetDiff {
+	if x != nil {
+		return x.Sheets
+	}
+	return nil
+}
+
+func (x *TraceDiff) GetConserves() bool {
+	if x != nil {
+		return x.Conserves
+	}
+	return false
+}
+
+func (x *TraceDiff) GetPlaces() []*PlaceDiff {
+	if x != nil {
+		return x.Places
+	}
+	return nil
+}
+
+func (x *TraceDiff) GetSamePlaces() int64 {
+	if x != nil {
+		return x.SamePlaces
+	}
+	return 0
+}
+
+func (x *TraceDiff) GetHops() []*HopDiff {
+	if x != nil {
+		return x.Hops
+	}
+	return nil
+}
+
+func (x *TraceDiff) GetSameHops() int64 {
+	if x != nil {
+		return x.SameHops
+	}
+	return 0
+}
+
+// SheetDiff is one row of a conservation sheet, base units.
+type SheetDiff struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The asset.
+	Asset *Asset `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
+	// Row: seeded, collided, converted_in, resting, stopped, burnt, fees, converted_out, pruned or pending.
+	Row string `protobuf:"bytes,2,opt,name=row,proto3" json:"row,omitempty"`
+	// In the first.
+	Was string `protobuf:"bytes,3,opt,name=was,proto3" json:"was,omitempty"`
+	// In the second.
+	Is            string `protobuf:"bytes,4,opt,name=is,proto3" json:"is,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SheetDiff) Reset() {
+	*x = SheetDiff{}
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SheetDiff) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SheetDiff) ProtoMessage() {}
+
+func (x *SheetDiff) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SheetDiff.ProtoReflect.Descriptor instead.
+func (*SheetDiff) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *SheetDiff) GetAsset() *Asset {
+	if x != nil {
+		return x.Asset
+	}
+	return nil
+}
+
+func (x *SheetDiff) GetRow() string {
+	if x != nil {
+		return x.Row
+	}
+	return ""
+}
+
+func (x *SheetDiff) GetWas() string {
+	if x != nil {
+		return x.Was
+	}
+	return ""
+}
+
+func (x *SheetDiff) GetIs() string {
+	if x != nil {
+		return x.Is
+	}
+	return ""
+}
+
+// PlaceDiff is the traced money at one address for one reason, base units.
+type PlaceDiff struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address; empty for what was pruned or burnt without a payee.
+	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	// The asset.
+	Asset *Asset `protobuf:"bytes,2,opt,name=asset,proto3" json:"asset,omitempty"`
+	// Why it ends there, as Terminal.reason.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// In the first; "0": nothing.
+	Was string `protobuf:"bytes,4,opt,name=was,proto3" json:"was,omitempty"`
+	// In the second.
+	Is            string `protobuf:"bytes,5,opt,name=is,proto3" json:"is,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlaceDiff) Reset() {
+	*x = PlaceDiff{}
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlaceDiff) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlaceDiff) ProtoMessage() {}
+
+func (x *PlaceDiff) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlaceDiff.ProtoReflect.Descriptor instead.
+func (*PlaceDiff) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *PlaceDiff) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *PlaceDiff) GetAsset() *Asset {
+	if x != nil {
+		return x.Asset
+	}
+	return nil
+}
+
+func (x *PlaceDiff) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *PlaceDiff) GetWas() string {
+	if x != nil {
+		return x.Was
+	}
+	return ""
+}
+
+func (x *PlaceDiff) GetIs() string {
+	if x != nil {
+		return x.Is
+	}
+	return ""
+}
+
+// HopDiff is one transfer, base units of traced money.
+type HopDiff struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// NETWORK:TX:INDEX.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Payer.
+	From string `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// Payee.
+	To string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	// The asset.
+	Asset *Asset `protobuf:"bytes,4,opt,name=asset,proto3" json:"asset,omitempty"`
+	// In the first; "0": not part of it.
+	Was string `protobuf:"bytes,5,opt,name=was,proto3" json:"was,omitempty"`
+	// In the second.
+	Is            string `protobuf:"bytes,6,opt,name=is,proto3" json:"is,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HopDiff) Reset() {
+	*x = HopDiff{}
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HopDiff) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HopDiff) ProtoMessage() {}
+
+func (x *HopDiff) ProtoReflect() protoreflect.Message {
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HopDiff.ProtoReflect.Descriptor instead.
+func (*HopDiff) Descriptor() ([]byte, []int) {
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *HopDiff) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *HopDiff) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *HopDiff) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *HopDiff) GetAsset() *Asset {
+	if x != nil {
+		return x.Asset
+	}
+	return nil
+}
+
+func (x *HopDiff) GetWas() string {
+	if x != nil {
+		return x.Was
+	}
+	return ""
+}
+
+func (x *HopDiff) GetIs() string {
+	if x != nil {
+		return x.Is
+	}
+	return ""
+}
+
 // TraceDifference is one field that the replay fills otherwise.
 type TraceDifference struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1334,7 +1798,7 @@ type TraceDifference struct {
 
 func (x *TraceDifference) Reset() {
 	*x = TraceDifference{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[15]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1346,7 +1810,7 @@ func (x *TraceDifference) String() string {
 func (*TraceDifference) ProtoMessage() {}
 
 func (x *TraceDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[15]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1359,7 +1823,7 @@ func (x *TraceDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TraceDifference.ProtoReflect.Descriptor instead.
 func (*TraceDifference) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{15}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *TraceDifference) GetField() string {
@@ -1398,7 +1862,7 @@ type ExplainHopRequest struct {
 
 func (x *ExplainHopRequest) Reset() {
 	*x = ExplainHopRequest{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[16]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1410,7 +1874,7 @@ func (x *ExplainHopRequest) String() string {
 func (*ExplainHopRequest) ProtoMessage() {}
 
 func (x *ExplainHopRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[16]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1423,7 +1887,7 @@ func (x *ExplainHopRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainHopRequest.ProtoReflect.Descriptor instead.
 func (*ExplainHopRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{16}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ExplainHopRequest) GetName() string {
@@ -1484,7 +1948,7 @@ type HopExplanation struct {
 
 func (x *HopExplanation) Reset() {
 	*x = HopExplanation{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[17]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1496,7 +1960,7 @@ func (x *HopExplanation) String() string {
 func (*HopExplanation) ProtoMessage() {}
 
 func (x *HopExplanation) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[17]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1509,7 +1973,7 @@ func (x *HopExplanation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HopExplanation.ProtoReflect.Descriptor instead.
 func (*HopExplanation) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{17}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *HopExplanation) GetHop() *Hop {
@@ -1625,7 +2089,7 @@ type LedgerSegment struct {
 
 func (x *LedgerSegment) Reset() {
 	*x = LedgerSegment{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[18]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1637,7 +2101,7 @@ func (x *LedgerSegment) String() string {
 func (*LedgerSegment) ProtoMessage() {}
 
 func (x *LedgerSegment) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[18]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1650,7 +2114,7 @@ func (x *LedgerSegment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LedgerSegment.ProtoReflect.Descriptor instead.
 func (*LedgerSegment) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{18}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *LedgerSegment) GetSeed() uint32 {
@@ -1705,7 +2169,7 @@ type PayerLedger struct {
 
 func (x *PayerLedger) Reset() {
 	*x = PayerLedger{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[19]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1717,7 +2181,7 @@ func (x *PayerLedger) String() string {
 func (*PayerLedger) ProtoMessage() {}
 
 func (x *PayerLedger) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[19]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1730,7 +2194,7 @@ func (x *PayerLedger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PayerLedger.ProtoReflect.Descriptor instead.
 func (*PayerLedger) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{19}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *PayerLedger) GetKind() string {
@@ -1825,7 +2289,7 @@ type HopAmount struct {
 
 func (x *HopAmount) Reset() {
 	*x = HopAmount{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[20]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1837,7 +2301,7 @@ func (x *HopAmount) String() string {
 func (*HopAmount) ProtoMessage() {}
 
 func (x *HopAmount) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[20]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1850,7 +2314,7 @@ func (x *HopAmount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HopAmount.ProtoReflect.Descriptor instead.
 func (*HopAmount) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{20}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *HopAmount) GetHop() uint32 {
@@ -1899,7 +2363,7 @@ type PayeeOutcome struct {
 
 func (x *PayeeOutcome) Reset() {
 	*x = PayeeOutcome{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[21]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1911,7 +2375,7 @@ func (x *PayeeOutcome) String() string {
 func (*PayeeOutcome) ProtoMessage() {}
 
 func (x *PayeeOutcome) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[21]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1924,7 +2388,7 @@ func (x *PayeeOutcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PayeeOutcome.ProtoReflect.Descriptor instead.
 func (*PayeeOutcome) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{21}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *PayeeOutcome) GetOutcome() string {
@@ -1994,7 +2458,7 @@ type LookupTransactionRequest struct {
 
 func (x *LookupTransactionRequest) Reset() {
 	*x = LookupTransactionRequest{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[22]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2006,7 +2470,7 @@ func (x *LookupTransactionRequest) String() string {
 func (*LookupTransactionRequest) ProtoMessage() {}
 
 func (x *LookupTransactionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[22]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2019,7 +2483,7 @@ func (x *LookupTransactionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupTransactionRequest.ProtoReflect.Descriptor instead.
 func (*LookupTransactionRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{22}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *LookupTransactionRequest) GetRef() string {
@@ -2068,7 +2532,7 @@ type Transaction struct {
 
 func (x *Transaction) Reset() {
 	*x = Transaction{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[23]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2080,7 +2544,7 @@ func (x *Transaction) String() string {
 func (*Transaction) ProtoMessage() {}
 
 func (x *Transaction) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[23]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2093,7 +2557,7 @@ func (x *Transaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transaction.ProtoReflect.Descriptor instead.
 func (*Transaction) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{23}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Transaction) GetNetwork() string {
@@ -2224,7 +2688,7 @@ type TransactionInput struct {
 
 func (x *TransactionInput) Reset() {
 	*x = TransactionInput{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[24]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2236,7 +2700,7 @@ func (x *TransactionInput) String() string {
 func (*TransactionInput) ProtoMessage() {}
 
 func (x *TransactionInput) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[24]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2249,7 +2713,7 @@ func (x *TransactionInput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactionInput.ProtoReflect.Descriptor instead.
 func (*TransactionInput) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{24}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *TransactionInput) GetIndex() uint32 {
@@ -2324,7 +2788,7 @@ type TransactionOutput struct {
 
 func (x *TransactionOutput) Reset() {
 	*x = TransactionOutput{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[25]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2336,7 +2800,7 @@ func (x *TransactionOutput) String() string {
 func (*TransactionOutput) ProtoMessage() {}
 
 func (x *TransactionOutput) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[25]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2349,7 +2813,7 @@ func (x *TransactionOutput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactionOutput.ProtoReflect.Descriptor instead.
 func (*TransactionOutput) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{25}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *TransactionOutput) GetIndex() uint32 {
@@ -2424,7 +2888,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[26]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2436,7 +2900,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[26]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2449,7 +2913,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{26}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Transfer) GetIndex() string {
@@ -2516,7 +2980,7 @@ type LookupAddressRequest struct {
 
 func (x *LookupAddressRequest) Reset() {
 	*x = LookupAddressRequest{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[27]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2528,7 +2992,7 @@ func (x *LookupAddressRequest) String() string {
 func (*LookupAddressRequest) ProtoMessage() {}
 
 func (x *LookupAddressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[27]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2541,7 +3005,7 @@ func (x *LookupAddressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupAddressRequest.ProtoReflect.Descriptor instead.
 func (*LookupAddressRequest) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{27}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *LookupAddressRequest) GetAddress() string {
@@ -2592,7 +3056,7 @@ type AddressInfo struct {
 
 func (x *AddressInfo) Reset() {
 	*x = AddressInfo{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[28]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2604,7 +3068,7 @@ func (x *AddressInfo) String() string {
 func (*AddressInfo) ProtoMessage() {}
 
 func (x *AddressInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[28]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2617,7 +3081,7 @@ func (x *AddressInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddressInfo.ProtoReflect.Descriptor instead.
 func (*AddressInfo) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{28}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *AddressInfo) GetNetwork() string {
@@ -2710,7 +3174,7 @@ type AssetBalance struct {
 
 func (x *AssetBalance) Reset() {
 	*x = AssetBalance{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[29]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2722,7 +3186,7 @@ func (x *AssetBalance) String() string {
 func (*AssetBalance) ProtoMessage() {}
 
 func (x *AssetBalance) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[29]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2735,7 +3199,7 @@ func (x *AssetBalance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssetBalance.ProtoReflect.Descriptor instead.
 func (*AssetBalance) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{29}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *AssetBalance) GetAsset() *Asset {
@@ -2822,7 +3286,7 @@ type AddressEvent struct {
 
 func (x *AddressEvent) Reset() {
 	*x = AddressEvent{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[30]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2834,7 +3298,7 @@ func (x *AddressEvent) String() string {
 func (*AddressEvent) ProtoMessage() {}
 
 func (x *AddressEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[30]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2847,7 +3311,7 @@ func (x *AddressEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddressEvent.ProtoReflect.Descriptor instead.
 func (*AddressEvent) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{30}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *AddressEvent) GetPosition() *Position {
@@ -2905,7 +3369,7 @@ type AmbiguousRef struct {
 
 func (x *AmbiguousRef) Reset() {
 	*x = AmbiguousRef{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[31]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2917,7 +3381,7 @@ func (x *AmbiguousRef) String() string {
 func (*AmbiguousRef) ProtoMessage() {}
 
 func (x *AmbiguousRef) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[31]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2930,7 +3394,7 @@ func (x *AmbiguousRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AmbiguousRef.ProtoReflect.Descriptor instead.
 func (*AmbiguousRef) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{31}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *AmbiguousRef) GetRef() string {
@@ -2966,7 +3430,7 @@ type Candidate struct {
 
 func (x *Candidate) Reset() {
 	*x = Candidate{}
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[32]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2978,7 +3442,7 @@ func (x *Candidate) String() string {
 func (*Candidate) ProtoMessage() {}
 
 func (x *Candidate) ProtoReflect() protoreflect.Message {
-	mi := &file_spoor_v1_trace_service_proto_msgTypes[32]
+	mi := &file_spoor_v1_trace_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2991,7 +3455,7 @@ func (x *Candidate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Candidate.ProtoReflect.Descriptor instead.
 func (*Candidate) Descriptor() ([]byte, []int) {
-	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{32}
+	return file_spoor_v1_trace_service_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Candidate) GetRef() string {
@@ -3140,7 +3604,46 @@ const file_spoor_v1_trace_service_proto_rawDesc = "" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12;\n" +
 	"\vdifferences\x18\x03 \x03(\v2\x19.spoor.v1.TraceDifferenceR\vdifferences\x12\x14\n" +
 	"\x05found\x18\x04 \x01(\x03R\x05found\x12\x1a\n" +
-	"\bcompared\x18\x05 \x01(\x03R\bcompared\"I\n" +
+	"\bcompared\x18\x05 \x01(\x03R\bcompared\"\xbd\x01\n" +
+	"\x10DiffTraceRequest\x12:\n" +
+	"\x04name\x18\x01 \x01(\tB&\xbaH#\xd8\x01\x01r\x1e2\x1c^traces/[A-Za-z0-9_-]{1,64}$R\x04name\x12%\n" +
+	"\x05trace\x18\x02 \x01(\v2\x0f.spoor.v1.TraceR\x05trace\x12\x1f\n" +
+	"\x02is\x18\x03 \x01(\v2\x0f.spoor.v1.TraceR\x02is\x12%\n" +
+	"\x05fetch\x18\x04 \x01(\v2\x0f.spoor.v1.FetchR\x05fetch\"\xfe\x03\n" +
+	"\tTraceDiff\x12*\n" +
+	"\twas_as_of\x18\x01 \x03(\v2\x0e.spoor.v1.AsOfR\awasAsOf\x12(\n" +
+	"\bis_as_of\x18\x02 \x03(\v2\x0e.spoor.v1.AsOfR\x06isAsOf\x125\n" +
+	"\fwas_coverage\x18\x03 \x03(\v2\x12.spoor.v1.CoverageR\vwasCoverage\x123\n" +
+	"\vis_coverage\x18\x04 \x03(\v2\x12.spoor.v1.CoverageR\n" +
+	"isCoverage\x12)\n" +
+	"\bwas_pins\x18\x05 \x01(\v2\x0e.spoor.v1.PinsR\awasPins\x12'\n" +
+	"\ais_pins\x18\x06 \x01(\v2\x0e.spoor.v1.PinsR\x06isPins\x12+\n" +
+	"\x06sheets\x18\a \x03(\v2\x13.spoor.v1.SheetDiffR\x06sheets\x12\x1c\n" +
+	"\tconserves\x18\b \x01(\bR\tconserves\x12+\n" +
+	"\x06places\x18\t \x03(\v2\x13.spoor.v1.PlaceDiffR\x06places\x12\x1f\n" +
+	"\vsame_places\x18\n" +
+	" \x01(\x03R\n" +
+	"samePlaces\x12%\n" +
+	"\x04hops\x18\v \x03(\v2\x11.spoor.v1.HopDiffR\x04hops\x12\x1b\n" +
+	"\tsame_hops\x18\f \x01(\x03R\bsameHops\"f\n" +
+	"\tSheetDiff\x12%\n" +
+	"\x05asset\x18\x01 \x01(\v2\x0f.spoor.v1.AssetR\x05asset\x12\x10\n" +
+	"\x03row\x18\x02 \x01(\tR\x03row\x12\x10\n" +
+	"\x03was\x18\x03 \x01(\tR\x03was\x12\x0e\n" +
+	"\x02is\x18\x04 \x01(\tR\x02is\"\x86\x01\n" +
+	"\tPlaceDiff\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\x12%\n" +
+	"\x05asset\x18\x02 \x01(\v2\x0f.spoor.v1.AssetR\x05asset\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x10\n" +
+	"\x03was\x18\x04 \x01(\tR\x03was\x12\x0e\n" +
+	"\x02is\x18\x05 \x01(\tR\x02is\"\x88\x01\n" +
+	"\aHopDiff\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\tR\x02to\x12%\n" +
+	"\x05asset\x18\x04 \x01(\v2\x0f.spoor.v1.AssetR\x05asset\x12\x10\n" +
+	"\x03was\x18\x05 \x01(\tR\x03was\x12\x0e\n" +
+	"\x02is\x18\x06 \x01(\tR\x02is\"I\n" +
 	"\x0fTraceDifference\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x10\n" +
 	"\x03was\x18\x02 \x01(\tR\x03was\x12\x0e\n" +
@@ -3296,7 +3799,8 @@ const file_spoor_v1_trace_service_proto_rawDesc = "" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
 	"\x02to\x18\x03 \x01(\tR\x02to\x12%\n" +
 	"\x05asset\x18\x04 \x01(\v2\x0f.spoor.v1.AssetR\x05asset\x12\x16\n" +
-	"\x06amount\x18\x05 \x01(\tR\x06amount2\xa8\t\n" +
+	"\x06amount\x18\x05 \x01(\tR\x06amount2\x86\n" +
+	"\n" +
 	"\fTraceService\x12[\n" +
 	"\n" +
 	"StartTrace\x12\x1b.spoor.v1.StartTraceRequest\x1a\x0f.spoor.v1.Trace\"\x1f\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x15:\arequest\"\n" +
@@ -3307,7 +3811,8 @@ const file_spoor_v1_trace_service_proto_rawDesc = "" +
 	"\rLookupAddress\x12\x1e.spoor.v1.LookupAddressRequest\x1a\x15.spoor.v1.AddressInfo\" \x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/addresses:lookup\x12p\n" +
 	"\rFindTransfers\x12\x1e.spoor.v1.FindTransfersRequest\x1a\x1f.spoor.v1.FindTransfersResponse\"\x1e\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/transfers:find\x12`\n" +
 	"\tFindPaths\x12\x1a.spoor.v1.FindPathsRequest\x1a\x1b.spoor.v1.FindPathsResponse\"\x1a\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/paths:find\x12l\n" +
-	"\vVerifyTrace\x12\x1c.spoor.v1.VerifyTraceRequest\x1a\x1d.spoor.v1.VerifyTraceResponse\" \x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/traces:verify\x12f\n" +
+	"\vVerifyTrace\x12\x1c.spoor.v1.VerifyTraceRequest\x1a\x1d.spoor.v1.VerifyTraceResponse\" \x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/traces:verify\x12\\\n" +
+	"\tDiffTrace\x12\x1a.spoor.v1.DiffTraceRequest\x1a\x13.spoor.v1.TraceDiff\"\x1e\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/traces:diff\x12f\n" +
 	"\n" +
 	"ExplainHop\x12\x1b.spoor.v1.ExplainHopRequest\x1a\x18.spoor.v1.HopExplanation\"!\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/traces:explain\x12h\n" +
 	"\n" +
@@ -3326,7 +3831,7 @@ func file_spoor_v1_trace_service_proto_rawDescGZIP() []byte {
 	return file_spoor_v1_trace_service_proto_rawDescData
 }
 
-var file_spoor_v1_trace_service_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_spoor_v1_trace_service_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_spoor_v1_trace_service_proto_goTypes = []any{
 	(*StartTraceRequest)(nil),          // 0: spoor.v1.StartTraceRequest
 	(*StreamTraceRequest)(nil),         // 1: spoor.v1.StreamTraceRequest
@@ -3343,136 +3848,160 @@ var file_spoor_v1_trace_service_proto_goTypes = []any{
 	(*PathSearch)(nil),                 // 12: spoor.v1.PathSearch
 	(*VerifyTraceRequest)(nil),         // 13: spoor.v1.VerifyTraceRequest
 	(*VerifyTraceResponse)(nil),        // 14: spoor.v1.VerifyTraceResponse
-	(*TraceDifference)(nil),            // 15: spoor.v1.TraceDifference
-	(*ExplainHopRequest)(nil),          // 16: spoor.v1.ExplainHopRequest
-	(*HopExplanation)(nil),             // 17: spoor.v1.HopExplanation
-	(*LedgerSegment)(nil),              // 18: spoor.v1.LedgerSegment
-	(*PayerLedger)(nil),                // 19: spoor.v1.PayerLedger
-	(*HopAmount)(nil),                  // 20: spoor.v1.HopAmount
-	(*PayeeOutcome)(nil),               // 21: spoor.v1.PayeeOutcome
-	(*LookupTransactionRequest)(nil),   // 22: spoor.v1.LookupTransactionRequest
-	(*Transaction)(nil),                // 23: spoor.v1.Transaction
-	(*TransactionInput)(nil),           // 24: spoor.v1.TransactionInput
-	(*TransactionOutput)(nil),          // 25: spoor.v1.TransactionOutput
-	(*Transfer)(nil),                   // 26: spoor.v1.Transfer
-	(*LookupAddressRequest)(nil),       // 27: spoor.v1.LookupAddressRequest
-	(*AddressInfo)(nil),                // 28: spoor.v1.AddressInfo
-	(*AssetBalance)(nil),               // 29: spoor.v1.AssetBalance
-	(*AddressEvent)(nil),               // 30: spoor.v1.AddressEvent
-	(*AmbiguousRef)(nil),               // 31: spoor.v1.AmbiguousRef
-	(*Candidate)(nil),                  // 32: spoor.v1.Candidate
-	(*TraceRequest)(nil),               // 33: spoor.v1.TraceRequest
-	(*Hop)(nil),                        // 34: spoor.v1.Hop
-	(*Terminal)(nil),                   // 35: spoor.v1.Terminal
-	(*Progress)(nil),                   // 36: spoor.v1.Progress
-	(*Trace)(nil),                      // 37: spoor.v1.Trace
-	(*FetchProgress)(nil),              // 38: spoor.v1.FetchProgress
-	(*AsOf)(nil),                       // 39: spoor.v1.AsOf
-	(*timestamppb.Timestamp)(nil),      // 40: google.protobuf.Timestamp
-	(*Coverage)(nil),                   // 41: spoor.v1.Coverage
-	(*Asset)(nil),                      // 42: spoor.v1.Asset
-	(*Label)(nil),                      // 43: spoor.v1.Label
-	(*Bounds)(nil),                     // 44: spoor.v1.Bounds
-	(*Position)(nil),                   // 45: spoor.v1.Position
-	(*GetClusterRequest)(nil),          // 46: spoor.v1.GetClusterRequest
-	(*ListClusterMembersRequest)(nil),  // 47: spoor.v1.ListClusterMembersRequest
-	(*GetClusterResponse)(nil),         // 48: spoor.v1.GetClusterResponse
-	(*ListClusterMembersResponse)(nil), // 49: spoor.v1.ListClusterMembersResponse
+	(*DiffTraceRequest)(nil),           // 15: spoor.v1.DiffTraceRequest
+	(*TraceDiff)(nil),                  // 16: spoor.v1.TraceDiff
+	(*SheetDiff)(nil),                  // 17: spoor.v1.SheetDiff
+	(*PlaceDiff)(nil),                  // 18: spoor.v1.PlaceDiff
+	(*HopDiff)(nil),                    // 19: spoor.v1.HopDiff
+	(*TraceDifference)(nil),            // 20: spoor.v1.TraceDifference
+	(*ExplainHopRequest)(nil),          // 21: spoor.v1.ExplainHopRequest
+	(*HopExplanation)(nil),             // 22: spoor.v1.HopExplanation
+	(*LedgerSegment)(nil),              // 23: spoor.v1.LedgerSegment
+	(*PayerLedger)(nil),                // 24: spoor.v1.PayerLedger
+	(*HopAmount)(nil),                  // 25: spoor.v1.HopAmount
+	(*PayeeOutcome)(nil),               // 26: spoor.v1.PayeeOutcome
+	(*LookupTransactionRequest)(nil),   // 27: spoor.v1.LookupTransactionRequest
+	(*Transaction)(nil),                // 28: spoor.v1.Transaction
+	(*TransactionInput)(nil),           // 29: spoor.v1.TransactionInput
+	(*TransactionOutput)(nil),          // 30: spoor.v1.TransactionOutput
+	(*Transfer)(nil),                   // 31: spoor.v1.Transfer
+	(*LookupAddressRequest)(nil),       // 32: spoor.v1.LookupAddressRequest
+	(*AddressInfo)(nil),                // 33: spoor.v1.AddressInfo
+	(*AssetBalance)(nil),               // 34: spoor.v1.AssetBalance
+	(*AddressEvent)(nil),               // 35: spoor.v1.AddressEvent
+	(*AmbiguousRef)(nil),               // 36: spoor.v1.AmbiguousRef
+	(*Candidate)(nil),                  // 37: spoor.v1.Candidate
+	(*TraceRequest)(nil),               // 38: spoor.v1.TraceRequest
+	(*Hop)(nil),                        // 39: spoor.v1.Hop
+	(*Terminal)(nil),                   // 40: spoor.v1.Terminal
+	(*Progress)(nil),                   // 41: spoor.v1.Progress
+	(*Trace)(nil),                      // 42: spoor.v1.Trace
+	(*FetchProgress)(nil),              // 43: spoor.v1.FetchProgress
+	(*AsOf)(nil),                       // 44: spoor.v1.AsOf
+	(*timestamppb.Timestamp)(nil),      // 45: google.protobuf.Timestamp
+	(*Coverage)(nil),                   // 46: spoor.v1.Coverage
+	(*Asset)(nil),                      // 47: spoor.v1.Asset
+	(*Label)(nil),                      // 48: spoor.v1.Label
+	(*Fetch)(nil),                      // 49: spoor.v1.Fetch
+	(*Pins)(nil),                       // 50: spoor.v1.Pins
+	(*Bounds)(nil),                     // 51: spoor.v1.Bounds
+	(*Position)(nil),                   // 52: spoor.v1.Position
+	(*GetClusterRequest)(nil),          // 53: spoor.v1.GetClusterRequest
+	(*ListClusterMembersRequest)(nil),  // 54: spoor.v1.ListClusterMembersRequest
+	(*GetClusterResponse)(nil),         // 55: spoor.v1.GetClusterResponse
+	(*ListClusterMembersResponse)(nil), // 56: spoor.v1.ListClusterMembersResponse
 }
 var file_spoor_v1_trace_service_proto_depIdxs = []int32{
-	33, // 0: spoor.v1.StartTraceRequest.request:type_name -> spoor.v1.TraceRequest
-	33, // 1: spoor.v1.StreamTraceRequest.request:type_name -> spoor.v1.TraceRequest
-	34, // 2: spoor.v1.TraceEvent.hop:type_name -> spoor.v1.Hop
-	35, // 3: spoor.v1.TraceEvent.terminal:type_name -> spoor.v1.Terminal
-	36, // 4: spoor.v1.TraceEvent.progress:type_name -> spoor.v1.Progress
-	37, // 5: spoor.v1.TraceEvent.result:type_name -> spoor.v1.Trace
+	38, // 0: spoor.v1.StartTraceRequest.request:type_name -> spoor.v1.TraceRequest
+	38, // 1: spoor.v1.StreamTraceRequest.request:type_name -> spoor.v1.TraceRequest
+	39, // 2: spoor.v1.TraceEvent.hop:type_name -> spoor.v1.Hop
+	40, // 3: spoor.v1.TraceEvent.terminal:type_name -> spoor.v1.Terminal
+	41, // 4: spoor.v1.TraceEvent.progress:type_name -> spoor.v1.Progress
+	42, // 5: spoor.v1.TraceEvent.result:type_name -> spoor.v1.Trace
 	3,  // 6: spoor.v1.TraceEvent.settlement:type_name -> spoor.v1.Settlement
-	38, // 7: spoor.v1.TraceEvent.fetching:type_name -> spoor.v1.FetchProgress
-	34, // 8: spoor.v1.TraceEvent.found:type_name -> spoor.v1.Hop
-	39, // 9: spoor.v1.Settlement.as_of:type_name -> spoor.v1.AsOf
-	40, // 10: spoor.v1.FindTransfersRequest.around:type_name -> google.protobuf.Timestamp
+	43, // 7: spoor.v1.TraceEvent.fetching:type_name -> spoor.v1.FetchProgress
+	39, // 8: spoor.v1.TraceEvent.found:type_name -> spoor.v1.Hop
+	44, // 9: spoor.v1.Settlement.as_of:type_name -> spoor.v1.AsOf
+	45, // 10: spoor.v1.FindTransfersRequest.around:type_name -> google.protobuf.Timestamp
 	7,  // 11: spoor.v1.FindTransfersResponse.transfers:type_name -> spoor.v1.FoundTransfer
-	39, // 12: spoor.v1.FindTransfersResponse.as_of:type_name -> spoor.v1.AsOf
-	41, // 13: spoor.v1.FindTransfersResponse.coverage:type_name -> spoor.v1.Coverage
-	42, // 14: spoor.v1.FoundTransfer.asset:type_name -> spoor.v1.Asset
-	40, // 15: spoor.v1.FoundTransfer.time:type_name -> google.protobuf.Timestamp
-	40, // 16: spoor.v1.FindPathsRequest.since:type_name -> google.protobuf.Timestamp
-	40, // 17: spoor.v1.FindPathsRequest.before:type_name -> google.protobuf.Timestamp
+	44, // 12: spoor.v1.FindTransfersResponse.as_of:type_name -> spoor.v1.AsOf
+	46, // 13: spoor.v1.FindTransfersResponse.coverage:type_name -> spoor.v1.Coverage
+	47, // 14: spoor.v1.FoundTransfer.asset:type_name -> spoor.v1.Asset
+	45, // 15: spoor.v1.FoundTransfer.time:type_name -> google.protobuf.Timestamp
+	45, // 16: spoor.v1.FindPathsRequest.since:type_name -> google.protobuf.Timestamp
+	45, // 17: spoor.v1.FindPathsRequest.before:type_name -> google.protobuf.Timestamp
 	10, // 18: spoor.v1.FindPathsResponse.paths:type_name -> spoor.v1.Path
 	12, // 19: spoor.v1.FindPathsResponse.searched:type_name -> spoor.v1.PathSearch
-	39, // 20: spoor.v1.FindPathsResponse.as_of:type_name -> spoor.v1.AsOf
-	41, // 21: spoor.v1.FindPathsResponse.coverage:type_name -> spoor.v1.Coverage
-	42, // 22: spoor.v1.Path.asset:type_name -> spoor.v1.Asset
+	44, // 20: spoor.v1.FindPathsResponse.as_of:type_name -> spoor.v1.AsOf
+	46, // 21: spoor.v1.FindPathsResponse.coverage:type_name -> spoor.v1.Coverage
+	47, // 22: spoor.v1.Path.asset:type_name -> spoor.v1.Asset
 	11, // 23: spoor.v1.Path.steps:type_name -> spoor.v1.PathStep
-	40, // 24: spoor.v1.PathStep.time:type_name -> google.protobuf.Timestamp
-	43, // 25: spoor.v1.PathStep.to_labels:type_name -> spoor.v1.Label
-	42, // 26: spoor.v1.PathSearch.asset:type_name -> spoor.v1.Asset
-	37, // 27: spoor.v1.VerifyTraceRequest.trace:type_name -> spoor.v1.Trace
-	15, // 28: spoor.v1.VerifyTraceResponse.differences:type_name -> spoor.v1.TraceDifference
-	37, // 29: spoor.v1.ExplainHopRequest.trace:type_name -> spoor.v1.Trace
-	34, // 30: spoor.v1.HopExplanation.hop:type_name -> spoor.v1.Hop
-	19, // 31: spoor.v1.HopExplanation.payer:type_name -> spoor.v1.PayerLedger
-	18, // 32: spoor.v1.HopExplanation.carried:type_name -> spoor.v1.LedgerSegment
-	21, // 33: spoor.v1.HopExplanation.payee:type_name -> spoor.v1.PayeeOutcome
-	44, // 34: spoor.v1.HopExplanation.bounds:type_name -> spoor.v1.Bounds
-	18, // 35: spoor.v1.PayerLedger.held:type_name -> spoor.v1.LedgerSegment
-	18, // 36: spoor.v1.PayerLedger.taken:type_name -> spoor.v1.LedgerSegment
-	18, // 37: spoor.v1.PayerLedger.left:type_name -> spoor.v1.LedgerSegment
-	20, // 38: spoor.v1.PayerLedger.brought:type_name -> spoor.v1.HopAmount
-	20, // 39: spoor.v1.PayerLedger.paid_before:type_name -> spoor.v1.HopAmount
-	40, // 40: spoor.v1.HopAmount.time:type_name -> google.protobuf.Timestamp
-	43, // 41: spoor.v1.PayeeOutcome.decided_by:type_name -> spoor.v1.Label
-	40, // 42: spoor.v1.Transaction.time:type_name -> google.protobuf.Timestamp
-	24, // 43: spoor.v1.Transaction.inputs:type_name -> spoor.v1.TransactionInput
-	25, // 44: spoor.v1.Transaction.outputs:type_name -> spoor.v1.TransactionOutput
-	26, // 45: spoor.v1.Transaction.transfers:type_name -> spoor.v1.Transfer
-	43, // 46: spoor.v1.Transaction.labels:type_name -> spoor.v1.Label
-	39, // 47: spoor.v1.Transaction.as_of:type_name -> spoor.v1.AsOf
-	41, // 48: spoor.v1.Transaction.coverage:type_name -> spoor.v1.Coverage
-	43, // 49: spoor.v1.TransactionInput.labels:type_name -> spoor.v1.Label
-	43, // 50: spoor.v1.TransactionOutput.labels:type_name -> spoor.v1.Label
-	42, // 51: spoor.v1.Transfer.asset:type_name -> spoor.v1.Asset
-	43, // 52: spoor.v1.Transfer.from_labels:type_name -> spoor.v1.Label
-	43, // 53: spoor.v1.Transfer.to_labels:type_name -> spoor.v1.Label
-	29, // 54: spoor.v1.AddressInfo.balances:type_name -> spoor.v1.AssetBalance
-	43, // 55: spoor.v1.AddressInfo.labels:type_name -> spoor.v1.Label
-	30, // 56: spoor.v1.AddressInfo.events:type_name -> spoor.v1.AddressEvent
-	39, // 57: spoor.v1.AddressInfo.as_of:type_name -> spoor.v1.AsOf
-	41, // 58: spoor.v1.AddressInfo.coverage:type_name -> spoor.v1.Coverage
-	42, // 59: spoor.v1.AssetBalance.asset:type_name -> spoor.v1.Asset
-	40, // 60: spoor.v1.AssetBalance.first:type_name -> google.protobuf.Timestamp
-	40, // 61: spoor.v1.AssetBalance.last:type_name -> google.protobuf.Timestamp
-	45, // 62: spoor.v1.AddressEvent.position:type_name -> spoor.v1.Position
-	42, // 63: spoor.v1.AddressEvent.asset:type_name -> spoor.v1.Asset
-	32, // 64: spoor.v1.AmbiguousRef.candidates:type_name -> spoor.v1.Candidate
-	42, // 65: spoor.v1.Candidate.asset:type_name -> spoor.v1.Asset
-	0,  // 66: spoor.v1.TraceService.StartTrace:input_type -> spoor.v1.StartTraceRequest
-	1,  // 67: spoor.v1.TraceService.StreamTrace:input_type -> spoor.v1.StreamTraceRequest
-	4,  // 68: spoor.v1.TraceService.GetTrace:input_type -> spoor.v1.GetTraceRequest
-	22, // 69: spoor.v1.TraceService.LookupTransaction:input_type -> spoor.v1.LookupTransactionRequest
-	27, // 70: spoor.v1.TraceService.LookupAddress:input_type -> spoor.v1.LookupAddressRequest
-	5,  // 71: spoor.v1.TraceService.FindTransfers:input_type -> spoor.v1.FindTransfersRequest
-	8,  // 72: spoor.v1.TraceService.FindPaths:input_type -> spoor.v1.FindPathsRequest
-	13, // 73: spoor.v1.TraceService.VerifyTrace:input_type -> spoor.v1.VerifyTraceRequest
-	16, // 74: spoor.v1.TraceService.ExplainHop:input_type -> spoor.v1.ExplainHopRequest
-	46, // 75: spoor.v1.TraceService.GetCluster:input_type -> spoor.v1.GetClusterRequest
-	47, // 76: spoor.v1.TraceService.ListClusterMembers:input_type -> spoor.v1.ListClusterMembersRequest
-	37, // 77: spoor.v1.TraceService.StartTrace:output_type -> spoor.v1.Trace
-	2,  // 78: spoor.v1.TraceService.StreamTrace:output_type -> spoor.v1.TraceEvent
-	37, // 79: spoor.v1.TraceService.GetTrace:output_type -> spoor.v1.Trace
-	23, // 80: spoor.v1.TraceService.LookupTransaction:output_type -> spoor.v1.Transaction
-	28, // 81: spoor.v1.TraceService.LookupAddress:output_type -> spoor.v1.AddressInfo
-	6,  // 82: spoor.v1.TraceService.FindTransfers:output_type -> spoor.v1.FindTransfersResponse
-	9,  // 83: spoor.v1.TraceService.FindPaths:output_type -> spoor.v1.FindPathsResponse
-	14, // 84: spoor.v1.TraceService.VerifyTrace:output_type -> spoor.v1.VerifyTraceResponse
-	17, // 85: spoor.v1.TraceService.ExplainHop:output_type -> spoor.v1.HopExplanation
-	48, // 86: spoor.v1.TraceService.GetCluster:output_type -> spoor.v1.GetClusterResponse
-	49, // 87: spoor.v1.TraceService.ListClusterMembers:output_type -> spoor.v1.ListClusterMembersResponse
-	77, // [77:88] is the sub-list for method output_type
-	66, // [66:77] is the sub-list for method input_type
-	66, // [66:66] is the sub-list for extension type_name
-	66, // [66:66] is the sub-list for extension extendee
-	0,  // [0:66] is the sub-list for field type_name
+	45, // 24: spoor.v1.PathStep.time:type_name -> google.protobuf.Timestamp
+	48, // 25: spoor.v1.PathStep.to_labels:type_name -> spoor.v1.Label
+	47, // 26: spoor.v1.PathSearch.asset:type_name -> spoor.v1.Asset
+	42, // 27: spoor.v1.VerifyTraceRequest.trace:type_name -> spoor.v1.Trace
+	20, // 28: spoor.v1.VerifyTraceResponse.differences:type_name -> spoor.v1.TraceDifference
+	42, // 29: spoor.v1.DiffTraceRequest.trace:type_name -> spoor.v1.Trace
+	42, // 30: spoor.v1.DiffTraceRequest.is:type_name -> spoor.v1.Trace
+	49, // 31: spoor.v1.DiffTraceRequest.fetch:type_name -> spoor.v1.Fetch
+	44, // 32: spoor.v1.TraceDiff.was_as_of:type_name -> spoor.v1.AsOf
+	44, // 33: spoor.v1.TraceDiff.is_as_of:type_name -> spoor.v1.AsOf
+	46, // 34: spoor.v1.TraceDiff.was_coverage:type_name -> spoor.v1.Coverage
+	46, // 35: spoor.v1.TraceDiff.is_coverage:type_name -> spoor.v1.Coverage
+	50, // 36: spoor.v1.TraceDiff.was_pins:type_name -> spoor.v1.Pins
+	50, // 37: spoor.v1.TraceDiff.is_pins:type_name -> spoor.v1.Pins
+	17, // 38: spoor.v1.TraceDiff.sheets:type_name -> spoor.v1.SheetDiff
+	18, // 39: spoor.v1.TraceDiff.places:type_name -> spoor.v1.PlaceDiff
+	19, // 40: spoor.v1.TraceDiff.hops:type_name -> spoor.v1.HopDiff
+	47, // 41: spoor.v1.SheetDiff.asset:type_name -> spoor.v1.Asset
+	47, // 42: spoor.v1.PlaceDiff.asset:type_name -> spoor.v1.Asset
+	47, // 43: spoor.v1.HopDiff.asset:type_name -> spoor.v1.Asset
+	42, // 44: spoor.v1.ExplainHopRequest.trace:type_name -> spoor.v1.Trace
+	39, // 45: spoor.v1.HopExplanation.hop:type_name -> spoor.v1.Hop
+	24, // 46: spoor.v1.HopExplanation.payer:type_name -> spoor.v1.PayerLedger
+	23, // 47: spoor.v1.HopExplanation.carried:type_name -> spoor.v1.LedgerSegment
+	26, // 48: spoor.v1.HopExplanation.payee:type_name -> spoor.v1.PayeeOutcome
+	51, // 49: spoor.v1.HopExplanation.bounds:type_name -> spoor.v1.Bounds
+	23, // 50: spoor.v1.PayerLedger.held:type_name -> spoor.v1.LedgerSegment
+	23, // 51: spoor.v1.PayerLedger.taken:type_name -> spoor.v1.LedgerSegment
+	23, // 52: spoor.v1.PayerLedger.left:type_name -> spoor.v1.LedgerSegment
+	25, // 53: spoor.v1.PayerLedger.brought:type_name -> spoor.v1.HopAmount
+	25, // 54: spoor.v1.PayerLedger.paid_before:type_name -> spoor.v1.HopAmount
+	45, // 55: spoor.v1.HopAmount.time:type_name -> google.protobuf.Timestamp
+	48, // 56: spoor.v1.PayeeOutcome.decided_by:type_name -> spoor.v1.Label
+	45, // 57: spoor.v1.Transaction.time:type_name -> google.protobuf.Timestamp
+	29, // 58: spoor.v1.Transaction.inputs:type_name -> spoor.v1.TransactionInput
+	30, // 59: spoor.v1.Transaction.outputs:type_name -> spoor.v1.TransactionOutput
+	31, // 60: spoor.v1.Transaction.transfers:type_name -> spoor.v1.Transfer
+	48, // 61: spoor.v1.Transaction.labels:type_name -> spoor.v1.Label
+	44, // 62: spoor.v1.Transaction.as_of:type_name -> spoor.v1.AsOf
+	46, // 63: spoor.v1.Transaction.coverage:type_name -> spoor.v1.Coverage
+	48, // 64: spoor.v1.TransactionInput.labels:type_name -> spoor.v1.Label
+	48, // 65: spoor.v1.TransactionOutput.labels:type_name -> spoor.v1.Label
+	47, // 66: spoor.v1.Transfer.asset:type_name -> spoor.v1.Asset
+	48, // 67: spoor.v1.Transfer.from_labels:type_name -> spoor.v1.Label
+	48, // 68: spoor.v1.Transfer.to_labels:type_name -> spoor.v1.Label
+	34, // 69: spoor.v1.AddressInfo.balances:type_name -> spoor.v1.AssetBalance
+	48, // 70: spoor.v1.AddressInfo.labels:type_name -> spoor.v1.Label
+	35, // 71: spoor.v1.AddressInfo.events:type_name -> spoor.v1.AddressEvent
+	44, // 72: spoor.v1.AddressInfo.as_of:type_name -> spoor.v1.AsOf
+	46, // 73: spoor.v1.AddressInfo.coverage:type_name -> spoor.v1.Coverage
+	47, // 74: spoor.v1.AssetBalance.asset:type_name -> spoor.v1.Asset
+	45, // 75: spoor.v1.AssetBalance.first:type_name -> google.protobuf.Timestamp
+	45, // 76: spoor.v1.AssetBalance.last:type_name -> google.protobuf.Timestamp
+	52, // 77: spoor.v1.AddressEvent.position:type_name -> spoor.v1.Position
+	47, // 78: spoor.v1.AddressEvent.asset:type_name -> spoor.v1.Asset
+	37, // 79: spoor.v1.AmbiguousRef.candidates:type_name -> spoor.v1.Candidate
+	47, // 80: spoor.v1.Candidate.asset:type_name -> spoor.v1.Asset
+	0,  // 81: spoor.v1.TraceService.StartTrace:input_type -> spoor.v1.StartTraceRequest
+	1,  // 82: spoor.v1.TraceService.StreamTrace:input_type -> spoor.v1.StreamTraceRequest
+	4,  // 83: spoor.v1.TraceService.GetTrace:input_type -> spoor.v1.GetTraceRequest
+	27, // 84: spoor.v1.TraceService.LookupTransaction:input_type -> spoor.v1.LookupTransactionRequest
+	32, // 85: spoor.v1.TraceService.LookupAddress:input_type -> spoor.v1.LookupAddressRequest
+	5,  // 86: spoor.v1.TraceService.FindTransfers:input_type -> spoor.v1.FindTransfersRequest
+	8,  // 87: spoor.v1.TraceService.FindPaths:input_type -> spoor.v1.FindPathsRequest
+	13, // 88: spoor.v1.TraceService.VerifyTrace:input_type -> spoor.v1.VerifyTraceRequest
+	15, // 89: spoor.v1.TraceService.DiffTrace:input_type -> spoor.v1.DiffTraceRequest
+	21, // 90: spoor.v1.TraceService.ExplainHop:input_type -> spoor.v1.ExplainHopRequest
+	53, // 91: spoor.v1.TraceService.GetCluster:input_type -> spoor.v1.GetClusterRequest
+	54, // 92: spoor.v1.TraceService.ListClusterMembers:input_type -> spoor.v1.ListClusterMembersRequest
+	42, // 93: spoor.v1.TraceService.StartTrace:output_type -> spoor.v1.Trace
+	2,  // 94: spoor.v1.TraceService.StreamTrace:output_type -> spoor.v1.TraceEvent
+	42, // 95: spoor.v1.TraceService.GetTrace:output_type -> spoor.v1.Trace
+	28, // 96: spoor.v1.TraceService.LookupTransaction:output_type -> spoor.v1.Transaction
+	33, // 97: spoor.v1.TraceService.LookupAddress:output_type -> spoor.v1.AddressInfo
+	6,  // 98: spoor.v1.TraceService.FindTransfers:output_type -> spoor.v1.FindTransfersResponse
+	9,  // 99: spoor.v1.TraceService.FindPaths:output_type -> spoor.v1.FindPathsResponse
+	14, // 100: spoor.v1.TraceService.VerifyTrace:output_type -> spoor.v1.VerifyTraceResponse
+	16, // 101: spoor.v1.TraceService.DiffTrace:output_type -> spoor.v1.TraceDiff
+	22, // 102: spoor.v1.TraceService.ExplainHop:output_type -> spoor.v1.HopExplanation
+	55, // 103: spoor.v1.TraceService.GetCluster:output_type -> spoor.v1.GetClusterResponse
+	56, // 104: spoor.v1.TraceService.ListClusterMembers:output_type -> spoor.v1.ListClusterMembersResponse
+	93, // [93:105] is the sub-list for method output_type
+	81, // [81:93] is the sub-list for method input_type
+	81, // [81:81] is the sub-list for extension type_name
+	81, // [81:81] is the sub-list for extension extendee
+	0,  // [0:81] is the sub-list for field type_name
 }
 
 func init() { file_spoor_v1_trace_service_proto_init() }
@@ -3495,14 +4024,14 @@ func file_spoor_v1_trace_service_proto_init() {
 	}
 	file_spoor_v1_trace_service_proto_msgTypes[5].OneofWrappers = []any{}
 	file_spoor_v1_trace_service_proto_msgTypes[11].OneofWrappers = []any{}
-	file_spoor_v1_trace_service_proto_msgTypes[23].OneofWrappers = []any{}
+	file_spoor_v1_trace_service_proto_msgTypes[28].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_spoor_v1_trace_service_proto_rawDesc), len(file_spoor_v1_trace_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   33,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -27,6 +27,7 @@ const (
 	TraceService_FindTransfers_FullMethodName      = "/spoor.v1.TraceService/FindTransfers"
 	TraceService_FindPaths_FullMethodName          = "/spoor.v1.TraceService/FindPaths"
 	TraceService_VerifyTrace_FullMethodName        = "/spoor.v1.TraceService/VerifyTrace"
+	TraceService_DiffTrace_FullMethodName          = "/spoor.v1.TraceService/DiffTrace"
 	TraceService_ExplainHop_FullMethodName         = "/spoor.v1.TraceService/ExplainHop"
 	TraceService_GetCluster_FullMethodName         = "/spoor.v1.TraceService/GetCluster"
 	TraceService_ListClusterMembers_FullMethodName = "/spoor.v1.TraceService/ListClusterMembers"
@@ -57,6 +58,8 @@ type TraceServiceClient interface {
 	FindPaths(ctx context.Context, in *FindPathsRequest, opts ...grpc.CallOption) (*FindPathsResponse, error)
 	// VerifyTrace replays a trace at its own pins (as-of, label sequence, rule version) and lists what comes out otherwise.
 	VerifyTrace(ctx context.Context, in *VerifyTraceRequest, opts ...grpc.CallOption) (*VerifyTraceResponse, error)
+	// DiffTrace says what a trace comes to with what is held now, or with what sources answer, that it did not come to before; or in what two traces differ.
+	DiffTrace(ctx context.Context, in *DiffTraceRequest, opts ...grpc.CallOption) (*TraceDiff, error)
 	// ExplainHop gives every rule, figure and source behind one hop of a trace.
 	ExplainHop(ctx context.Context, in *ExplainHopRequest, opts ...grpc.CallOption) (*HopExplanation, error)
 	// GetCluster says who shares an owner with an address, as of any height, and why.
@@ -162,6 +165,16 @@ func (c *traceServiceClient) VerifyTrace(ctx context.Context, in *VerifyTraceReq
 	return out, nil
 }
 
+func (c *traceServiceClient) DiffTrace(ctx context.Context, in *DiffTraceRequest, opts ...grpc.CallOption) (*TraceDiff, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TraceDiff)
+	err := c.cc.Invoke(ctx, TraceService_DiffTrace_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *traceServiceClient) ExplainHop(ctx context.Context, in *ExplainHopRequest, opts ...grpc.CallOption) (*HopExplanation, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(HopExplanation)
@@ -217,6 +230,8 @@ type TraceServiceServer interface {
 	FindPaths(context.Context, *FindPathsRequest) (*FindPathsResponse, error)
 	// VerifyTrace replays a trace at its own pins (as-of, label sequence, rule version) and lists what comes out otherwise.
 	VerifyTrace(context.Context, *VerifyTraceRequest) (*VerifyTraceResponse, error)
+	// DiffTrace says what a trace comes to with what is held now, or with what sources answer, that it did not come to before; or in what two traces differ.
+	DiffTrace(context.Context, *DiffTraceRequest) (*TraceDiff, error)
 	// ExplainHop gives every rule, figure and source behind one hop of a trace.
 	ExplainHop(context.Context, *ExplainHopRequest) (*HopExplanation, error)
 	// GetCluster says who shares an owner with an address, as of any height, and why.
@@ -256,6 +271,9 @@ func (UnimplementedTraceServiceServer) FindPaths(context.Context, *FindPathsRequ
 }
 func (UnimplementedTraceServiceServer) VerifyTrace(context.Context, *VerifyTraceRequest) (*VerifyTraceResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method VerifyTrace not implemented")
+}
+func (UnimplementedTraceServiceServer) DiffTrace(context.Context, *DiffTraceRequest) (*TraceDiff, error) {
+	return nil, status.Error(codes.Unimplemented, "method DiffTrace not implemented")
 }
 func (UnimplementedTraceServiceServer) ExplainHop(context.Context, *ExplainHopRequest) (*HopExplanation, error) {
 	return nil, status.Error(codes.Unimplemented, "method ExplainHop not implemented")
@@ -424,6 +442,24 @@ func _TraceService_VerifyTrace_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _TraceService_DiffTrace_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DiffTraceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TraceServiceServer).DiffTrace(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TraceService_DiffTrace_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TraceServiceServer).DiffTrace(ctx, req.(*DiffTraceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _TraceService_ExplainHop_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ExplainHopRequest)
 	if err := dec(in); err != nil {
@@ -512,6 +548,10 @@ var TraceService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "VerifyTrace",
 			Handler:    _TraceService_VerifyTrace_Handler,
+		},
+		{
+			MethodName: "DiffTrace",
+			Handler:    _TraceService_DiffTrace_Handler,
 		},
 		{
 			MethodName: "ExplainHop",
