@@ -129,8 +129,8 @@ func TestBeside(t *testing.T) {
 	wait.Wait()
 }
 
-// TestProven: with proofs, every hop that spends known coins is proven, and one
-// with a wrong branch is not.
+// TestProven: with proofs, every hop that spends known coins and is buried by five
+// blocks is proven, and one with a wrong branch is not.
 func TestProven(t *testing.T) {
 	w := coins(t, 20_000, 500)
 	ref := w.widest(t, draw(w.ids[:2000], 40))
@@ -140,9 +140,13 @@ func TestProven(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, "with proofs", got, w.whole(t, ref, "haircut"))
+	tip, err := w.snap.AsOf(t.Context(), w.chain)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, h := range got.Hops {
-		if h.Grade != ledger.GradeProven {
-			t.Fatalf("%s is %s", h.Tx, h.Grade)
+		if buried := h.At.Pos.Height()+5 <= tip.Height; (h.Grade == ledger.GradeProven) != buried {
+			t.Fatalf("%s at %d of %d is %s", h.Tx, h.At.Pos.Height(), tip.Height, h.Grade)
 		}
 	}
 	liar := open(t, t.TempDir(), fetch.Options{}, w.esplora(t, func(h http.Handler) http.Handler {

@@ -17,15 +17,9 @@ import (
 // such a header without as much work as a block of the chain took, up to eightfold
 // (see floor).
 func (n Network) Prove(id ledger.TxID, siblings []ledger.Hash, index uint32, height uint64, raw []byte) (Header, error) {
-	h, err := ParseHeader(raw)
+	h, err := n.worked(height, raw)
 	if err != nil {
 		return h, err
-	}
-	if err := n.Check(h); err != nil {
-		return h, err
-	}
-	if target, _ := expand(h.Bits); target.Gt(n.floor(height)) {
-		return h, ledger.Invalid("block "+h.Hash.String()+", bits", fmt.Sprintf("the work of a block at %d of %s", height, n.Chain), fmt.Sprintf("%08x", h.Bits))
 	}
 	if len(siblings) > 32 || uint64(index)>>len(siblings) != 0 {
 		return h, ledger.Invalid("merkle branch", fmt.Sprintf("an index below 2^%d", len(siblings)), fmt.Sprintf("%d", index))
@@ -43,6 +37,37 @@ func (n Network) Prove(id ledger.TxID, siblings []ledger.Hash, index uint32, hei
 		return h, ledger.Invalid("merkle branch of "+id.String(), "a way to the root "+h.Merkle.String(), root.String())
 	}
 	return h, nil
+}
+
+// worked reads a header that has the work of a block at a height.
+func (n Network) worked(height uint64, raw []byte) (Header, error) {
+	h, err := ParseHeader(raw)
+	if err == nil {
+		err = n.Check(h)
+	}
+	if err != nil {
+		return h, err
+	}
+	if target, _ := expand(h.Bits); target.Gt(n.floor(height)) {
+		return h, ledger.Invalid("block "+h.Hash.String()+", bits", fmt.Sprintf("the work of a block at %d of %s", height, n.Chain), fmt.Sprintf("%08x", h.Bits))
+	}
+	return h, nil
+}
+
+// Bury checks that headers follow a block at a height, each the child of the one
+// before it and with the work of its time.
+func (n Network) Bury(h Header, height uint64, above [][]byte) error {
+	for i, raw := range above {
+		next, err := n.worked(height+1+uint64(i), raw)
+		if err != nil {
+			return err
+		}
+		if next.Parent != h.Hash {
+			return ledger.Invalid("block "+next.Hash.String()+", parent", h.Hash.String(), next.Parent.String())
+		}
+		h = next
+	}
+	return nil
 }
 
 // easing is how much easier than a known block a later one may be. Bitcoin's

@@ -3,6 +3,7 @@ package bitcoin_test
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"errors"
 	"io"
 	"os"
@@ -123,5 +124,61 @@ func TestProveOne(t *testing.T) {
 	}
 	if _, err := n.Prove(genesis, nil, 0, 400_000, first[8:]); !errors.Is(err, ledger.ErrInvalid) {
 		t.Errorf("a block of 2009 as one of 2016: %v", err)
+	}
+}
+
+// TestBury: real headers follow each other; one that is left out, bent or of too
+// little work does not.
+func TestBury(t *testing.T) {
+	n, err := bitcoin.NetworkOf("bitcoin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open("../../testdata/demo/bitcoin/blk00000.dat.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	text, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var headers [][]byte
+	for len(headers) < 12 {
+		var head [8]byte
+		if _, err := io.ReadFull(text, head[:]); err != nil {
+			t.Fatal(err)
+		}
+		raw := make([]byte, binary.LittleEndian.Uint32(head[4:]))
+		if _, err := io.ReadFull(text, raw); err != nil {
+			t.Fatal(err)
+		}
+		headers = append(headers, raw[:bitcoin.HeaderSize])
+	}
+	for at := range headers {
+		h, err := bitcoin.ParseHeader(headers[at])
+		if err != nil {
+			t.Fatal(err)
+		}
+		above := headers[at+1:]
+		if err := n.Bury(h, uint64(at), above); err != nil {
+			t.Errorf("above %d: %v", at, err)
+		}
+		if len(above) < 2 {
+			continue
+		}
+		bent := slices.Clone(above)
+		bent[1] = slices.Clone(bent[1])
+		bent[1][70] ^= 1
+		for what, refused := range map[string]error{
+			"one left out":     n.Bury(h, uint64(at), above[1:]),
+			"one that is bent": n.Bury(h, uint64(at), bent),
+			"too late":         n.Bury(h, 400_000, above),
+			"half a header":    n.Bury(h, uint64(at), [][]byte{above[0][:40]}),
+		} {
+			if !errors.Is(refused, ledger.ErrInvalid) {
+				t.Errorf("%s above %d: %v", what, at, refused)
+			}
+		}
 	}
 }

@@ -2,6 +2,7 @@ package publicapi
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -35,8 +36,6 @@ func Esplora(idx Index, raw Raw, c ledger.Chain) http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /blocks", e.blocks)
 	m.HandleFunc("GET /blocks/{height}", e.blocks)
-	m.HandleFunc("GET /block-height/{height}", e.hash)
-	m.HandleFunc("GET /block/{hash}/header", e.header)
 	m.HandleFunc("GET /tx/{id}", e.tx)
 	m.HandleFunc("GET /tx/{id}/outspends", e.spends)
 	m.HandleFunc("GET /tx/{id}/merkle-proof", e.proof)
@@ -57,8 +56,11 @@ func (e *esplora) blocks(w http.ResponseWriter, r *http.Request) {
 	from := tip.Height
 	if s := r.PathValue("height"); s != "" && err == nil {
 		var n uint64
-		n, err = strconv.ParseUint(s, 10, 64)
-		from = min(from, n)
+		if n, err = strconv.ParseUint(s, 10, 64); err == nil && n > tip.Height {
+			http.Error(w, "Block not found", http.StatusNotFound)
+			return
+		}
+		from = n
 	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -71,7 +73,14 @@ func (e *esplora) blocks(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
-		all = append(all, map[string]any{"id": ref.Hash.String(), "height": h, "version": 1, "timestamp": ref.Time / 1000})
+		one := map[string]any{"id": ref.Hash.String(), "height": h, "timestamp": ref.Time / 1000}
+		if raw, _, err := e.raw.Block(h); err == nil && len(raw) >= 80 {
+			one["previousblockhash"], one["merkle_root"] = printed(raw[4:36]), printed(raw[36:68])
+			for name, at := range map[string]int{"version": 0, "bits": 72, "nonce": 76} {
+				one[name] = binary.LittleEndian.Uint32(raw[at:])
+			}
+		}
+		all = append(all, one)
 		if h == 0 {
 			break
 		}
@@ -79,37 +88,16 @@ func (e *esplora) blocks(w http.ResponseWriter, r *http.Request) {
 	reply(w, all)
 }
 
+// printed is a hash in the order in which it is printed.
+func printed(hash []byte) string {
+	h := slices.Clone(hash)
+	slices.Reverse(h)
+	return hex.EncodeToString(h)
+}
+
 func reply(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(v)
-}
-
-func (e *esplora) hash(w http.ResponseWriter, r *http.Request) {
-	n, err := strconv.ParseUint(r.PathValue("height"), 10, 64)
-	if err != nil {
-		http.Error(w, "Invalid number", http.StatusBadRequest)
-		return
-	}
-	ref, err := e.idx.BlockRef(r.Context(), e.chain, n)
-	if err != nil {
-		http.Error(w, "Block not found", http.StatusNotFound)
-		return
-	}
-	fmt.Fprint(w, ref.Hash)
-}
-
-func (e *esplora) header(w http.ResponseWriter, r *http.Request) {
-	tip, err := e.idx.AsOf(r.Context(), e.chain)
-	for h := uint64(0); err == nil && h <= tip.Height; h++ { // tests are small
-		if ref, err := e.idx.BlockRef(r.Context(), e.chain, h); err != nil || ref.Hash.String() != r.PathValue("hash") {
-			continue // the first blocks may not be held
-		}
-		if header, _, err := e.raw.Block(h); err == nil {
-			fmt.Fprint(w, hex.EncodeToString(header))
-			return
-		}
-	}
-	http.Error(w, "Block not found", http.StatusNotFound)
 }
 
 // find reads a transaction and what of it the index does not keep.

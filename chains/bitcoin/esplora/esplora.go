@@ -9,6 +9,7 @@
 package esplora
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -48,12 +49,13 @@ func (e *Esplora) Chain() ledger.Chain { return e.chain }
 // Clocked implements ask.Service: Esplora tells heights.
 func (e *Esplora) Clocked() bool { return false }
 
-// The parts of a proof after the branch: the block's hash at its height, and the
-// header of that hash.
-const (
-	partHash   = "hash"
-	partHeader = "header"
-)
+// partHeaders is the part of a proof after the branch: the headers of the block and
+// of those that bury it.
+const partHeaders = "headers"
+
+// buried is how many blocks must be above a proven one: so deep six blocks' work
+// stands behind it.
+const buried = 5
 
 // Request implements ask.Service.
 func (e *Esplora) Request(q ask.Question) (ask.Request, error) {
@@ -68,11 +70,13 @@ func (e *Esplora) Request(q ask.Question) (ask.Request, error) {
 		return ask.Request{Path: "/tx/" + q.Tx.String() + "/outspends"}, nil
 	case q.Kind == ask.Proof && q.Part == "":
 		return ask.Request{Path: "/tx/" + q.Tx.String() + "/merkle-proof"}, nil
-	case q.Kind == ask.Proof && q.Part == partHash:
-		height, _, _ := strings.Cut(q.Cursor, " ")
-		return ask.Request{Path: "/block-height/" + height}, nil
-	case q.Kind == ask.Proof && q.Part == partHeader:
-		return ask.Request{Path: "/block/" + q.Cursor[strings.LastIndexByte(q.Cursor, ' ')+1:] + "/header"}, nil
+	case q.Kind == ask.Proof && q.Part == partHeaders:
+		text, _, _ := strings.Cut(q.Cursor, " ")
+		height, err := strconv.ParseUint(text, 10, 63)
+		if err != nil {
+			return ask.Request{}, reading.Malformed(q, "a cursor of a height", q.Cursor)
+		}
+		return ask.Request{Path: "/blocks/" + strconv.FormatUint(height+buried, 10)}, nil
 	case (q.Kind == ask.Count || q.Kind == ask.History) && (q.Holder.Address.IsZero() || q.Holder.Address.Kind == ledger.KindScript):
 	case q.Kind == ask.Count:
 		return ask.Request{Path: "/address/" + q.Holder.Address.String()}, nil
@@ -391,20 +395,11 @@ func readSpends(q ask.Question, body []byte) (ask.Answer, error) {
 	return a, nil
 }
 
-// readProof gathers branch, block hash and header; the cursor of each further
-// request carries what came before: height, index, siblings, hash.
+// readProof reads the branch; the cursor of the question for the headers carries it:
+// height, index, siblings.
 func (e *Esplora) readProof(q ask.Question, body []byte) (ask.Answer, error) {
-	text := strings.TrimSpace(string(body))
-	next := q
-	switch q.Part {
-	case partHash:
-		if _, err := ledger.ParseTxID(text); err != nil {
-			return ask.Answer{}, reading.Malformed(q, "a block hash", text)
-		}
-		next.Part, next.Cursor = partHeader, q.Cursor+" "+text
-		return ask.Answer{Next: []ask.Question{next}}, nil
-	case partHeader:
-		return e.prove(q, text)
+	if q.Part == partHeaders {
+		return e.prove(q, body)
 	}
 	var m struct {
 		Height *uint64  `json:"block_height"`
@@ -415,9 +410,10 @@ func (e *Esplora) readProof(q ask.Question, body []byte) (ask.Answer, error) {
 		return ask.Answer{}, err
 	}
 	if m.Height == nil || m.Pos == nil || len(m.Merkle) > 32 {
-		return ask.Answer{}, reading.Malformed(q, "block_height, merkle and pos", text)
+		return ask.Answer{}, reading.Malformed(q, "block_height, merkle and pos", string(body[:min(len(body), 60)]))
 	}
-	next.Part, next.Cursor = partHash, fmt.Sprintf("%d %d %s", *m.Height, *m.Pos, strings.Join(m.Merkle, ","))
+	next := q
+	next.Part, next.Cursor = partHeaders, fmt.Sprintf("%d %d %s", *m.Height, *m.Pos, strings.Join(m.Merkle, ","))
 	for _, s := range m.Merkle {
 		if _, err := ledger.ParseTxID(s); err != nil {
 			return ask.Answer{}, reading.Malformed(q, "hashes in merkle", s)
@@ -426,17 +422,42 @@ func (e *Esplora) readProof(q ask.Question, body []byte) (ask.Answer, error) {
 	return ask.Answer{Next: []ask.Question{next}}, nil
 }
 
-// prove checks a header against what the cursor carries.
-func (e *Esplora) prove(q ask.Question, text string) (ask.Answer, error) {
-	fields := strings.Split(q.Cursor, " ")
-	if len(fields) != 4 {
-		return ask.Answer{}, reading.Malformed(q, "a cursor of height, index, siblings and hash", q.Cursor)
+// headerJSON is a block in a list of blocks, with all that its header has.
+type headerJSON struct {
+	ID      string  `json:"id"`
+	Height  *uint64 `json:"height"`
+	Version *int64  `json:"version"`
+	Prev    string  `json:"previousblockhash"`
+	Merkle  string  `json:"merkle_root"`
+	Time    *uint32 `json:"timestamp"`
+	Bits    *uint32 `json:"bits"`
+	Nonce   *uint32 `json:"nonce"`
+}
+
+// raw serialises the header.
+func (h *headerJSON) raw(q ask.Question) ([]byte, error) {
+	prev, err := chainhash.NewHashFromStr(h.Prev)
+	merkle, errMerkle := chainhash.NewHashFromStr(h.Merkle)
+	if err := errors.Join(err, errMerkle); err != nil || h.Version == nil || h.Time == nil || h.Bits == nil || h.Nonce == nil {
+		return nil, reading.Malformed(q, "version, previousblockhash, merkle_root, timestamp, bits and nonce of block "+h.ID, "")
 	}
-	raw, err := hex.DecodeString(text)
-	height, errHeight := strconv.ParseUint(fields[0], 10, 64)
+	b := binary.LittleEndian.AppendUint32(nil, uint32(*h.Version))
+	b = append(append(b, prev[:]...), merkle[:]...)
+	b = binary.LittleEndian.AppendUint32(b, *h.Time)
+	return binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(b, *h.Bits), *h.Nonce), nil
+}
+
+// prove checks the branch that the cursor carries against the header of its block,
+// and that the headers that follow bury it.
+func (e *Esplora) prove(q ask.Question, body []byte) (ask.Answer, error) {
+	fields := strings.Split(q.Cursor, " ")
+	if len(fields) != 3 {
+		return ask.Answer{}, reading.Malformed(q, "a cursor of height, index and siblings", q.Cursor)
+	}
+	height, err := strconv.ParseUint(fields[0], 10, 63)
 	index, errIndex := strconv.ParseUint(fields[1], 10, 32)
-	if err := errors.Join(err, errHeight, errIndex); err != nil || len(raw) != bitcoin.HeaderSize {
-		return ask.Answer{}, reading.Malformed(q, "a header of 80 bytes in hex", text)
+	if err := errors.Join(err, errIndex); err != nil {
+		return ask.Answer{}, reading.Malformed(q, "a cursor of height, index and siblings", q.Cursor)
 	}
 	var siblings []ledger.Hash
 	for _, s := range strings.FieldsFunc(fields[2], func(r rune) bool { return r == ',' }) {
@@ -446,13 +467,43 @@ func (e *Esplora) prove(q ask.Question, text string) (ask.Answer, error) {
 		}
 		siblings = append(siblings, ledger.Hash(h))
 	}
-	h, err := e.network.Prove(q.Tx, siblings, uint32(index), height, raw)
-	if err == nil && h.Hash.String() != fields[3] {
-		err = fmt.Errorf("the header of %s came for %s", h.Hash, fields[3])
+	headers, err := readHeaders(q, body, height)
+	if err != nil {
+		return ask.Answer{}, err
+	}
+	h, err := e.network.Prove(q.Tx, siblings, uint32(index), height, headers[0])
+	if err == nil {
+		err = e.network.Bury(h, height, headers[1:])
 	}
 	if err != nil {
 		return ask.Answer{}, &ledger.SourceError{Fault: ledger.FaultRoot, Subject: q.String(), Err: err}
 	}
 	ref := ledger.BlockRef{Chain: e.chain, Height: height, Hash: h.Hash, Time: int64(h.Time) * 1000}
 	return ask.Answer{Proven: &ask.Proven{Tx: q.Tx, Block: ref, Index: uint32(index)}}, nil
+}
+
+// readHeaders reads the headers from a height on, as many as bury a block and one.
+func readHeaders(q ask.Question, body []byte, height uint64) ([][]byte, error) {
+	var blocks []headerJSON
+	if err := reading.JSON(q, "Esplora", body, &blocks); err != nil {
+		return nil, err
+	}
+	headers := make([][]byte, buried+1)
+	for i := range blocks {
+		b := &blocks[i]
+		if b.Height == nil || *b.Height < height || *b.Height > height+buried {
+			continue
+		}
+		raw, err := b.raw(q)
+		if err != nil {
+			return nil, err
+		}
+		headers[*b.Height-height] = raw
+	}
+	for i, raw := range headers {
+		if raw == nil {
+			return nil, &ledger.SourceError{Fault: ledger.FaultMissing, Subject: q.String(), Detail: fmt.Sprintf("no block at %d came", height+uint64(i))}
+		}
+	}
+	return headers, nil
 }
