@@ -205,6 +205,19 @@ func (f *facts) prove(p ask.Proven) {
 	}
 	t.Indexed, t.proven = true, true
 	t.Tx.Pos = ledger.At(p.Block.Height, p.Index)
+	shown := map[movement]int{}
+	for _, m := range p.Transfers {
+		if m.Grade == ledger.GradeProven {
+			shown[movementOf(m)]++
+		}
+	}
+	t.Tx.Transfers = slices.Clone(t.Tx.Transfers)
+	for i := range t.Tx.Transfers {
+		if m := movementOf(t.Tx.Transfers[i]); shown[m] > 0 {
+			shown[m]--
+			t.Tx.Transfers[i].Grade = ledger.GradeProven
+		}
+	}
 }
 
 // grade is proven where a transaction's place was shown and the coins that it

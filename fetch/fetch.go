@@ -87,8 +87,8 @@ type Run struct {
 	// one the newest block is asked for, and whatever may have changed since. Zero:
 	// as Options.Fresh says.
 	Since time.Time
-	// Prove asks for a proof of every transaction of coins that the trace passes, and
-	// for those that made the coins that it spends.
+	// Prove asks for a proof of every transaction that the trace passes, and for those
+	// that made the coins that it spends.
 	Prove bool
 	// Trace traces over a snapshot, which it closes, or over the store where that is
 	// nil; several traces where several rules are compared.
@@ -545,16 +545,16 @@ func (x *run) wants(traces []*tracer.Trace) []want {
 	return slices.SortedFunc(maps.Values(all), byAmount)
 }
 
-// proofs wants what proves the transactions of coins on the way.
+// proofs wants what proves the transactions on the way.
 func (x *run) proofs(t *tracer.Trace, add func(want)) {
 	for _, h := range t.Hops {
 		n := x.networks[h.Chain]
-		if n == nil || !h.Chain.UTXO() || x.pins[h.Chain] == nil {
+		if n == nil || x.pins[h.Chain] == nil {
 			continue
 		}
 		n.mu.Lock()
 		f := n.facts.txs[h.Tx]
-		if f != nil && !f.proven {
+		if f != nil && f.Whole && !f.proven {
 			add(want{chain: h.Chain, proof: &h.Tx})
 		}
 		for i := 0; f != nil && i < len(f.Tx.Inputs); i++ {

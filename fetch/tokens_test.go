@@ -3,6 +3,7 @@ package fetch_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"encoding/csv"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ethereum/go-ethereum/crypto"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
@@ -24,6 +26,7 @@ import (
 	"github.com/spoortrace/spoor/fetch"
 	"github.com/spoortrace/spoor/internal/publicapi"
 	"github.com/spoortrace/spoor/ledger"
+	"github.com/spoortrace/spoor/ledger/ask"
 	"github.com/spoortrace/spoor/store"
 	"github.com/spoortrace/spoor/tracer"
 )
@@ -321,6 +324,70 @@ func TestTokensEqual(t *testing.T) {
 	w, _ = tokens(t, "ethereum")
 	t.Run("etherscan", func(t *testing.T) { tokensEqual(t, w, w.etherscan(t, 0), 100) })
 	t.Run("etherscan in silent pages of 50", func(t *testing.T) { tokensEqual(t, w, w.etherscan(t, 50), 20) })
+}
+
+// shower is a service that tells no history and shows blocks: of those of a world.
+type shower struct {
+	*etherscan.Etherscan
+	world *full
+}
+
+func (s *shower) Request(q ask.Question) (ask.Request, error) {
+	switch q.Kind {
+	case ask.Proof:
+		return ask.Request{Path: "?chainid=1&action=eth_blockNumber"}, nil // what it shows is in no request of the stand-in
+	case ask.Head, ask.Block:
+		return s.Etherscan.Request(q)
+	case ask.Tx, ask.Spends, ask.History, ask.Count:
+	}
+	return ask.Request{}, ask.Unsupported(q, "shower")
+}
+
+func (s *shower) Read(q ask.Question, status int, body []byte) (ask.Answer, error) {
+	if q.Kind != ask.Proof {
+		return s.Etherscan.Read(q, status, body)
+	}
+	txs, err := s.world.snap.FindTx(context.Background(), s.world.chain, q.Tx)
+	if err != nil {
+		return ask.Answer{}, err
+	}
+	second := uint64(txs[0].Time) / 1000
+	p := &ask.Proven{Tx: q.Tx, Block: ledger.BlockRef{Chain: s.world.chain, Height: second, Hash: ledger.Hash(crypto.Keccak256(fmt.Append(nil, second)))}, Index: txs[0].Pos.Index()}
+	for _, m := range txs[0].Transfers {
+		if m.Kind != ledger.TransferInternal {
+			m.Grade = ledger.GradeProven
+			p.Transfers = append(p.Transfers, m)
+		}
+	}
+	return ask.Answer{Proven: p}, nil
+}
+
+// TestProvenAccounts: with proofs by a second source, what its blocks show of a hop's
+// transaction is proven, and what contracts sent stays attested.
+func TestProvenAccounts(t *testing.T) {
+	w, _ := natives(t, "ethereum")
+	a := w.etherscan(t, 0)
+	told, err := etherscan.New(w.chain, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := a.source(t, "shower")
+	shown.Service = &shower{told, w}
+	p := open(t, t.TempDir(), fetch.Options{}, a.source(t, "one"), shown)
+	ref := w.widest(t, draw(w.ids, 30))
+	got, _, err := p.pursue(t.Context(), ref, "fifo", fetch.Run{Prove: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "with proofs", got, w.whole(t, ref, "fifo"))
+	kinds := map[string]int{}
+	for _, h := range got.Hops {
+		kinds[fmt.Sprintf("%d %s", h.Kind, h.Grade)]++
+	}
+	native, inner := fmt.Sprintf("%d proven", ledger.TransferNative), fmt.Sprintf("%d attested", ledger.TransferInternal)
+	if kinds[native] == 0 || kinds[inner] == 0 || kinds[native]+kinds[inner] != len(got.Hops) {
+		t.Errorf("%v of %d hops", kinds, len(got.Hops))
+	}
 }
 
 // TestPartial: where the whole of a transaction is not to be had, the trace goes on

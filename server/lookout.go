@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -113,6 +114,7 @@ func (l *lookout) round(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	l.forget(all)
 	l.sort(all)
 	since := l.screens.now()
 	for i := range all {
@@ -133,6 +135,17 @@ func (l *lookout) round(ctx context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// forget drops what is known of what is watched no more.
+func (l *lookout) forget(all []watchOf) {
+	still := map[string]bool{}
+	for i := range all {
+		still[all[i].key()] = true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	maps.DeleteFunc(l.worth, func(key string, _ worth) bool { return !still[key] })
 }
 
 // sort puts most money first; what has no price, or was never asked after, is not

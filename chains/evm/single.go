@@ -1,6 +1,8 @@
 package evm
 
 import (
+	"encoding/json"
+	"fmt"
 	"math/big"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -116,4 +118,31 @@ func (m *single) note(n ledger.Notice) {
 	n.Slot, n.Grade = m.slot, ledger.GradeAttested
 	m.out.Notices = append(m.out.Notices, n)
 	m.slot++
+}
+
+// Prove reads a transaction from its whole block, as a node answers
+// eth_getBlockByHash (with transactions) and eth_getBlockReceipts: the block's hash
+// is computed again, transactions and receipts by the roots in its header. What
+// contracts sent is in neither, and left out. The error is a *ledger.SourceError;
+// ledger.ErrNotFound when the block has no such transaction.
+func (r *LogReader) Prove(block json.RawMessage, receipts []json.RawMessage, id ledger.TxID) (ledger.Tx, ledger.BlockRef, error) {
+	a := &answers{block: block, receipts: receipts}
+	subject := "the block of " + common.Hash(id).Hex()
+	if err := a.split(subject); err != nil {
+		return ledger.Tx{}, ledger.BlockRef{}, err
+	}
+	h, err := decodeHeader(subject, a.rest, !r.d.rules.exact)
+	if err != nil {
+		return ledger.Tx{}, ledger.BlockRef{}, err
+	}
+	b, err := r.d.decode(subject, h, a)
+	if err != nil {
+		return ledger.Tx{}, ledger.BlockRef{}, err
+	}
+	for _, tx := range b.Txs {
+		if tx.ID == id && !tx.Coinbase {
+			return tx, b.Ref, nil
+		}
+	}
+	return ledger.Tx{}, ledger.BlockRef{}, fmt.Errorf("%s has no such transaction: %w", subject, ledger.ErrNotFound)
 }

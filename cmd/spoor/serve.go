@@ -81,6 +81,7 @@ func (a *app) serve(cmd *cobra.Command, flags ServeConfig, noKeys bool) error {
 		o.server.KeepClusters(cmd.Context())
 		return nil
 	})
+	a.sayWhoLearns()
 	o.follows.Go(func() error {
 		o.server.KeepAsking(cmd.Context())
 		return nil

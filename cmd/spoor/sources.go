@@ -12,6 +12,7 @@ import (
 	"github.com/spoortrace/spoor/chains/bitcoin/esplora"
 	"github.com/spoortrace/spoor/chains/evm"
 	"github.com/spoortrace/spoor/chains/evm/etherscan"
+	"github.com/spoortrace/spoor/chains/evm/ethnode"
 	"github.com/spoortrace/spoor/chains/service"
 	"github.com/spoortrace/spoor/chains/tron/trongrid"
 	"github.com/spoortrace/spoor/fetch"
@@ -27,7 +28,7 @@ type SourceConfig struct {
 	Name string `yaml:"name"`
 	// Network is what it tells of, such as bitcoin, ethereum or tron.
 	Network string `yaml:"network"`
-	// API is what it speaks: blockbook, esplora, etherscan or trongrid.
+	// API is what it speaks: blockbook, esplora, etherscan, node or trongrid.
 	API string `yaml:"api"`
 	// URL is what the API's paths are below.
 	URL string `yaml:"url"`
@@ -86,10 +87,12 @@ func (s *SourceConfig) service(c ledger.Chain, bridges *evm.Bridges) (ask.Servic
 		return esplora.New(c)
 	case "etherscan":
 		return etherscan.New(c, bridges.Notices)
+	case "node":
+		return ethnode.New(c)
 	case "trongrid":
 		return trongrid.New(c)
 	}
-	return nil, ledger.Invalid("sources.api", "blockbook, esplora, etherscan or trongrid", s.API)
+	return nil, ledger.Invalid("sources.api", "blockbook, esplora, etherscan, node or trongrid", s.API)
 }
 
 // source makes what is asked of the settings. It does not connect.
@@ -190,6 +193,6 @@ func (a *app) sayWhoLearns() {
 			hosts = append(hosts, u.Host)
 		}
 	}
-	a.log.Warn("what is asked for is known to who is asked: " + strings.Join(hosts, ", ") + " learn which transactions and addresses are asked for, and from where; " +
+	a.log.Warn("a trace or watch with --fetch asks " + strings.Join(hosts, ", ") + ": they learn which transactions and addresses it touches, and from where; " +
 		"sources of your own, or a proxy for each, go into the settings")
 }

@@ -82,7 +82,7 @@ NOT_COVERED in the answer and no reason for another status.`,
 	f.Int64Var(&flags.ask.MaxBytes, "max-bytes", 0, "with --fetch: greatest number of bytes that are read (default 1 GiB)")
 	f.DurationVar(&flags.maxTime, "max-time", 0, "with --fetch: greatest time (default 1h)")
 	f.BoolVar(&flags.ask.Anew, "anew", false, "with --fetch: as of the newest block, though the cut-off of an earlier --fetch is young")
-	f.BoolVar(&flags.ask.Prove, "prove", false, "with --fetch: ask for proofs, too: Bitcoin transactions that can be shown to be in their block are graded proven")
+	f.BoolVar(&flags.ask.Prove, "prove", false, "with --fetch: ask for proofs, too: transactions that can be shown to be in their block are graded proven (Bitcoin by Esplora, EVM networks by a node)")
 	f.StringArrayVar(&flags.prices, "prices", nil, "`FILE` of prices (asset,time,usd,source) that annotate amounts; may be repeated; not through a server")
 	f.StringVar(&flags.sheet, "sheet", "hops", "what -o csv writes: hops, terminals or conservation")
 	return cmd

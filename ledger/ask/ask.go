@@ -24,7 +24,7 @@ const (
 	Spends  Kind = "spends"  // of a chain of coins: who spends the outputs of Tx
 	History Kind = "history" // the transfers of Holder in Range
 	Count   Kind = "count"   // how many transactions Holder has, about: asked before its history
-	Proof   Kind = "proof"   // of a chain of coins: that Tx is in its block
+	Proof   Kind = "proof"   // that Tx is in its block
 )
 
 // Question is one thing to know of one chain. It is comparable.
@@ -84,11 +84,13 @@ type Spend struct {
 }
 
 // Proven is a transaction whose place in a block the answer proves: by a merkle
-// branch and a header that has the work of a block.
+// branch and headers that have the work of blocks, or by the whole block.
 type Proven struct {
 	Tx    ledger.TxID
 	Block ledger.BlockRef
 	Index uint32 // of the transaction in its block
+	// Transfers are, of a transaction of accounts, those that the block shows.
+	Transfers []ledger.Transfer
 }
 
 // Answer is what one response says. Everything in it is the service's word.
