@@ -57,6 +57,9 @@ func TestDemoBlocks(t *testing.T) {
 
 // However blocks are spread over files, and whatever lies between them, the chain is the same.
 func TestAnyOrderOfBlocks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another; the tests without the race detector run it")
+	}
 	want := chainBlocks(t, 300)
 	for seed := range uint64(40) {
 		rng := rand.New(rand.NewPCG(seed, 5))

@@ -151,6 +151,9 @@ func checkBatch(t *testing.T, data, out string, cases int) {
 // name, or before it had its bytes. The next one places that very package; the
 // one after it makes nothing; a change of the case makes another.
 func TestDiedBeforeMove(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another; the tests without the race detector run it")
+	}
 	dir := t.TempDir()
 	_, data := program(t, dir)
 	out := filepath.Join(dir, "packages")

@@ -48,6 +48,9 @@ const (
 // TestBadInput is the list of bad inputs: what the message says, and the exit
 // status. Each is refused within a second, without a half-done thing.
 func TestBadInput(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another; the tests without the race detector run it")
+	}
 	dir := demoIndex(t)
 	key := filepath.Join(dir, "key.pem")
 	if err := os.WriteFile(key, []byte("x"), 0o644); err != nil {

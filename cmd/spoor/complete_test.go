@@ -79,6 +79,9 @@ func TestShells(t *testing.T) {
 
 // TestBash completes in a bash, as pressing Tab does.
 func TestBash(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another; the tests without the race detector run it")
+	}
 	bash, err := exec.LookPath("bash")
 	if err != nil {
 		t.Skip("no bash here")

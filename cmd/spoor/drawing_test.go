@@ -13,6 +13,9 @@ import (
 // TestDrawnDemo: the demo's trace is drawn to the same bytes each time, and every
 // hop's and place's amount is in the drawing.
 func TestDrawnDemo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another; the tests without the race detector run it")
+	}
 	dir := demoIndex(t)
 	var trace struct {
 		Hops      []struct{ Tx, Index, Dirty string }

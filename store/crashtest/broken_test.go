@@ -35,6 +35,9 @@ func (b *breaking) Write(ctx context.Context, ops []store.Op) error {
 // TestBrokenWrite lets writes break off and goes on with the same process: until
 // the next Append, every answer must be that of the last publication.
 func TestBrokenWrite(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another; the tests without the race detector run it")
+	}
 	seed := rand.Uint64N(1 << 32)
 	for _, seed := range []uint64{seed, seed + 1} {
 		rng := rand.New(rand.NewPCG(seed, 5))

@@ -37,6 +37,9 @@ const (
 // trouble. Two directories are damaged: one closed in order, one of a process
 // that was killed.
 func TestDamage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another; the tests without the race detector run it")
+	}
 	base := t.TempDir()
 	o := order{Do: "damage", Dir: filepath.Join(base, "trial"), Seed: rand.Uint64N(1 << 32), Straight: 40, Reorgs: 30, Txs: 30, Batch: 400}
 	o.Images = []string{filepath.Join(base, "closed"), filepath.Join(base, "killed")}
