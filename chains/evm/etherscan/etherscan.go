@@ -5,7 +5,7 @@
 // message, node calls by a JSON-RPC error. Everything is the service's word. The
 // history of the native coin is joined of the lists of transactions, of what
 // contracts sent, and of withdrawals from the beacon chain; what a block pays its
-// proposer is in none of them.
+// proposer, and what a rollup pays for blobs, is in none of them.
 package etherscan
 
 import (
@@ -74,6 +74,10 @@ const (
 	partWithdrawals = "withdrawals"
 )
 
+// feesBelow reports a network whose transactions pay for another chain, too: the
+// lists tell the price of gas alone.
+func (e *Etherscan) feesBelow() bool { return e.id == "8453" || e.id == "10" } // Base, OP
+
 // withdraws reports a network whose blocks pay out withdrawals from a beacon chain.
 func (e *Etherscan) withdraws() bool {
 	switch e.id {
@@ -105,6 +109,8 @@ func (e *Etherscan) Request(q ask.Question) (ask.Request, error) {
 		v.Set("action", "eth_getTransactionCount")
 		v.Set("address", q.Holder.Address.String())
 		v.Set("tag", "latest")
+	case q.Kind == ask.History && q.Holder.Asset.Native() && e.feesBelow():
+		return ask.Request{}, ask.Unsupported(q, "Etherscan (its lists leave out what is paid to the chain below)")
 	case q.Kind == ask.History:
 		at, err := ask.WindowOf(q)
 		if err != nil {

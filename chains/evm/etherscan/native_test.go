@@ -1,10 +1,12 @@
 package etherscan_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/spoortrace/spoor/chains/evm/etherscan"
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/ledger/ask"
 )
@@ -88,6 +90,13 @@ func TestNative(t *testing.T) {
 		if fault, _ := ledger.FaultOf(err); fault != c.fault {
 			t.Errorf("%s: %v, want %s; got %+v", name, err, c.fault, a)
 		}
+	}
+	base, err := etherscan.New("base", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := base.Request(ask.Question{Kind: ask.History, Holder: ledger.Holder{Asset: ledger.NativeAsset("base")}}); !errors.Is(err, ledger.ErrUntrue) {
+		t.Errorf("a chain above another: %v", err)
 	}
 	count := ask.Question{Kind: ask.Count, Holder: q.Holder}
 	if a, err := service(t).Read(count, 200, []byte(`{"jsonrpc":"2.0","id":1,"result":"0x5208"}`)); err != nil || a.Count != 21000 {
