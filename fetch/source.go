@@ -69,9 +69,9 @@ func (s *source) hear(err error) {
 }
 
 // worthCounting is how many rows the first page of a history has when the account's
-// transactions are counted before the others are asked for (judgment: a page of
-// the services that are known).
-const worthCounting = 200
+// transactions are counted before the others are asked for (judgment: the smallest
+// page of the services that are known).
+const worthCounting = 50
 
 // walk asks one question of the source to its end: page by page, part by part.
 // What the log has is not asked again.

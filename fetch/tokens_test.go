@@ -23,6 +23,7 @@ import (
 	"github.com/spoortrace/spoor/chains/evm/etherscan"
 	protocol "github.com/spoortrace/spoor/chains/tron/proto"
 	"github.com/spoortrace/spoor/chains/tron/trongrid"
+	"github.com/spoortrace/spoor/chains/tron/tronscan"
 	"github.com/spoortrace/spoor/fetch"
 	"github.com/spoortrace/spoor/internal/publicapi"
 	"github.com/spoortrace/spoor/ledger"
@@ -324,6 +325,70 @@ func TestTokensEqual(t *testing.T) {
 	w, _ = tokens(t, "ethereum")
 	t.Run("etherscan", func(t *testing.T) { tokensEqual(t, w, w.etherscan(t, 0), 100) })
 	t.Run("etherscan in silent pages of 50", func(t *testing.T) { tokensEqual(t, w, w.etherscan(t, 50), 20) })
+}
+
+func (w *full) tronscan(t testing.TB) *api {
+	t.Helper()
+	service, err := tronscan.New("tron")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serve(t, service, publicapi.Tronscan(w.snap, "tron"), nil)
+}
+
+// TestTronscan: what TronGrid does not list, Tronscan does, and traces equal; and it
+// counts an account that has too many transfers to be read.
+func TestTronscan(t *testing.T) {
+	w, signed := tokens(t, "tron")
+	mute := w.tronGrid(t, signed, 200, func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.URL.Path, "/v1/") {
+				w.WriteHeader(http.StatusForbidden)
+				return
+			}
+			h.ServeHTTP(w, r)
+		})
+	})
+	b := w.tronscan(t)
+	p := open(t, t.TempDir(), fetch.Options{}, mute.source(t, "grid"), b.source(t, "scan"))
+	for _, id := range draw(w.ids, 12) {
+		ref := tracer.Ref{Text: id.String(), Chain: w.chain, Tx: id}
+		got, _, err := p.pursue(t.Context(), ref, "fifo", fetch.Run{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, ref.Text, got, w.whole(t, ref, "fifo"))
+	}
+	if b.requests.Load() == 0 {
+		t.Error("the second source was never asked")
+	}
+	asked := map[bool]int64{}
+	for _, counts := range []bool{false, true} {
+		grid := w.tronGrid(t, signed, 60, nil)
+		sources := []fetch.Source{grid.source(t, "grid")}
+		if counts {
+			sources = append(sources, b.source(t, "scan"))
+		}
+		p := open(t, t.TempDir(), fetch.Options{MaxHistory: 400, Compare: -1}, sources...)
+		about, seen := 0, 0
+		for _, id := range draw(w.ids, 20) {
+			_, out, err := p.pursue(t.Context(), tracer.Ref{Text: id.String(), Chain: w.chain, Tx: id}, "fifo", fetch.Run{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, why := range out.Accounts {
+				about += strings.Count(why, "has about")
+				seen += strings.Count(why, "has more than")
+			}
+		}
+		asked[counts] = grid.requests.Load()
+		if (about > 0) != counts || (seen > 0) == counts {
+			t.Errorf("counted %t: %d accounts were counted, %d read until there were too many", counts, about, seen)
+		}
+	}
+	if asked[true] >= asked[false] {
+		t.Errorf("%d requests for lists where accounts are counted, %d where not", asked[true], asked[false])
+	}
 }
 
 // shower is a service that tells no history and shows blocks: of those of a world.

@@ -15,6 +15,7 @@ import (
 	"github.com/spoortrace/spoor/chains/evm/ethnode"
 	"github.com/spoortrace/spoor/chains/service"
 	"github.com/spoortrace/spoor/chains/tron/trongrid"
+	"github.com/spoortrace/spoor/chains/tron/tronscan"
 	"github.com/spoortrace/spoor/fetch"
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/ledger/ask"
@@ -28,7 +29,7 @@ type SourceConfig struct {
 	Name string `yaml:"name"`
 	// Network is what it tells of, such as bitcoin, ethereum or tron.
 	Network string `yaml:"network"`
-	// API is what it speaks: blockbook, esplora, etherscan, node or trongrid.
+	// API is what it speaks: blockbook, esplora, etherscan, node, trongrid or tronscan.
 	API string `yaml:"api"`
 	// URL is what the API's paths are below.
 	URL string `yaml:"url"`
@@ -91,8 +92,10 @@ func (s *SourceConfig) service(c ledger.Chain, bridges *evm.Bridges) (ask.Servic
 		return ethnode.New(c)
 	case "trongrid":
 		return trongrid.New(c)
+	case "tronscan":
+		return tronscan.New(c)
 	}
-	return nil, ledger.Invalid("sources.api", "blockbook, esplora, etherscan, node or trongrid", s.API)
+	return nil, ledger.Invalid("sources.api", "blockbook, esplora, etherscan, node, trongrid or tronscan", s.API)
 }
 
 // source makes what is asked of the settings. It does not connect.

@@ -132,6 +132,26 @@ type Service interface {
 	Read(q Question, status int, body []byte) (Answer, error)
 }
 
+// Joined makes transactions of rows that each tell one or more transfers of one: each
+// once, in the order in which they come first. Slot and Index count from 0.
+func Joined(rows []Placed) (all []Placed) {
+	at := map[ledger.TxID]int{}
+	for _, r := range rows {
+		k, ok := at[r.Tx.ID]
+		if !ok {
+			k, at[r.Tx.ID] = len(all), len(all)
+			all = append(all, r)
+			all[k].Tx.Transfers = nil
+		}
+		for _, t := range r.Tx.Transfers {
+			n := uint32(len(all[k].Tx.Transfers))
+			t.Index, t.Slot = n, n
+			all[k].Tx.Transfers = append(all[k].Tx.Transfers, t)
+		}
+	}
+	return all
+}
+
 // Trusted is how many rows a page may have at most to be believed to be the last
 // one: services cap pages without saying so, none below this. After a longer
 // page the rest is asked for until nothing new comes.

@@ -50,7 +50,7 @@ func (e *Etherscan) readNative(q ask.Question, body []byte) (ask.Answer, error) 
 	if err := json.Unmarshal(result, &page); err != nil {
 		return ask.Answer{}, reading.Malformed(q, "a list of transactions", string(result))
 	}
-	var rows []native
+	var rows []ask.Placed
 	var heights []uint64
 	for i, d := range page {
 		n, err := e.native(q, i, d)
@@ -63,7 +63,7 @@ func (e *Etherscan) readNative(q ask.Question, body []byte) (ask.Answer, error) 
 	if err != nil {
 		return ask.Answer{}, err
 	}
-	a := ask.Answer{Txs: together(rows[:take])}
+	a := ask.Answer{Txs: ask.Joined(rows[:take])}
 	if next == nil {
 		next = e.nextList(q)
 	}
@@ -86,11 +86,8 @@ func (e *Etherscan) nextList(q ask.Question) *ask.Question {
 	return &q
 }
 
-// native is one row of a list: a transaction with what it moved of the holder's coin.
-type native = ask.Placed
-
-// native reads a row.
-func (e *Etherscan) native(q ask.Question, i int, d nativeJSON) (n native, err error) {
+// native reads a row: a transaction with what it moved of the holder's coin.
+func (e *Etherscan) native(q ask.Question, i int, d nativeJSON) (n ask.Placed, err error) {
 	wrong := func(want, got string) error { return reading.Malformed(q, fmt.Sprintf("%s of row %d", want, i), got) }
 	if q.Part == partWithdrawals {
 		d.Time = d.Seconds
@@ -127,7 +124,7 @@ func (e *Etherscan) native(q ask.Question, i int, d nativeJSON) (n native, err e
 }
 
 // moved adds the value that a row moved, and of a transaction what its sender paid.
-func (e *Etherscan) moved(q ask.Question, i int, d nativeJSON, n *native) error {
+func (e *Etherscan) moved(q ask.Question, i int, d nativeJSON, n *ask.Placed) error {
 	wrong := func(want, got string) error { return reading.Malformed(q, fmt.Sprintf("%s of row %d", want, i), got) }
 	if d.To == "" {
 		d.To = d.Created
@@ -177,7 +174,7 @@ func (e *Etherscan) moved(q ask.Question, i int, d nativeJSON, n *native) error 
 
 // withdrawal reads what a validator was paid. It is in no transaction: one that is
 // named by the number of the block stands for it.
-func (e *Etherscan) withdrawal(q ask.Question, i int, d nativeJSON, n *native) error {
+func (e *Etherscan) withdrawal(q ask.Question, i int, d nativeJSON, n *ask.Placed) error {
 	wrong := func(want, got string) error { return reading.Malformed(q, fmt.Sprintf("%s of row %d", want, i), got) }
 	to, err := ledger.ParseAddress(e.chain, d.Address)
 	if err != nil || to != q.Holder.Address {
@@ -196,27 +193,6 @@ func (e *Etherscan) withdrawal(q ask.Question, i int, d nativeJSON, n *native) e
 		n.Tx.Transfers = []ledger.Transfer{{Kind: ledger.TransferInternal, To: to, Asset: q.Holder.Asset, Amount: amount, Grade: ledger.GradeAttested}}
 	}
 	return nil
-}
-
-// together joins rows of one transaction, in their order.
-func together(rows []native) (all []ask.Placed) {
-	at := map[ledger.TxID]int{}
-	for _, r := range rows {
-		k, ok := at[r.Tx.ID]
-		if !ok {
-			k, at[r.Tx.ID] = len(all), len(all)
-			moved := r.Tx.Transfers
-			r.Tx.Transfers = nil
-			all = append(all, r)
-			r.Tx.Transfers = moved
-		}
-		for _, t := range r.Tx.Transfers {
-			n := uint32(len(all[k].Tx.Transfers))
-			t.Index, t.Slot = n, n
-			all[k].Tx.Transfers = append(all[k].Tx.Transfers, t)
-		}
-	}
-	return all
 }
 
 // creditsOf names the credits of a block.

@@ -64,7 +64,7 @@ func (g *TronGrid) readNative(q ask.Question, body []byte) (ask.Answer, error) {
 	if err != nil {
 		return ask.Answer{}, err
 	}
-	a := ask.Answer{Txs: together(rows[:take])}
+	a := ask.Answer{Txs: ask.Joined(rows[:take])}
 	if next != nil {
 		a.Next = []ask.Question{*next}
 	}
@@ -153,25 +153,6 @@ func (g *TronGrid) inner(q ask.Question, what string, d nativeJSON) ([]ledger.Tr
 		return nil, "", &ledger.SourceError{Fault: ledger.FaultContents, Subject: q.String(), Err: err}
 	}
 	return moves, lacks, nil
-}
-
-// together joins rows of one transaction, in their order.
-func together(rows []ask.Placed) (all []ask.Placed) {
-	at := map[ledger.TxID]int{}
-	for _, r := range rows {
-		k, ok := at[r.Tx.ID]
-		if !ok {
-			k, at[r.Tx.ID] = len(all), len(all)
-			all = append(all, r)
-			all[k].Tx.Transfers = nil
-		}
-		for _, t := range r.Tx.Transfers {
-			n := uint32(len(all[k].Tx.Transfers))
-			t.Index, t.Slot = n, n
-			all[k].Tx.Transfers = append(all[k].Tx.Transfers, t)
-		}
-	}
-	return all
 }
 
 // pageJSON is a page of rows of one kind.

@@ -14,11 +14,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spoortrace/spoor/chains/internal/reading"
 	"github.com/spoortrace/spoor/chains/tron"
+	"github.com/spoortrace/spoor/chains/tron/internal/rows"
 	protocol "github.com/spoortrace/spoor/chains/tron/proto"
 	"github.com/spoortrace/spoor/ledger"
 	"github.com/spoortrace/spoor/ledger/ask"
@@ -309,90 +311,48 @@ func (g *TronGrid) readHistory(q ask.Question, body []byte) (ask.Answer, error) 
 	if err := page.read(q, body); err != nil {
 		return ask.Answer{}, err
 	}
-	var rows []row
+	var all []ask.Placed
 	var times []uint64
+	a := ask.Answer{}
 	for i, d := range *page.Data {
-		r, err := g.row(q, i, d)
+		p, info, err := g.row(q, i, d)
 		if err != nil {
 			return ask.Answer{}, err
 		}
-		rows, times = append(rows, r), append(times, r.time)
+		all, times = append(all, p), append(times, p.Block.Height)
+		if len(a.Assets) == 0 {
+			a.Assets = []ledger.AssetInfo{info}
+		}
 	}
 	take, next, err := at.Page(q, times, page.Meta.Fingerprint != "")
 	if err != nil {
 		return ask.Answer{}, err
 	}
-	a := answer(rows[:take])
+	a.Txs = ask.Joined(slices.DeleteFunc(all[:take], func(p ask.Placed) bool { return len(p.Tx.Transfers) == 0 }))
 	if next != nil {
 		a.Next = []ask.Question{*next}
 	}
 	return a, nil
 }
 
-// row is one transfer of a list.
-type row struct {
-	transfer ledger.Transfer
-	tx       ledger.TxID
-	time     uint64
-	skip     bool // no transfer
-	info     ledger.AssetInfo
-}
-
-func (g *TronGrid) row(q ask.Question, i int, d rowJSON) (r row, err error) {
+// row reads one row of a list; an approval moves nothing.
+func (g *TronGrid) row(q ask.Question, i int, d rowJSON) (p ask.Placed, info ledger.AssetInfo, err error) {
 	what := fmt.Sprintf("row %d: ", i)
 	if d.Time == nil || d.Token.Decimals == nil || *d.Token.Decimals < 0 || *d.Token.Decimals > 77 {
-		return r, reading.Malformed(q, what+"block_timestamp and decimals", "")
+		return p, info, reading.Malformed(q, what+"block_timestamp and decimals", "")
 	}
-	r.time, r.skip = *d.Time, d.Type != "Transfer"
-	if r.tx, err = ledger.ParseTxID(d.ID); err != nil {
-		return r, reading.Malformed(q, what+"a transaction_id", d.ID)
+	id, err := ledger.ParseTxID(d.ID)
+	if err != nil {
+		return p, info, reading.Malformed(q, what+"a transaction_id", d.ID)
 	}
-	t := &r.transfer
-	var contract ledger.Address
-	for _, one := range []struct {
-		text string
-		into *ledger.Address
-	}{{d.From, &t.From}, {d.To, &t.To}, {d.Token.Address, &contract}} {
-		if *one.into, err = ledger.ParseAddress(g.chain, one.text); err != nil {
-			return r, reading.Malformed(q, what+"an address", one.text)
-		}
-		if one.into != &contract && *one.into == ledger.AccountAddress(g.chain, [20]byte{}) {
-			*one.into = ledger.Address{} // minted or burnt
-		}
+	t, err := rows.Token(q, what, d.From, d.To, d.Token.Address, d.Value)
+	if err != nil {
+		return p, info, err
 	}
-	if t.Amount, err = ledger.ParseAmount(d.Value); err != nil {
-		return r, reading.Malformed(q, what+"a value in base units", d.Value)
+	p.Block = ledger.BlockRef{Chain: g.chain, Height: *d.Time, Time: int64(*d.Time)}
+	p.Tx = ledger.Tx{ID: id, Chain: g.chain, Time: p.Block.Time, Grade: ledger.GradeAttested}
+	if d.Type == "Transfer" {
+		p.Tx.Transfers = []ledger.Transfer{t}
 	}
-	t.Kind, t.Asset, t.Grade = ledger.TransferToken, ledger.TokenAsset(contract), ledger.GradeAttested
-	if t.Asset != q.Holder.Asset || (t.From != q.Holder.Address && t.To != q.Holder.Address) {
-		return r, ledger.Untrue(ledger.FaultMismatched, q.String(), fmt.Sprintf("%sit is of %s from %s to %s", what, t.Asset, t.From, t.To))
-	}
-	r.info = ledger.AssetInfo{Asset: t.Asset, Symbol: d.Token.Symbol, Decimals: *d.Token.Decimals}
-	return r, nil
-}
-
-// answer joins rows into transactions, each once, in their order.
-func answer(rows []row) ask.Answer {
-	a := ask.Answer{}
-	at := map[ledger.TxID]int{}
-	for _, r := range rows {
-		if r.skip {
-			continue
-		}
-		i, ok := at[r.tx]
-		if !ok {
-			i = len(a.Txs)
-			at[r.tx] = i
-			chain := r.transfer.Asset.Chain
-			ref := ledger.BlockRef{Chain: chain, Height: r.time, Time: int64(r.time)}
-			a.Txs = append(a.Txs, ask.Placed{Tx: ledger.Tx{ID: r.tx, Chain: chain, Time: int64(r.time), Grade: ledger.GradeAttested}, Block: ref})
-		}
-		tx := &a.Txs[i].Tx
-		r.transfer.Index, r.transfer.Slot = uint32(len(tx.Transfers)), uint32(len(tx.Transfers))
-		tx.Transfers = append(tx.Transfers, r.transfer)
-		if len(a.Assets) == 0 {
-			a.Assets = []ledger.AssetInfo{r.info}
-		}
-	}
-	return a
+	return p, ledger.AssetInfo{Asset: t.Asset, Symbol: d.Token.Symbol, Decimals: *d.Token.Decimals}, nil
 }
