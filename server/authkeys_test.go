@@ -104,7 +104,7 @@ func certificate(t *testing.T) tls.Certificate {
 	}
 	form := &x509.Certificate{
 		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		DNSNames: []string{"here"}, IsCA: true, BasicConstraintsValid: true,
+		DNSNames: []string{"here"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, form, form, private.Public(), private)
 	if err != nil {

@@ -2,6 +2,9 @@ package server_test
 
 import (
 	"bufio"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
 	"fmt"
 	"net"
 	"net/http"
@@ -241,11 +244,20 @@ func TestWatchTrouble(t *testing.T) {
 	}
 }
 
-// postOffice takes mails as a server does, without TLS, and keeps them.
+// postOffice takes mails as a server does, over STARTTLS and from whom it knows, and
+// keeps them.
 type postOffice struct {
-	address string
-	mu      sync.Mutex
-	mails   []string
+	address     string
+	certificate tls.Certificate
+	mu          sync.Mutex
+	mails       []string
+}
+
+// roots trust the post office.
+func (p *postOffice) roots() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(p.certificate.Leaf)
+	return pool
 }
 
 func newPostOffice(t *testing.T) *postOffice {
@@ -255,7 +267,7 @@ func newPostOffice(t *testing.T) *postOffice {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	p := &postOffice{address: l.Addr().String()}
+	p := &postOffice{address: l.Addr().String(), certificate: certificate(t)}
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -272,7 +284,7 @@ func (p *postOffice) take(c net.Conn) {
 	defer c.Close()
 	say := func(s string) { fmt.Fprint(c, s+"\r\n") }
 	say("220 here")
-	in, mail, body := bufio.NewScanner(c), "", false
+	in, mail, body, sealed, known := bufio.NewScanner(c), "", false, false, false
 	for in.Scan() {
 		line := in.Text()
 		switch {
@@ -284,6 +296,26 @@ func (p *postOffice) take(c net.Conn) {
 			say("250 taken")
 		case body:
 			mail += line + "\n"
+		case strings.HasPrefix(line, "EHLO") && !sealed:
+			say("250-here")
+			say("250 STARTTLS")
+		case strings.HasPrefix(line, "EHLO"):
+			say("250-here")
+			say("250 AUTH PLAIN")
+		case strings.HasPrefix(line, "STARTTLS"):
+			say("220 go on")
+			c = tls.Server(c, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{p.certificate}})
+			in, sealed = bufio.NewScanner(c), true
+		case strings.HasPrefix(line, "AUTH PLAIN "):
+			said, _ := base64.StdEncoding.DecodeString(line[len("AUTH PLAIN "):])
+			if known = sealed && string(said) == "\x00spoor\x00a secret"; !known {
+				say("535 no")
+				return
+			}
+			say("235 ok")
+		case !known:
+			say("530 who are you")
+			return
 		case strings.HasPrefix(line, "DATA"):
 			body = true
 			say("354 go on")
@@ -302,7 +334,12 @@ func (p *postOffice) take(c net.Conn) {
 func TestNotify(t *testing.T) {
 	post, file := newPostOffice(t), filepath.Join(t.TempDir(), "events")
 	l := newLookout(t, func(c *server.Config) {
-		c.Mails = []server.Mail{{Tenant: server.LocalTenant, Server: post.address, From: "spoor@agency.example", To: []string{"ann@agency.example", "bob@agency.example"}}}
+		mail := server.Mail{Tenant: server.LocalTenant, Server: post.address, From: "spoor@agency.example", To: []string{"ann@agency.example", "bob@agency.example"}, User: "spoor", Password: "a secret", Roots: post.roots()}
+		strange := mail
+		strange.To, strange.Roots = []string{"eve@agency.example"}, (&postOffice{certificate: certificate(t)}).roots()
+		unknown := mail
+		unknown.To, unknown.Password = []string{"mallory@agency.example"}, "a guess"
+		c.Mails = []server.Mail{mail, strange, unknown}
 		c.Commands = []server.Command{{Tenant: server.LocalTenant, Args: []string{"/bin/sh", "-c", `echo "$SPOOR_EVENT_ID" >> "$0"; cat >> "$0"; echo >> "$0"`, file}}}
 	})
 	l.before.Store(&l.young)
