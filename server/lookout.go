@@ -93,14 +93,16 @@ type watchOf struct {
 
 func (w *watchOf) key() string { return w.tenant + "\x00" + w.Address }
 
-// round asks once after everything. All of a round is as of one block, unless it
-// takes long.
+// round asks once after everything. All of a round is as of one block of each network.
 func (l *lookout) round(ctx context.Context) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = panicked(p)
 		}
 	}()
+	if f := l.traces.fetcher; f == nil || !slices.ContainsFunc(slices.Collect(maps.Keys(f.Names())), func(c ledger.Chain) bool { return f.Fetches(ctx, c, false) }) {
+		return nil // nothing is fetched
+	}
 	tenants, err := l.screens.store.Tenants()
 	if err != nil {
 		return err
@@ -119,7 +121,7 @@ func (l *lookout) round(ctx context.Context) (err error) {
 	since := l.screens.now()
 	for i := range all {
 		w := &all[i]
-		before := w.Trouble
+		before := w.Watch
 		err := l.look(tenantContext(ctx, w.tenant), w.tenant, &w.Watch, since, false)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -127,8 +129,11 @@ func (l *lookout) round(ctx context.Context) (err error) {
 		if err != nil {
 			w.Trouble = err.Error()
 		}
-		if w.Trouble != "" && w.Trouble != before {
+		if w.Trouble != "" && w.Trouble != before.Trouble {
 			l.screens.log.Warn("asking after what is watched", "tenant", w.tenant, "watch", w.Address, "trouble", w.Trouble)
+		}
+		if w.Asked == before.Asked && w.Trouble == before.Trouble {
+			continue // nobody was asked
 		}
 		if err := l.screens.store.SetAsked(ctx, w.tenant, w.Address, w.Asked, w.Trouble); err != nil {
 			return err
