@@ -173,13 +173,17 @@ func (f *Fetcher) begin(r Run) *run {
 }
 
 // Fetches reports whether a network's index is made of what its sources answered;
-// begin: or could be, since nothing else is held of it.
+// begin: or could be, since nothing is held of it.
 func (f *Fetcher) Fetches(ctx context.Context, c ledger.Chain, begin bool) bool {
-	if f.networks[c] == nil || vacant(ctx, f.store, c) != nil {
+	if f.networks[c] == nil {
 		return false
 	}
-	_, err := f.store.Network(ctx, c)
-	return begin || err == nil
+	n, err := f.store.Network(ctx, c)
+	if err != nil {
+		return begin && errors.Is(err, ledger.ErrNotFound)
+	}
+	status, err := n.Status()
+	return err == nil && (status.Contents.Fetched || status.Empty && begin)
 }
 
 // Look fetches what is missing of the histories of holders, as of a block that was
