@@ -35,7 +35,7 @@ func TestCoinsEqual(t *testing.T) {
 func coinsEqual(t *testing.T, w *full, a *api) {
 	t.Helper()
 	p := open(t, t.TempDir(), fetch.Options{}, a.source(t, "one"))
-	edges := 0
+	edges, read := 0, int64(0)
 	for i, id := range draw(w.ids[:len(w.ids)/4], trials(100)) {
 		ref := tracer.Ref{Text: id.String(), Chain: w.chain, Tx: id}
 		policy := []string{"dirty-first", "fifo", "haircut"}[i%3]
@@ -48,8 +48,9 @@ func coinsEqual(t *testing.T, w *full, a *api) {
 		}
 		same(t, ref.Text+" under "+policy, got, w.whole(t, ref, policy))
 		edges += len(got.Hops)
+		read += out.Bytes
 	}
-	t.Logf("%d payments, %d edges, %d requests: %d per 1,000 edges", trials(100), edges, a.requests.Load(), 1000*a.requests.Load()/int64(edges))
+	t.Logf("%d payments, %d edges, %d requests: %d and %d KB per 1,000 edges", trials(100), edges, a.requests.Load(), 1000*a.requests.Load()/int64(edges), read/int64(edges))
 }
 
 // TestEveryCoin: several payments at once, each to its last unit, where owners get

@@ -489,7 +489,7 @@ func TestPartial(t *testing.T) {
 func tokensEqual(t *testing.T, w *full, a *api, payments int) {
 	t.Helper()
 	p := open(t, t.TempDir(), fetch.Options{}, a.source(t, "one"))
-	edges := 0
+	edges, read := 0, int64(0)
 	for i, id := range draw(w.ids, trials(payments)) {
 		ref := tracer.Ref{Text: id.String(), Chain: w.chain, Tx: id}
 		policy := []string{"dirty-first", "fifo", "libr"}[i%3]
@@ -504,6 +504,7 @@ func tokensEqual(t *testing.T, w *full, a *api, payments int) {
 		}
 		same(t, ref.Text+" under "+policy, got, w.whole(t, ref, policy))
 		edges += len(got.Hops)
+		read += out.Bytes
 	}
-	t.Logf("%d payments, %d edges, %d requests: %d per 1,000 edges", trials(payments), edges, a.requests.Load(), 1000*a.requests.Load()/int64(edges))
+	t.Logf("%d payments, %d edges, %d requests: %d and %d KB per 1,000 edges", trials(payments), edges, a.requests.Load(), 1000*a.requests.Load()/int64(edges), read/int64(edges))
 }
